@@ -1,0 +1,151 @@
+"""Frozen settings, checked once when made: sizes of a generator, limits, and the search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from .errors import InputError
+
+MAX_BEAM_SIZE = 128
+MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 3840
+
+
+def _check(owner: object, name: str, low: float, high: float) -> None:
+    """Raise InputError unless `low <= owner.name <= high` and its type is the declared one."""
+    value = getattr(owner, name)
+    declared = {f.name: f.type for f in fields(owner)}[name]  # type: ignore[arg-type]
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    is_number = is_whole or isinstance(value, float)
+    if not (is_whole if declared == "int" else is_number) or not low <= value <= high:
+        raise InputError(f"{name} is {value!r}", hint=f"give {declared} from {low:g} to {high:g}")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes of the EmpGAN generator; travels in checkpoints and manifests.
+
+    Attributes:
+        vocabulary_size: V, entries of the general vocabulary, four specials included.
+        emotion_vocabulary_size: entries of the emotion vocabulary, four specials included.
+        embedding_size: E, width of a word embedding, shared by encoder and decoder.
+        emotion_embedding_size: width of an emotion-word embedding.
+        label_embedding_size: width of an emotion-label embedding.
+        hidden_size: H, width of every GRU; the memory is 3 H wide.
+        recogniser_size: width of the emotion recogniser's embedding and GRUs.
+    """
+
+    vocabulary_size: int
+    emotion_vocabulary_size: int
+    embedding_size: int = 300
+    emotion_embedding_size: int = 200
+    label_embedding_size: int = 100
+    hidden_size: int = 400
+    recogniser_size: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary_size", "emotion_vocabulary_size"):
+            _check(self, name, 5, 1_000_000)
+        for name in (
+            "embedding_size",
+            "emotion_embedding_size",
+            "label_embedding_size",
+            "hidden_size",
+            "recogniser_size",
+        ):
+            _check(self, name, 1, 8192)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of a dialogue is read; what is cut is counted in the Reply.
+
+    Attributes:
+        max_turns: newest turns that are kept.
+        max_tokens: first tokens kept of each turn.
+        max_emotion_words: first emotion words kept of each turn.
+        max_characters: a longer turn is refused, not cut.
+    """
+
+    max_turns: int = 50
+    max_tokens: int = 128
+    max_emotion_words: int = 32
+    max_characters: int = 20_000
+
+    def __post_init__(self) -> None:
+        _check(self, "max_turns", 1, 1000)
+        _check(self, "max_tokens", 1, 2048)
+        _check(self, "max_emotion_words", 1, 2048)
+        _check(self, "max_characters", 1, 1_000_000)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a reply is searched for. Greedy search is `beam_size=1` with early stopping.
+
+    Attributes:
+        beam_size: K, live hypotheses of a beam search; ignored when sampling.
+        num_hypotheses: replies wanted, best first; at most beam_size unless sampling.
+        max_length: most tokens of a reply, end of sequence not counted.
+        min_length: fewest tokens before the end of sequence may come.
+        length_penalty: a hypothesis is scored log P / length ** length_penalty, where the
+            length counts the end of sequence (Wu et al. 2016 with their constant at 0).
+        no_repeat_ngram: no sequence of this many tokens comes twice in a reply; 0 is off.
+        repetition_penalty: log-probabilities of tokens already in the reply are multiplied by
+            this (Keskar et al. 2019, on log-probabilities); 1 is off.
+        banned_words: words that never come, looked up in the vocabulary as they are written.
+        allow_unknown: whether the unknown-word token may come.
+        early_stopping: end as soon as beam_size hypotheses ended; otherwise only when no live
+            one can still win.
+        sample: draw tokens instead of searching for the most probable reply.
+        temperature: divides log-probabilities before drawing.
+        top_k: draw from this many most probable tokens.
+        top_p: of those, draw from the smallest set holding this probability (Holtzman 2020).
+        seed: makes sampling repeatable, alone or in any batch; None draws fresh entropy.
+    """
+
+    beam_size: int = 5
+    num_hypotheses: int = 1
+    max_length: int = 30
+    min_length: int = 1
+    length_penalty: float = 1.0
+    no_repeat_ngram: int = 3
+    repetition_penalty: float = 1.0
+    banned_words: tuple[str, ...] = ()
+    allow_unknown: bool = False
+    early_stopping: bool = True
+    sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 50
+    top_p: float = 1.0
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self, "beam_size", 1, MAX_BEAM_SIZE)
+        _check(self, "num_hypotheses", 1, MAX_BEAM_SIZE)
+        _check(self, "max_length", 1, 200)
+        _check(self, "min_length", 0, self.max_length)
+        _check(self, "length_penalty", -10.0, 10.0)
+        _check(self, "no_repeat_ngram", 0, 20)
+        _check(self, "repetition_penalty", 1.0, 100.0)
+        _check(self, "temperature", 0.01, 100.0)
+        _check(self, "top_k", 1, MAX_CANDIDATES)
+        _check(self, "top_p", 1e-6, 1.0)
+        for name in ("allow_unknown", "early_stopping", "sample"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} is {getattr(self, name)!r}", hint="give true or false")
+        if isinstance(self.banned_words, str) or not all(
+            isinstance(word, str) for word in self.banned_words
+        ):
+            raise InputError("banned_words are not words", hint="give a tuple of strings")
+        if self.num_hypotheses > self.beam_size and not self.sample:
+            raise InputError(
+                f"num_hypotheses is {self.num_hypotheses} with beam_size {self.beam_size}",
+                hint="raise beam_size to at least num_hypotheses",
+            )
+        if self.seed is not None and not (isinstance(self.seed, int) and 0 <= self.seed < 2**63):
+            raise InputError(f"seed is {self.seed!r}", hint="give an int from 0 to 2**63 - 1")
+
+    @property
+    def rows(self) -> int:
+        """Hypotheses decoded side by side: the beam, or one chain per sampled reply."""
+        return self.num_hypotheses if self.sample else self.beam_size

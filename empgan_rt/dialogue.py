@@ -1,0 +1,162 @@
+"""What goes in and what comes out: turns, dialogues and replies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+from .errors import InputError
+
+
+class Emotion(IntEnum):
+    """The seven labels of DailyDialog; the value is the id the model sees (0 pads a batch)."""
+
+    NEUTRAL = 1
+    ANGER = 2
+    DISGUST = 3
+    FEAR = 4
+    HAPPINESS = 5
+    SADNESS = 6
+    SURPRISE = 7
+
+    @classmethod
+    def parse(cls, name: str) -> Emotion:
+        """Return the emotion called `name`, in any case.
+
+        Raises:
+            InputError: no emotion has that name; the message lists all seven.
+        """
+        try:
+            return cls[name.strip().upper()]
+        except KeyError:
+            names = ", ".join(e.name.lower() for e in cls)
+            raise InputError(f"unknown emotion {name[:40]!r}", hint=f"use one of {names}") from None
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One utterance, with the emotion its speaker is known to have, if it is known."""
+
+    text: str
+    emotion: Emotion | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise InputError(f"a turn with a text of type {type(self.text).__name__}")
+        if self.emotion is not None and not isinstance(self.emotion, Emotion):
+            names = ", ".join(f"Emotion.{emotion.name}" for emotion in Emotion)
+            raise InputError(
+                f"a turn with the emotion {str(self.emotion)[:40]!r}", hint=f"give one of {names}"
+            )
+
+
+@dataclass(frozen=True)
+class Dialogue:
+    """The turns so far, oldest first; the model writes the next one."""
+
+    turns: tuple[Turn, ...]
+
+    def __post_init__(self) -> None:
+        if not self.turns:
+            raise InputError("a dialogue without turns", hint="give at least one turn")
+
+    @classmethod
+    def of(cls, turns: Dialogue | Sequence[str | Turn]) -> Dialogue:
+        """Return a dialogue from plain strings, turns or a mixture of both.
+
+        Raises:
+            InputError: there is no turn, or one is neither a string nor a Turn.
+        """
+        if isinstance(turns, Dialogue):
+            return turns
+        if isinstance(turns, str):
+            raise InputError("a dialogue given as one string", hint="give a list of turns")
+        made: list[Turn] = []
+        for turn in turns:
+            if isinstance(turn, str):
+                turn = Turn(turn)
+            if not isinstance(turn, Turn):
+                raise InputError(
+                    f"a turn of type {type(turn).__name__}", hint="give strings or empgan_rt.Turn"
+                )
+            made.append(turn)
+        return cls(tuple(made))
+
+
+@dataclass(frozen=True)
+class RecognisedEmotion:
+    """What the model took one turn's emotion to be.
+
+    `given` tells whether the caller supplied the label; then its probability is 1.
+    """
+
+    label: Emotion
+    probabilities: Mapping[Emotion, float]
+    given: bool
+
+
+FinishReason = Literal["eos", "length"]
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One more hypothesis of the same search, readable text and score as in `Reply`."""
+
+    text: str
+    score: float
+    token_ids: tuple[int, ...]
+    finish_reason: FinishReason
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Where the time of one call went, in milliseconds; a batch shares one set of timings."""
+
+    featurize_ms: float
+    encode_ms: float
+    decode_ms: float
+    total_ms: float
+    first_token_ms: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One answer.
+
+    Attributes:
+        text: readable text (capitals, contractions and punctuation joined).
+        score: log-probability divided by length ** length_penalty; higher is better.
+        token_ids: vocabulary ids, without start and end of sequence.
+        emotions: the recognised (or given) emotion of each turn that was read.
+        alternatives: the other hypotheses of the search, best first.
+        finish_reason: "eos" if the model ended the reply, "length" if the limit did.
+        unk_ratio: share of the context's tokens outside the vocabulary, 0 to 1.
+        turns_dropped: oldest turns left out because the dialogue exceeds the window.
+        tokens_dropped: tokens cut from turns longer than the limit.
+        bundle_id: which model answered.
+    """
+
+    text: str
+    score: float
+    token_ids: tuple[int, ...]
+    emotions: tuple[RecognisedEmotion, ...]
+    alternatives: tuple[Alternative, ...]
+    finish_reason: FinishReason
+    timings: Timings
+    unk_ratio: float
+    turns_dropped: int
+    tokens_dropped: int
+    bundle_id: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of a streamed reply; joining the texts of all chunks gives the reply's text.
+
+    The last chunk carries the whole `reply`; all others carry None.
+    """
+
+    text: str
+    reply: Reply | None = field(default=None)

@@ -1,0 +1,112 @@
+"""Both graphs of a bundle: tensor names, dtypes and axes, and the records that cross them.
+
+Axes: B dialogues, M turns, L tokens of a turn, N emotion words of a turn, K beams,
+C candidates, S banned ids, H hidden width, V vocabulary size.
+
+The **encoder** reads a dialogue (Eq. 2; projections of Eq. 3 and Eq. 6 that do not depend on
+the step are applied here, once). The **decoder step** reorders the hidden state by parent,
+runs Eq. 1 and 3-7, strikes the banned ids and returns the C best tokens of each beam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+IntArray = npt.NDArray[np.int32]
+FloatArray = npt.NDArray[np.float32]
+
+PAD, UNK, SOS, EOS = 0, 1, 2, 3
+SPECIALS = ("<pad>", "<unk>", "<sos>", "<eos>")
+UNKNOWN_LABEL = 8  # the encoder's recogniser fills it in; 0 pads, 1..7 are Emotion values
+NUM_LABELS = 7
+STRUCK = -1e4  # log-probability of a banned id, and mask constant; inside the range of fp16
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of a graph; an axis is a name if dynamic, a number if fixed."""
+
+    name: str
+    dtype: str  # NumPy's name
+    axes: tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class GraphSpec:
+    """The signature of one graph."""
+
+    name: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+def graph_specs(hidden_size: int) -> Mapping[str, GraphSpec]:
+    """Return the signatures of both graphs for a generator of this hidden width."""
+    h = hidden_size
+    memory = (
+        TensorSpec("values", "float32", ("B", "M", h)),  # W_o's memory part times g (Eq. 6)
+        TensorSpec("keys", "float32", ("B", "M", h)),  # W_s g (Eq. 3)
+        TensorSpec("mask", "float32", ("B", "M")),  # 0 for a turn, STRUCK for padding
+    )
+    encoder = GraphSpec(
+        "encoder",
+        (
+            TensorSpec("utterances", "int32", ("B", "M", "L")),
+            TensorSpec("emotion_words", "int32", ("B", "M", "N")),
+            TensorSpec("emotion_labels", "int32", ("B", "M")),
+        ),
+        (
+            *memory,
+            TensorSpec("hidden", "float32", ("B", h)),
+            TensorSpec("label_probs", "float32", ("B", "M", NUM_LABELS)),
+        ),
+    )
+    decoder_step = GraphSpec(
+        "decoder_step",
+        (
+            TensorSpec("token_ids", "int32", ("B", "K")),
+            TensorSpec("parents", "int32", ("B", "K")),
+            TensorSpec("hidden", "float32", ("B", "K", h)),
+            *memory,
+            TensorSpec("banned", "int32", ("B", "K", "S")),
+            TensorSpec("num_candidates", "int64", (1,)),
+        ),
+        (
+            TensorSpec("next_hidden", "float32", ("B", "K", h)),
+            TensorSpec("candidate_ids", "int32", ("B", "K", "C")),
+            TensorSpec("candidate_log_probs", "float32", ("B", "K", "C")),
+        ),
+    )
+    return {"encoder": encoder, "decoder_step": decoder_step}
+
+
+@dataclass(frozen=True)
+class EncoderInput:
+    """A batch of dialogues as int32 ids, right-padded with 0.
+
+    Attributes:
+        utterances: (B, M, L) ids of the general vocabulary.
+        emotion_words: (B, M, N) ids of the emotion vocabulary; a turn without any holds EOS.
+        emotion_labels: (B, M); 0 pads, 1..7 are given, 8 asks the recogniser.
+    """
+
+    utterances: IntArray
+    emotion_words: IntArray
+    emotion_labels: IntArray
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The most probable next tokens of each beam, best first.
+
+    Attributes:
+        token_ids: (B, K, C) int32.
+        log_probs: (B, K, C) float32, descending; a banned id has STRUCK.
+    """
+
+    token_ids: IntArray
+    log_probs: FloatArray
