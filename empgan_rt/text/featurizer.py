@@ -1,0 +1,124 @@
+"""Dialogues to the encoder's input, and token ids to readable text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..config import Limits
+from ..dialogue import Dialogue, Turn
+from ..errors import InputError
+from ..graph_spec import EOS, UNK, UNKNOWN_LABEL, EncoderInput, IntArray
+from .detokenizer import detokenise
+from .emotion_lexicon import EmotionLexicon
+from .tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class TurnFeatures:
+    """One turn as ids.
+
+    Attributes:
+        token_ids: general-vocabulary ids, at least one.
+        emotion_ids: emotion-vocabulary ids; [EOS] if the turn has no emotion word.
+        label: 1..7 as given, 8 if unknown.
+        tokens_dropped: tokens beyond the limit.
+    """
+
+    token_ids: list[int]
+    emotion_ids: list[int]
+    label: int
+    tokens_dropped: int
+
+
+@dataclass(frozen=True)
+class DialogueFeatures:
+    """One dialogue as ids, and what the limits cut from it."""
+
+    turns: tuple[TurnFeatures, ...]
+    turns_dropped: int
+
+    @property
+    def tokens_dropped(self) -> int:
+        """Tokens cut from the turns that are kept."""
+        return sum(turn.tokens_dropped for turn in self.turns)
+
+    @property
+    def unk_ratio(self) -> float:
+        """Share of the kept tokens that are outside the vocabulary, 0 to 1."""
+        ids = [i for turn in self.turns for i in turn.token_ids]
+        return ids.count(UNK) / len(ids)
+
+
+class Featurizer:
+    """Reads dialogues and writes text for one tokenizer, one emotion lexicon, one set of limits."""
+
+    def __init__(self, tokenizer: Tokenizer, lexicon: EmotionLexicon, limits: Limits) -> None:
+        self.tokenizer = tokenizer
+        self.lexicon = lexicon
+        self.limits = limits
+
+    def turn_features(self, turn: Turn) -> TurnFeatures:
+        """Return the ids of one turn.
+
+        Raises:
+            InputError: the text is empty, too long, holds lone surrogates or no word at all.
+        """
+        limits = self.limits
+        if len(turn.text) > limits.max_characters:
+            raise InputError(
+                f"a turn of {len(turn.text):,} characters",
+                hint=f"shorten it to {limits.max_characters:,}",
+            )
+        try:
+            turn.text.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError(
+                "a turn with a lone surrogate", hint="decode the text as UTF-8 before passing it"
+            ) from None
+        words = self.tokenizer.words(turn.text)
+        if not words:
+            raise InputError("a turn without any word", hint="leave empty turns out")
+        kept = words[: limits.max_tokens]
+        emotion_ids = self.lexicon.ids(kept)[: limits.max_emotion_words]
+        return TurnFeatures(
+            token_ids=self.tokenizer.ids(kept),
+            emotion_ids=emotion_ids or [EOS],
+            label=UNKNOWN_LABEL if turn.emotion is None else int(turn.emotion),
+            tokens_dropped=len(words) - len(kept),
+        )
+
+    def features(self, dialogue: Dialogue) -> DialogueFeatures:
+        """Return the ids of the newest turns of a dialogue.
+
+        Raises:
+            InputError: as `turn_features`, for any turn that is kept.
+        """
+        kept = dialogue.turns[-self.limits.max_turns :]
+        return DialogueFeatures(
+            turns=tuple(self.turn_features(turn) for turn in kept),
+            turns_dropped=len(dialogue.turns) - len(kept),
+        )
+
+    def text_of(self, token_ids: Sequence[int]) -> str:
+        """Return readable text; the text of a prefix is a prefix of the text."""
+        return detokenise(self.tokenizer.words_of(token_ids))
+
+
+def encoder_input(dialogues: Sequence[DialogueFeatures]) -> EncoderInput:
+    """Return the padded batch of some dialogues (shapes in `EncoderInput`)."""
+    batch = len(dialogues)
+    turns = max(len(d.turns) for d in dialogues)
+    tokens = max(len(t.token_ids) for d in dialogues for t in d.turns)
+    words = max(len(t.emotion_ids) for d in dialogues for t in d.turns)
+    utterances: IntArray = np.zeros((batch, turns, tokens), np.int32)
+    emotion_words: IntArray = np.zeros((batch, turns, words), np.int32)
+    labels: IntArray = np.zeros((batch, turns), np.int32)
+    for b, dialogue in enumerate(dialogues):
+        for m, turn in enumerate(dialogue.turns):
+            utterances[b, m, : len(turn.token_ids)] = turn.token_ids
+            emotion_words[b, m, : len(turn.emotion_ids)] = turn.emotion_ids
+            labels[b, m] = turn.label
+    return EncoderInput(utterances, emotion_words, labels)
