@@ -1,0 +1,281 @@
+"""Beam search and sampling as a NumPy state machine over slots; it knows no backend.
+
+A slot holds one request of up to K rows: beams, or independent chains when sampling. Each step
+the caller hands `token_ids`, `parents`, `banned()` and `num_candidates()` to `Backend.step`, and
+what comes back to `advance`. `decode` is that loop for one static batch; `decode_steps` is the
+same loop, driven by its caller.
+
+Every rule acts within its own slot, ties go to the lower beam and then to the better-ranked
+candidate, and scores add up in float64: a reply is the same alone and in any company.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from .backend import Backend, Encoded
+from .config import SearchConfig
+from .errors import InputError
+from .expansion import Expansion, expand_beams, extend_chains
+from .graph_spec import PAD, SOS, Candidates, IntArray
+from .hypothesis import Hypothesis, Pool
+from .sampling import Float64Array, uniform_numbers
+from .search_rules import SearchRules
+
+
+class BeamSearch:
+    """Searches `slots` requests side by side, in `beam_size` rows (K) each.
+
+    Args:
+        slots: B, requests at the same time.
+        beam_size: K, the most rows of a request; one with fewer leaves the rest dead.
+        vocabulary_size: V, the most candidates that a step can return.
+    """
+
+    def __init__(self, slots: int, beam_size: int, vocabulary_size: int) -> None:
+        shape = (slots, beam_size)
+        self._vocabulary_size = vocabulary_size
+        self._beams = np.broadcast_to(np.arange(beam_size), shape)
+        self._rows = np.arange(slots * beam_size).reshape(shape)  # counted over all slots
+        self._token_ids: IntArray = np.full(shape, PAD, np.int32)
+        self._parents: IntArray = self._beams.astype(np.int32)
+        self._sequences: IntArray = np.full((*shape, 1), PAD, np.int32)  # (B, K, T)
+        self._uniform: Float64Array = np.zeros((*shape, 1))  # (B, K, T)
+        self._scores: Float64Array = np.full(shape, -np.inf)  # -inf marks a dead row
+        self._lengths = np.zeros(slots, np.int64)
+        self._longest = 0  # greatest length
+        self._active = np.zeros(slots, np.int64)  # 1 while a slot is searched
+        self._configs = [SearchConfig(beam_size=1)] * slots
+        self._banned_ids: list[Sequence[int]] = [()] * slots
+        self._pools = [Pool(config) for config in self._configs]
+        self._contested: set[int] = set()  # full pools that a live beam may still improve
+        self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+
+    @property
+    def token_ids(self) -> IntArray:
+        """(B, K) int32: the token each row took last; SOS at the start, PAD in dead rows."""
+        return self._token_ids
+
+    @property
+    def parents(self) -> IntArray:
+        """(B, K) int32: the row of the same slot that each row descends from."""
+        return self._parents
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no slot is being searched."""
+        return not self._active.any()
+
+    def start(
+        self,
+        slots: Sequence[int],
+        configs: Sequence[SearchConfig],
+        banned: Sequence[Sequence[int]],
+    ) -> None:
+        """Begin a request in each of `slots`, replacing what was there.
+
+        Args:
+            slots: where the requests go.
+            configs: how to search, one for each request.
+            banned: token ids that never come, one list for each request.
+
+        Raises:
+            InputError: the arguments differ in number, or a request has more rows than K.
+        """
+        beam_size = self._rows.shape[1]
+        if not len(slots) == len(configs) == len(banned):
+            raise InputError(
+                f"{len(slots)} slots, {len(configs)} configs and {len(banned)} banned lists",
+                hint="give one of each for every request",
+            )
+        widest = max((config.rows for config in configs), default=0)
+        if widest > beam_size:
+            raise InputError(
+                f"a request of {widest} rows in a search of {beam_size}",
+                hint="open the search with the largest SearchConfig.rows",
+            )
+        longest = max((config.max_length for config in configs), default=0)
+        growth = ((0, 0), (0, 0), (0, max(0, longest - self._sequences.shape[2])))
+        self._sequences = np.pad(self._sequences, growth, constant_values=PAD)
+        self._uniform = np.pad(self._uniform, growth)
+        for slot, config, ids in zip(slots, configs, banned, strict=True):
+            self._clear(slot)
+            self._configs[slot], self._banned_ids[slot] = config, tuple(ids)
+            self._pools[slot] = Pool(config)
+            self._token_ids[slot] = SOS
+            self._active[slot] = 1
+            # The beams of a search descend from one row: equal rows would stay equal.
+            self._scores[slot, : config.rows if config.sample else 1] = 0.0
+            if config.sample:
+                self._uniform[slot, : config.rows, : config.max_length] = uniform_numbers(config)
+        self._longest = int(self._lengths.max())
+        self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+
+    def banned(self) -> IntArray:
+        """Return (B, K, S) int32: ids to strike in the next step, padded with PAD.
+
+        They are SOS, UNK unless it is allowed, the request's own, the end of sequence before
+        the minimum length, and whatever completes an n-gram that its row already holds.
+        """
+        return self._rules.banned(self._written(), self._lengths)
+
+    def num_candidates(self) -> int:
+        """Return C: so many candidates of each row make the next step exact."""
+        needed = self._rules.num_candidates(self._lengths) * self._active
+        return min(max(int(needed.max()), 1), self._vocabulary_size)
+
+    def advance(self, candidates: Candidates) -> list[int]:
+        """Take one step in every slot; return the slots whose search ended with it.
+
+        Args:
+            candidates: (B, K, C) of the last `Backend.step`; dead rows may hold anything.
+
+        Raises:
+            DivergenceError: a log-probability of a live row is NaN or positive infinity.
+        """
+        rules, scores = self._rules, self._scores
+        log_probs = rules.counted(candidates, self._written(), scores)
+        expansion = expand_beams(scores, log_probs, candidates.token_ids, rules)
+        if rules.sampled.size:
+            uniform = self._uniform[rules.sampled, :, self._lengths[rules.sampled]]  # (S, K)
+            extend_chains(expansion, scores, log_probs, candidates.token_ids, rules, uniform)
+        for slot, row, log_prob in expansion.ended:
+            self._pools[slot].add(self._tokens_of(slot, row), log_prob, "eos")
+        touched = {slot for slot, *_ in expansion.ended} | self._contested
+        stuck = log_probs[:, :, 0] == -np.inf  # every candidate is struck
+        if np.count_nonzero(stuck):
+            for slot, row in np.argwhere(stuck & (scores > -np.inf)).tolist():
+                tokens, log_prob = self._tokens_of(slot, row), float(scores[slot, row])
+                self._pools[slot].add(tokens, log_prob, "length")
+                touched.add(slot)
+        self._descend(expansion)
+        at_limit = self._lengths == rules.max_length
+        if np.count_nonzero(at_limit):
+            touched.update(np.flatnonzero(at_limit).tolist())
+        ended = [slot for slot in sorted(touched) if self._settle(slot)]
+        if ended:
+            self._longest = int(self._lengths.max())
+        return ended
+
+    def results(self, slot: int) -> list[Hypothesis]:
+        """Return the finished hypotheses of a slot, best first, at most num_hypotheses.
+
+        They are final once the slot has ended; then fewer come only if no more exist.
+        """
+        return self._pools[slot].hypotheses[: self._configs[slot].num_hypotheses]
+
+    def shared_prefix(self, slot: int) -> tuple[int, ...]:
+        """Return the tokens that the best hypothesis will begin with, whatever is still to come.
+
+        They are what all possible winners share: the best finished hypothesis, and every live
+        one that may still beat it. A later call never takes a token back.
+        """
+        pool, length = self._pools[slot], int(self._lengths[slot])
+        winners = [hypothesis.token_ids for hypothesis in pool.hypotheses[:1]]
+        to_beat = pool.hypotheses[0].score if pool.hypotheses else -np.inf
+        for row in np.flatnonzero(self._scores[slot] > -np.inf).tolist():
+            if pool.attainable(float(self._scores[slot, row]), length) > to_beat:
+                winners.append(self._tokens_of(slot, row))
+        for place, tokens in enumerate(zip(*winners, strict=False)):
+            if len(set(tokens)) > 1:
+                return winners[0][:place]
+        return min(winners, key=len, default=())
+
+    def _written(self) -> IntArray:
+        """Return the part of the sequences that holds tokens, (B, K, greatest length)."""
+        return self._sequences[:, :, : self._longest]
+
+    def _tokens_of(self, slot: int, row: int) -> tuple[int, ...]:
+        return tuple(self._sequences[slot, row, : self._lengths[slot]].tolist())
+
+    def _descend(self, expansion: Expansion) -> None:
+        """Make every row the continuation of its parent by its token."""
+        parents, token_ids = expansion.parents, expansion.token_ids
+        dead = expansion.scores == -np.inf
+        if np.count_nonzero(dead):
+            token_ids[dead] = PAD
+            parents[dead] = self._rows[dead]
+        self._token_ids = token_ids
+        self._parents = (parents - self._rows[:, :1]).astype(np.int32)
+        self._scores = expansion.scores
+        longest = self._sequences.shape[2]
+        self._sequences = self._sequences.reshape(-1, longest).take(parents, axis=0)
+        self._sequences.reshape(-1)[self._rows * longest + self._lengths[:, None]] = token_ids
+        self._lengths += self._active
+        self._longest += 1
+
+    def _settle(self, slot: int) -> bool:
+        """Return whether the search of a slot is over, and close the slot if it is."""
+        pool, config, length = self._pools[slot], self._configs[slot], int(self._lengths[slot])
+        live = np.flatnonzero(self._scores[slot] > -np.inf).tolist()
+        if live and not pool.is_settled(float(self._scores[slot].max()), length):
+            if length < config.max_length:
+                if len(pool.hypotheses) == config.rows:
+                    self._contested.add(slot)
+                return False
+            for row in live:
+                pool.add(self._tokens_of(slot, row), float(self._scores[slot, row]), "length")
+        self._clear(slot)
+        return True
+
+    def _clear(self, slot: int) -> None:
+        """Make a slot inert: its rows are dead and feed PAD to themselves."""
+        self._contested.discard(slot)
+        self._active[slot] = self._lengths[slot] = 0
+        self._scores[slot] = -np.inf
+        self._sequences[slot] = self._token_ids[slot] = PAD
+        self._parents[slot] = self._beams[slot]
+
+
+def decode(
+    backend: Backend,
+    encoded: Encoded,
+    configs: Sequence[SearchConfig],
+    banned: Sequence[Sequence[int]],
+    vocabulary_size: int,
+    on_step: Callable[[BeamSearch], None] | None = None,
+) -> list[list[Hypothesis]]:
+    """Return the hypotheses of each encoded dialogue, best first.
+
+    Args:
+        backend: computes the steps; nobody else may use it meanwhile.
+        encoded: from `backend.encode`; dialogue i is searched in slot i.
+        configs: how to search, one for each dialogue.
+        banned: token ids that never come, one list for each dialogue.
+        vocabulary_size: V of the backend's model.
+        on_step: called after each step; what it raises ends the search.
+
+    Raises:
+        InputError: `configs` or `banned` do not match the dialogues in number.
+        DivergenceError: the model returned NaN or infinity.
+    """
+    for search in decode_steps(backend, encoded, configs, banned, vocabulary_size):
+        if on_step is not None:
+            on_step(search)
+    return [search.results(slot) for slot in range(encoded.rows)]
+
+
+def decode_steps(
+    backend: Backend,
+    encoded: Encoded,
+    configs: Sequence[SearchConfig],
+    banned: Sequence[Sequence[int]],
+    vocabulary_size: int,
+) -> Iterator[BeamSearch]:
+    """Yield the search after each step until it is finished; arguments and errors as `decode`.
+
+    The backend works only while the next step is asked for, so whoever stops asking cancels.
+    """
+    beam_size = max((config.rows for config in configs), default=1)
+    search = BeamSearch(encoded.rows, beam_size, vocabulary_size)
+    search.start(range(encoded.rows), configs, banned)
+    state = backend.open(encoded.rows, beam_size)
+    backend.admit(state, np.arange(encoded.rows, dtype=np.int32), encoded)
+    while not search.is_finished:
+        candidates = backend.step(
+            state, search.token_ids, search.parents, search.banned(), search.num_candidates()
+        )
+        search.advance(candidates)
+        yield search
