@@ -1,0 +1,181 @@
+"""Folders read without following links, and folders replaced without a half-written moment.
+
+Reading goes through descriptors: no link is followed below the folder itself, so what was checked
+is what is read, whatever happens to the names meanwhile. Replacing is a rename after everything
+was flushed to the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import BundleError, InputError, StorageError
+
+_log = logging.getLogger(__name__)
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
+_CHUNK = 1 << 24
+
+
+@contextmanager
+def open_folder(path: Path) -> Iterator[int]:
+    """Yield a descriptor of the folder at `path`, which may itself be reached through a link.
+
+    Raises:
+        BundleError: there is no folder, or it may not be read.
+    """
+    try:
+        root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except NotADirectoryError:
+        raise BundleError(
+            f"{path} is not a folder", hint="a bundle is a folder; unpack archives first"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"no folder {path}: {_reason(error)}") from None
+    try:
+        yield root
+    finally:
+        os.close(root)
+
+
+def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
+    """Return the names in a folder and, as "folder/name", in those of `subfolders` that exist."""
+    try:
+        names = os.listdir(root)
+        for folder in {*names} & {*subfolders}:
+            inner = os.open(folder, _READ | os.O_DIRECTORY, dir_fd=root)
+            try:
+                names += [f"{folder}/{name}" for name in os.listdir(inner)]  # noqa: PTH208 - a descriptor
+            finally:
+                os.close(inner)
+            names.remove(folder)
+    except OSError as error:
+        raise BundleError(f"a folder could not be listed: {_reason(error)}") from None
+    return sorted(names)
+
+
+def read_file(root: int, name: str, max_bytes: int, *, hard_links: bool = False) -> bytes:
+    """Return the bytes of a file named relative to `root`, at most one folder below it.
+
+    Args:
+        root: descriptor from `open_folder`.
+        name: "file" or "folder/file".
+        max_bytes: a larger file is refused before it is read.
+        hard_links: whether the file may have other names.
+
+    Raises:
+        BundleError: missing, a link, hard-linked, not a regular file, too large or unreadable.
+    """
+    folder, _, base = name.rpartition("/")
+    parent = descriptor = -1
+    try:
+        parent = os.open(folder, _READ | os.O_DIRECTORY, dir_fd=root) if folder else os.dup(root)
+        descriptor = os.open(base, _READ, dir_fd=parent)
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise BundleError(f"{name} is not a regular file")
+        if found.st_nlink != 1 and not hard_links:
+            raise BundleError(f"{name} has {found.st_nlink} names", hint="copy it, do not link it")
+        if found.st_size > max_bytes:
+            raise BundleError(f"{name} holds {found.st_size} bytes, more than {max_bytes}")
+        parts = []
+        left = found.st_size + 1  # one more than there should be, so that growth shows
+        while left and (part := os.read(descriptor, min(left, _CHUNK))):
+            parts.append(part)
+            left -= len(part)
+        if not left:
+            raise BundleError(f"{name} grew while it was read")
+        return b"".join(parts)
+    except OSError as error:
+        raise BundleError(f"{name} could not be read: {_reason(error)}") from None
+    finally:
+        for opened in (parent, descriptor):
+            if opened >= 0:
+                os.close(opened)
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file that does not exist yet.
+
+    Raises:
+        StorageError: it exists, or the disk refused.
+    """
+    try:
+        with path.open("xb") as file:
+            file.write(data)
+    except OSError as error:
+        raise StorageError(f"{path.name} could not be written: {_reason(error)}") from None
+
+
+def publish(staging: Path, out: Path, *, force: bool = False) -> None:
+    """Rename the folder `staging` to `out`, all or nothing.
+
+    Both must lie on one file system. With `force` an older bundle at `out` is moved aside first,
+    put back if the rename fails, and removed at the end.
+
+    Raises:
+        InputError: `out` exists and `force` is not set, or it is no bundle.
+        StorageError: the disk refused; what was at `out` is still there.
+    """
+    exists = os.path.lexists(out)
+    if exists and not force:
+        raise InputError(f"{out} exists", hint="give --force to replace it")
+    if exists and not (out / "manifest.json").is_file():
+        raise InputError(f"{out} is not a bundle", hint="--force replaces bundles only")
+    aside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.old")
+    try:
+        _flush_tree(staging)
+        if exists:
+            out.rename(aside)
+        try:
+            staging.rename(out)
+        except OSError:
+            if exists:
+                aside.rename(out)
+            raise
+        _flush(out.parent)
+    except OSError as error:
+        raise StorageError(
+            f"{out} could not be published: {_reason(error)}",
+            hint="nothing was changed; mend the disk and try again",
+        ) from None
+    if exists:
+        _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    """Delete a folder, or a link to one; a failure is logged, for the new bundle stands."""
+    try:
+        if path.is_symlink():
+            path.unlink()
+        else:
+            shutil.rmtree(path)
+    except OSError as error:
+        _log.warning("the replaced bundle %s could not be removed: %s", path.name, _reason(error))
+
+
+def _flush_tree(folder: Path) -> None:
+    """Force every file and folder below `folder`, and itself, to the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            _flush(Path(parent, name))
+        _flush(Path(parent))
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _reason(error: Exception) -> str:
+    """Return what the system said, without any path."""
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
