@@ -1,0 +1,1 @@
+"""Engines that run a bundle's graphs; `loader` finds them by name and imports one when asked."""

@@ -1,0 +1,30 @@
+"""Backend name -> class, a literal table; an engine is imported when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from ..backend import Backend
+from ..bundle import Bundle
+from ..errors import InputError
+
+BACKENDS = {"onnxruntime": "empgan_rt.backends.ort:OrtBackend"}
+
+
+def load_backend(
+    bundle: Bundle, name: str = "onnxruntime", device: str = "cpu", precision: str = "fp32"
+) -> Backend:
+    """Return the backend `name`, open on a bundle and a device.
+
+    Raises:
+        InputError: no backend has that name, or the bundle lacks the precision.
+        DependencyError: its package is missing, too old or installed twice.
+        ProviderError: the device cannot be used.
+        BundleError: the graphs are not what the manifest promises.
+    """
+    if name not in BACKENDS:
+        raise InputError(f"backend {name!r}", hint=f"use one of {', '.join(BACKENDS)}")
+    module, _, attribute = BACKENDS[name].partition(":")
+    backend = getattr(import_module(module), attribute)
+    return cast(Backend, backend(bundle, device=device, precision=precision))

@@ -1,0 +1,144 @@
+"""An ONNX Runtime session: the package found and alone, one thread pool, the device asserted."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import logging
+from importlib import metadata
+from typing import Any
+
+from ..errors import BundleError, DependencyError, ProviderError
+from ..graph_spec import GraphSpec, TensorSpec
+from ..manifest import WEIGHTS_NAME
+from ..threads import fix_num_threads
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_log = logging.getLogger(__name__)
+_DTYPES = {"float32": "tensor(float)", "int32": "tensor(int32)", "int64": "tensor(int64)"}
+_FATAL = 4  # every error also arrives as an exception; standard error stays clean
+
+
+def import_onnxruntime() -> Any:
+    """Return the onnxruntime module.
+
+    Raises:
+        DependencyError: it is missing or older than 1.24, or both of its distributions are
+            installed; they write into one folder, and each breaks the other.
+    """
+    installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
+    if len(installed) == 2:
+        raise DependencyError(
+            "onnxruntime and onnxruntime-gpu are both installed and overwrite each other",
+            hint="pip uninstall -y onnxruntime onnxruntime-gpu\n"
+            "pip install onnxruntime  # or, for CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'",
+        )
+    try:
+        module = importlib.import_module("onnxruntime")
+    except ImportError:
+        raise DependencyError(
+            "onnxruntime is not installed", hint="pip install 'empgan-rt[cpu]'"
+        ) from None
+    if not hasattr(module.SessionOptions, "add_external_initializers_from_files_in_memory"):
+        raise DependencyError(
+            f"onnxruntime {module.__version__}, but 1.24 or newer is needed",
+            hint="pip install -U 'empgan-rt[cpu]'",
+        )
+    return module
+
+
+def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> Any:
+    """Return an InferenceSession that runs `graph` on a device of `PROVIDERS`.
+
+    Args:
+        graph: ONNX bytes whose external data all lies in the bundle's weights file.
+        weights: that file.
+        spec: the signature that the graph must have.
+        device: a key of `PROVIDERS`.
+
+    Raises:
+        DependencyError: see `import_onnxruntime`.
+        ProviderError: the device cannot be used.
+        BundleError: the graph or its signature is not what the manifest promises.
+    """
+    onnxruntime = import_onnxruntime()
+    provider = PROVIDERS[device]
+    if provider not in onnxruntime.get_available_providers():
+        raise ProviderError(
+            f"{provider} is not in this onnxruntime", hint="run `empgan-rt doctor` for the reason"
+        )
+    options = _session_options(onnxruntime)
+    options.add_external_initializers_from_files_in_memory(
+        [WEIGHTS_NAME], [weights], [len(weights)]
+    )
+    try:
+        session = onnxruntime.InferenceSession(
+            graph, options, providers=[provider], enable_fallback=0
+        )
+    except Exception as error:  # ONNX Runtime's errors have no common base of their own
+        raise BundleError(
+            f"ONNX Runtime refused the {spec.name}: {str(error)[:300]}",
+            hint="export the bundle again, or install the onnxruntime it was made with",
+        ) from error
+    # Without the device ONNX Runtime hands out a CPU session and a mere warning.
+    actual = session.get_providers()[0]
+    if actual != provider:
+        raise ProviderError(
+            f"wanted {provider}, ONNX Runtime chose {actual}",
+            hint="run `empgan-rt doctor` for the reason",
+        )
+    _check_tensors(spec.name, spec.inputs, session.get_inputs())
+    _check_tensors(spec.name, spec.outputs, session.get_outputs())
+    return session
+
+
+def _check_tensors(graph: str, wanted: tuple[TensorSpec, ...], found: list[Any]) -> None:
+    """Raise BundleError, naming every fault, unless names, dtypes, ranks and fixed axes agree."""
+    by_name = {tensor.name: tensor for tensor in found}
+    faults = [f"extra {name}" for name in sorted(by_name.keys() - {w.name for w in wanted})]
+    for want in wanted:
+        have = by_name.get(want.name)
+        if have is None:
+            faults.append(f"no {want.name}")
+            continue
+        # A fixed axis must be the wanted one; a dynamic one takes what comes.
+        agrees = len(have.shape) == len(want.axes) and all(
+            axis == want_axis or not isinstance(axis, int)
+            for axis, want_axis in zip(have.shape, want.axes, strict=True)
+        )
+        if have.type != _DTYPES[want.dtype] or not agrees:
+            faults.append(f"{want.name} is {have.type} {have.shape}, not {want.dtype} {want.axes}")
+    if faults:
+        raise BundleError(f"the {graph} graph has another signature: {'; '.join(faults)[:400]}")
+
+
+def _session_options(onnxruntime: Any) -> Any:
+    """Return options for a session that computes with `threads.num_threads()` threads."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL
+    threads = fix_num_threads()
+    if threads == 1:
+        # The calling thread does the work. Without a pool the host's own sessions are unaffected.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+    else:
+        _size_global_pool(onnxruntime, threads)
+        options.use_per_session_threads = False
+    return options
+
+
+@functools.cache
+def _size_global_pool(onnxruntime: Any, threads: int) -> None:
+    """Make ONNX Runtime's global pool, which can be done once per process."""
+    try:
+        onnxruntime.set_global_thread_pool_sizes(threads, 1)
+    except Exception as error:  # ONNX Runtime's errors have no common base of their own
+        _log.warning("the host program made ONNX Runtime's thread pool; it is used (%s)", error)
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

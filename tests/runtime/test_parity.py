@@ -1,0 +1,156 @@
+"""Goldens replay on the backend that made them, and catch one that computes otherwise."""
+
+import dataclasses
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from empgan_rt.backend import Encoded
+from empgan_rt.backends.ort import OrtBackend, OrtState
+from empgan_rt.bundle import Bundle
+from empgan_rt.errors import BundleError, ParityError
+from empgan_rt.graph_spec import STRUCK, Candidates, EncoderInput, IntArray
+from empgan_rt.parity import Deviation, check, record, replay, seeded_goldens, tie_gap
+from support.toy_bundle import MODEL, make_toy_bundle, toy_weights
+
+
+@pytest.fixture(scope="module")
+def backend(tmp_path_factory: pytest.TempPathFactory) -> OrtBackend:
+    return OrtBackend(Bundle.open(make_toy_bundle(tmp_path_factory.mktemp("parity") / "toy")))
+
+
+@pytest.fixture(scope="module")
+def goldens(backend: OrtBackend) -> bytes:
+    return record(backend, seeded_goldens(MODEL))
+
+
+class Doctored:
+    """A backend that alters the candidates of another one."""
+
+    def __init__(self, inner: OrtBackend, log_probs: object = None, ids: object = None) -> None:
+        self.inner, self.log_probs, self.ids = inner, log_probs, ids
+        self.device, self.precision = inner.device, inner.precision
+
+    def encode(self, inputs: EncoderInput) -> Encoded:
+        return self.inner.encode(inputs)
+
+    def open(self, slots: int, beam_size: int) -> OrtState:
+        return self.inner.open(slots, beam_size)
+
+    def admit(self, state: OrtState, slots: IntArray, encoded: Encoded) -> None:
+        self.inner.admit(state, slots, encoded)
+
+    def step(self, state: OrtState, *arguments: object) -> Candidates:
+        found = self.inner.step(state, *arguments)
+        if self.log_probs is not None:
+            found = dataclasses.replace(found, log_probs=self.log_probs(found.log_probs))
+        if self.ids is not None:
+            found = dataclasses.replace(found, token_ids=self.ids(found.token_ids))
+        return found
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_recording_is_repeatable(backend: OrtBackend, goldens: bytes) -> None:
+    assert record(backend, seeded_goldens(MODEL)) == goldens
+    assert record(backend, seeded_goldens(MODEL, seed=1)) != goldens
+
+
+def test_replay_on_the_same_backend_deviates_by_nothing(
+    backend: OrtBackend, goldens: bytes
+) -> None:
+    deviation = replay(backend, goldens)
+    assert deviation == Deviation({"label_probs": 0.0, "log_probs": 0.0}, True, 0)
+    check(deviation, atol=0.0)
+
+
+@pytest.mark.parametrize("name", sorted(toy_weights()))
+def test_one_perturbed_weight_is_caught(tmp_path: Path, goldens: bytes, name: str) -> None:
+    weights = toy_weights()
+    row = 8 if name == "label_embedding" else 4  # a label and a word that the goldens use
+    weights[name][row, 0] += np.float16(0.5)
+    other = OrtBackend(Bundle.open(make_toy_bundle(tmp_path / "toy", weights=weights)))
+    with pytest.raises(ParityError, match="deviates by"):
+        check(replay(other, goldens), atol=1e-4)
+
+
+def test_near_ties_may_change_places(backend: OrtBackend, goldens: bytes) -> None:
+    """Two candidates swap: fine if their log-probabilities are close, else other tokens."""
+
+    def swap(ids: np.ndarray) -> np.ndarray:
+        return ids[..., [1, 0, 2, 3, 4, 5, 6, 7]]
+
+    swapped = Doctored(backend, ids=swap)
+    assert not replay(swapped, goldens).tokens_equal
+    with pytest.raises(ParityError, match="other tokens"):
+        check(replay(swapped, goldens), atol=1e-4)
+    tolerant = replay(swapped, goldens, tie=100.0)
+    assert tolerant.tokens_equal
+    assert tolerant.ties == 2 * (6 * 1 * 1 + 12 * 3 * 2 + 8 * 5 * 2)
+
+
+def test_a_stranger_among_the_best_is_another_token(backend: OrtBackend, goldens: bytes) -> None:
+    def intrude(ids: np.ndarray) -> np.ndarray:
+        ids = ids.copy()
+        ids[..., 0] = 2 * MODEL.vocabulary_size
+        return ids
+
+    assert not replay(Doctored(backend, ids=intrude), goldens).tokens_equal
+
+
+def test_nan_is_beyond_any_tolerance(backend: OrtBackend, goldens: bytes) -> None:
+    broken = Doctored(backend, log_probs=lambda values: values * np.nan)
+    with pytest.raises(ParityError, match="log_probs deviates by nan"):
+        check(replay(broken, goldens), atol=1e9)
+
+
+def test_struck_candidates_are_left_out(backend: OrtBackend) -> None:
+    def strike(values: np.ndarray) -> np.ndarray:
+        values = values.copy()
+        values[..., -3:] = STRUCK
+        return values
+
+    recorded = record(Doctored(backend, log_probs=strike), seeded_goldens(MODEL))
+
+    def shuffle(ids: np.ndarray) -> np.ndarray:
+        return ids[..., [0, 1, 2, 3, 4, 7, 6, 5]]
+
+    deviation = replay(Doctored(backend, ids=shuffle), recorded)
+    assert deviation == Deviation({"label_probs": 0.0, "log_probs": 0.0}, True, 0)
+
+
+def test_all_faults_are_listed() -> None:
+    with pytest.raises(ParityError) as caught:
+        check(Deviation({"label_probs": 0.5, "log_probs": 0.25}, False, 0), atol=0.1)
+    for part in ("label_probs deviates by 0.5", "log_probs deviates by 0.25", "other tokens"):
+        assert part in caught.value.message
+
+
+def one_array() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.zeros(3))
+    return file.getvalue()
+
+
+def pickled() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **{"0.utterances": np.array([{}], dtype=object)})
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK", b"\x93NUMPY", one_array(), pickled()])
+def test_damaged_goldens_are_refused(backend: OrtBackend, goldens: bytes, raw: bytes) -> None:
+    with pytest.raises(BundleError, match="goldens"):
+        replay(backend, raw)
+    with pytest.raises(BundleError, match="goldens"):
+        replay(backend, goldens[: len(goldens) // 2])
+
+
+def test_tie_gap_is_in_log_probability_of_the_longer_reply() -> None:
+    assert tie_gap((-4.0, -4.0), (2, 2), 1.0) == 0.0
+    assert tie_gap((-4.0, -8.0), (2, 4), 1.0) == 0.0  # equal scores per token
+    assert tie_gap((-4.0, -8.2), (2, 4), 1.0) == pytest.approx(0.2)
+    assert tie_gap((-4.0, -4.3), (2, 9), 0.0) == pytest.approx(0.3)
