@@ -1,0 +1,67 @@
+"""Fast replies from empathetic dialogue models: open a bundle, hand over turns, read the reply.
+
+>>> from empgan_rt import Responder  # doctest: +SKIP
+>>> Responder.load().reply(["I have some good news. I got a new job!"]).text  # doctest: +SKIP
+'Congratulations!'
+
+Importing this package loads no engine and no PyTorch.
+"""
+
+from ._version import __version__
+from .config import Limits, SearchConfig
+from .dialogue import (
+    Alternative,
+    Chunk,
+    Dialogue,
+    Emotion,
+    RecognisedEmotion,
+    Reply,
+    Timings,
+    Turn,
+)
+from .errors import (
+    BundleError,
+    CheckpointError,
+    DataError,
+    DeadlineError,
+    DependencyError,
+    DivergenceError,
+    EmpganError,
+    GateError,
+    InputError,
+    ParityError,
+    ProviderError,
+    StorageError,
+)
+from .responder import Responder
+from .session import Session
+from .threads import set_num_threads
+
+__all__ = [
+    "Alternative",
+    "BundleError",
+    "CheckpointError",
+    "Chunk",
+    "DataError",
+    "DeadlineError",
+    "DependencyError",
+    "Dialogue",
+    "DivergenceError",
+    "Emotion",
+    "EmpganError",
+    "GateError",
+    "InputError",
+    "Limits",
+    "ParityError",
+    "ProviderError",
+    "RecognisedEmotion",
+    "Reply",
+    "Responder",
+    "SearchConfig",
+    "Session",
+    "StorageError",
+    "Timings",
+    "Turn",
+    "__version__",
+    "set_num_threads",
+]

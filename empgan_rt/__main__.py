@@ -1,0 +1,7 @@
+"""`python -m empgan_rt` is the command `empgan-rt`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

@@ -1,0 +1,114 @@
+"""`empgan-rt doctor`: this installation, ready to paste into an issue; no path, no host name."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import click
+
+from .. import console
+from .._version import __version__
+from ..bundle import EMBEDDED, Bundle
+from ..errors import EmpganError
+from ..threads import allowed_cores, num_threads
+from .records import error_record
+
+EXTRAS = {
+    "cpu": ("onnxruntime",),
+    "train": ("torch", "safetensors", "tensorboard"),
+    "export": ("torch", "onnx", "onnxscript", "safetensors"),
+    "lexicon": ("vaderSentiment", "nrclex", "textblob"),
+    "eval": ("sacrebleu", "rouge-score"),
+    "bench": ("psutil", "plotly"),
+}
+PACKAGES = ("numpy", "tokenizers", "msgspec", "click", "rich", "onnxruntime", "onnxruntime-gpu")
+
+
+@click.command()
+@console.json_option
+def doctor(as_json: bool) -> None:
+    """Show versions, devices and extras, and check the engine and the embedded models.
+
+    The exit code is that of the first problem, 0 if there is none.
+    """
+    record, problems = examine()
+    record["problems"] = [error_record(problem) for problem in problems]
+    console.emit(record, as_text(record), as_json=as_json)
+    if problems:
+        raise click.exceptions.Exit(problems[0].exit_code)
+
+
+def examine() -> tuple[dict[str, Any], list[EmpganError]]:
+    """Return the facts as plain JSON values, and the errors that a user would meet."""
+    problems: list[EmpganError] = []
+    providers: list[str] = []
+    try:
+        from ..backends.ort_session import import_onnxruntime
+
+        providers = import_onnxruntime().get_available_providers()
+    except EmpganError as error:
+        problems.append(error)
+    bundles: dict[str, Any] = {}
+    for name in EMBEDDED:
+        try:
+            bundle = Bundle.open(name)
+        except EmpganError as error:
+            bundles[name] = None
+            problems.append(error)
+        else:
+            bundles[name] = {"bundle_id": bundle.bundle_id, "licence": bundle.manifest.licence}
+    record = {
+        "empgan_rt": __version__,
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "cores_allowed": allowed_cores(),
+        "threads": num_threads(),
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "providers": providers,
+        "extras": {name: _extra(packages) for name, packages in EXTRAS.items()},
+        "bundles": bundles,
+    }
+    return record, problems
+
+
+def as_text(record: dict[str, Any]) -> str:
+    """Return the facts for people."""
+    lines = [
+        f"empgan-rt    {record['empgan_rt']}",
+        f"python       {record['python']}",
+        f"system       {record['system']}",
+        f"cores        {record['cores_allowed']} allowed, {record['threads']} threads",
+        f"packages     {', '.join(f'{n} {v}' for n, v in record['packages'].items())}",
+        f"providers    {', '.join(record['providers']) or 'none'}",
+    ]
+    for name, extra in record["extras"].items():
+        state = f"missing {', '.join(extra['missing'])}" if extra["missing"] else "installed"
+        lines.append(f"extra        {name}: {state}")
+    for name, bundle in record["bundles"].items():
+        state = f"{bundle['bundle_id']}, {bundle['licence']}" if bundle else "not usable"
+        lines.append(f"model        {name}: {state}")
+    for problem in record["problems"]:
+        lines += [f"problem      {problem['message']}", *_indented(problem["hint"])]
+    return "\n".join([*lines, "" if record["problems"] else "all is well"]).rstrip()
+
+
+def _indented(hint: str) -> list[str]:
+    return [f"             {line}" for line in hint.splitlines()]
+
+
+def _extra(packages: tuple[str, ...]) -> dict[str, Any]:
+    """Return the installed versions of an extra's packages, and which are missing."""
+    versions = {name: _version(name) for name in packages}
+    return {
+        "installed": {name: version for name, version in versions.items() if version},
+        "missing": [name for name, version in versions.items() if not version],
+    }
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

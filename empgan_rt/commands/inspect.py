@@ -1,0 +1,118 @@
+"""`empgan-rt inspect`: what a bundle says of itself, and whether it computes what it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import msgspec
+
+from .. import console, parity
+from ..backends.loader import load_backend
+from ..bundle import Bundle
+from ..graph_audit import audit, probe
+
+DEFAULT_ATOL = 1e-4  # where the bundle does not name what its export allowed
+
+
+@click.command()
+@click.argument("bundle")
+@click.option("--verify", is_flag=True, help="Replay the recorded computations; needs no PyTorch.")
+@click.option(
+    "--untrusted", is_flag=True, help="Search the graphs for tricks first; needs the package onnx."
+)
+@click.option(
+    "--atol",
+    type=click.FloatRange(0.0, 1.0),
+    help="Largest deviation with --verify; by default what the export allowed.",
+)
+@console.json_option
+def inspect(bundle: str, verify: bool, untrusted: bool, atol: float | None, as_json: bool) -> None:
+    """Show the facts of BUNDLE (a folder, "default" or "tiny"), whose hashes are always checked.
+
+    A stranger's bundle should be looked at with --untrusted before anything else loads it.
+    """
+    opened = Bundle.open(bundle)
+    record = facts(opened)
+    if untrusted:
+        audit(opened)
+        probe(bundle, opened.bundle_id)
+        record["audited"] = True
+    if verify:
+        record["verified"] = verified(opened, atol)
+    console.emit(record, as_text(record), as_json=as_json)
+
+
+def facts(bundle: Bundle) -> dict[str, Any]:
+    """Return everything that a bundle says of itself, as plain JSON values."""
+    manifest = msgspec.to_builtins(bundle.manifest)
+    manifest["generation"] = msgspec.to_builtins(bundle.search)
+    manifest["total_bytes"] = sum(entry["size"] for entry in manifest["files"].values())
+    return dict(manifest)
+
+
+def verified(bundle: Bundle, atol: float | None) -> dict[str, Any]:
+    """Return how far each variant on ONNX Runtime is from the bundle's goldens.
+
+    Raises:
+        ParityError: further than `atol`; None is what the export allowed.
+        BundleError: the goldens or the text files are damaged.
+    """
+    allowed = _recorded_atol(bundle) if atol is None else atol
+    bundle.featurizer()
+    found = {}
+    for precision in bundle.manifest.variants:
+        backend = load_backend(bundle, precision=precision)
+        deviation = parity.replay(backend, bundle.files["goldens.npz"])
+        backend.close()
+        parity.check(deviation, allowed)
+        found[precision] = {
+            "max_abs": dict(deviation.max_abs),
+            "ties": deviation.ties,
+            "atol": allowed,
+        }
+    return found
+
+
+def _recorded_atol(bundle: Bundle) -> float:
+    recorded = bundle.manifest.parity.get("atol")
+    if isinstance(recorded, float) and 0.0 <= recorded <= 1.0:
+        return recorded
+    return DEFAULT_ATOL
+
+
+def as_text(record: dict[str, Any]) -> str:
+    """Return the facts for people."""
+    model, limits, search = record["model"], record["limits"], record["generation"]
+    lines = [
+        f"bundle       {record['bundle_id']}, schema {record['schema_version']}",
+        f"licence      {_shown(record['licence'])}",
+        f"variants     {', '.join(sorted(record['variants']))}",
+        f"size         {record['total_bytes'] / 2**20:.1f} MiB in {len(record['files'])} files",
+        *_table("model", model),
+        *_table("limits", limits),
+        *_table("generation", search),
+        *_table("parity", record["parity"]),
+        *_table("provenance", record["provenance"]),
+        "files",
+    ]
+    for name, entry in sorted(record["files"].items()):
+        lines.append(f"  {entry['size']:>12,}  {entry['sha256'][:16]}  {name}")
+    if record.get("audited"):
+        lines.append(
+            "audited      standard operators only, data in place, loads in a child process"
+        )
+    for precision, found in record.get("verified", {}).items():
+        gaps = ", ".join(f"{name} {value:.1e}" for name, value in found["max_abs"].items())
+        lines.append(f"verified     {precision}: {gaps} (at most {found['atol']:.0e})")
+    return "\n".join(lines)
+
+
+def _table(title: str, entries: dict[str, Any]) -> list[str]:
+    return [title, *(f"  {name:<24} {_shown(value)}" for name, value in entries.items())]
+
+
+def _shown(value: Any) -> str:
+    """Return a value on one line, control characters escaped: a stranger may have written it."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:500])

@@ -1,0 +1,65 @@
+"""The options of a search, shared by the commands that write replies."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+from ..config import SearchConfig
+from ..errors import InputError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--beam", "beam_size", type=int, help="Beams of the search; 1 is greedy."),
+    click.option("--max-length", type=int, help="Most tokens of a reply."),
+    click.option("--no-repeat-ngram", type=int, help="No n-gram twice in a reply; 0 is off."),
+    click.option("--length-penalty", type=float, help="Score is log P / length ** this."),
+    click.option("--sample", is_flag=True, default=None, help="Draw words instead of searching."),
+    click.option("--top-k", type=int, help="Draw from so many words; with --sample."),
+    click.option("--top-p", type=float, help="Draw from this share; with --sample."),
+    click.option("--temperature", type=float, help="Above 1 draws wilder; with --sample."),
+    click.option("--seed", type=int, help="Makes drawing repeatable; with --sample."),
+)
+_SAMPLING = ("top_k", "top_p", "temperature", "seed")
+
+
+def search_options(command: Command) -> Command:
+    """Add the options of a search; those not given are None, for `overlay` to leave out."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def overlay(base: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
+    """Return `base` with the settings in `given`, which need not be sound; None leaves one as is.
+
+    A beam smaller than the alternatives that `base` wants takes the rest of them away.
+
+    Raises:
+        InputError: a setting is unknown, of the wrong type or out of range, or one of sampling
+            where nothing is sampled.
+    """
+    wanted = {name: value for name, value in given.items() if value is not None}
+    names = [f.name for f in dataclasses.fields(SearchConfig)]
+    unknown = sorted(wanted.keys() - names)
+    if unknown:
+        raise InputError(
+            f"unknown search setting {unknown[0][:40]!r}", hint=f"use {', '.join(names)}"
+        )
+    merged: dict[str, Any] = {name: getattr(base, name) for name in names} | wanted
+    idle = [name for name in _SAMPLING if name in wanted]
+    if idle and not merged["sample"]:
+        raise InputError(f"{idle[0]} without sampling", hint="set sample too, or leave it out")
+    if "num_hypotheses" not in wanted and isinstance(merged["beam_size"], int):
+        merged["num_hypotheses"] = max(1, min(base.num_hypotheses, merged["beam_size"]))
+    try:
+        return msgspec.convert(merged, SearchConfig, strict=True)
+    except msgspec.ValidationError as error:
+        if isinstance(error.__cause__, InputError):
+            raise error.__cause__ from None
+        raise InputError(f"search: {error}") from None

@@ -1,0 +1,206 @@
+"""The SDK's front door: text in, text out, from one model that any number of threads may use."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import Generator, Sequence
+
+from .backend import Backend
+from .backends.loader import load_backend
+from .bundle import Bundle
+from .config import SearchConfig
+from .decoding import Decoding
+from .dialogue import Chunk, Reply
+from .errors import InputError
+from .request import MAX_BATCH, Request, Turns, group, read_request
+from .session import Session
+
+_CODE_LICENCE = "Apache-2.0"
+_log = logging.getLogger(__name__)
+
+
+class Responder:
+    """Answers dialogues with one model on one device; safe to share between threads.
+
+    Use `load`; the constructor is for a backend that is already open.
+
+    Args:
+        bundle: the model.
+        backend: open on that bundle; the responder owns it from now on.
+        search: how to search unless a call says otherwise; None for the bundle's defaults.
+
+    Raises:
+        BundleError: a text file of the bundle is damaged or of another model.
+    """
+
+    def __init__(
+        self, bundle: Bundle, backend: Backend, search: SearchConfig | None = None
+    ) -> None:
+        self.bundle = bundle
+        self.search = bundle.search if search is None else search
+        self._backend = backend
+        self._featurizer = bundle.featurizer()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | os.PathLike[str] = "default",
+        *,
+        backend: str = "onnxruntime",
+        device: str = "cpu",
+        precision: str = "fp32",
+        search: SearchConfig | None = None,
+    ) -> Responder:
+        """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
+
+        Args:
+            bundle: path or name.
+            backend: the engine that computes.
+            device: where; never exchanged for another one silently.
+            precision: one of the bundle's variants.
+            search: how to search unless a call says otherwise; None for the bundle's defaults.
+
+        Raises:
+            BundleError: the bundle is missing, incomplete, altered or too new.
+            InputError: unknown backend or device, or a precision that the bundle lacks.
+            DependencyError: the engine's package is missing, too old or installed twice.
+            ProviderError: the device cannot be used.
+        """
+        opened = Bundle.open(bundle)
+        responder = cls(opened, load_backend(opened, backend, device, precision), search)
+        if opened.manifest.licence != _CODE_LICENCE:
+            _log.info("the weights of this model are licensed %s", opened.manifest.licence)
+        return responder
+
+    def reply(
+        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+    ) -> Reply:
+        """Return the next turn of a dialogue.
+
+        Args:
+            turns: the turns so far, oldest first, as strings or `Turn`s with a known emotion.
+            search: how to search; None for the responder's own.
+            deadline_s: seconds from now, waiting for other threads included.
+
+        Raises:
+            InputError: a turn, label or setting is not acceptable.
+            DeadlineError: the reply was not there in time.
+            DivergenceError: the model computed NaN or infinity.
+        """
+        deadline = None
+        if deadline_s is not None:
+            if not 0 < deadline_s < math.inf:
+                raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
+            deadline = time.perf_counter() + deadline_s
+        (answer,) = self._answer([self.request(turns, search)], deadline)
+        return answer
+
+    def reply_batch(
+        self,
+        dialogues: Sequence[Turns],
+        search: SearchConfig | Sequence[SearchConfig] | None = None,
+    ) -> list[Reply]:
+        """Return the next turn of each dialogue, in their order; the same as one by one.
+
+        Args:
+            dialogues: any number; those of similar length share batches of at most 32.
+            search: one for all, or one for each.
+
+        Raises:
+            InputError: as `reply`; the message names the first dialogue that is refused.
+            DivergenceError: the model computed NaN or infinity.
+        """
+        searches: Sequence[SearchConfig | None]
+        if search is None or isinstance(search, SearchConfig):
+            searches = [search] * len(dialogues)
+        else:
+            searches = search
+        if len(searches) != len(dialogues):
+            raise InputError(
+                f"{len(searches)} searches for {len(dialogues)} dialogues",
+                hint="give one for all, or one for each",
+            )
+        requests = []
+        for place, (turns, wanted) in enumerate(zip(dialogues, searches, strict=True)):
+            try:
+                requests.append(self.request(turns, wanted))
+            except InputError as error:
+                raise InputError(f"dialogue {place}: {error.message}", hint=error.hint) from None
+        return self.answer(requests)
+
+    def request(self, turns: Turns, search: SearchConfig | None = None) -> Request:
+        """Return a checked request for `answer`: the first half of `reply_batch`.
+
+        Raises:
+            InputError: as `reply`.
+        """
+        return read_request(turns, self.search if search is None else search, self._featurizer)
+
+    def answer(self, requests: Sequence[Request], max_batch: int = MAX_BATCH) -> list[Reply]:
+        """Return the reply to each request, in their order: the second half of `reply_batch`.
+
+        Raises:
+            DivergenceError: the model computed NaN or infinity.
+        """
+        replies: dict[int, Reply] = {}
+        for places in group(requests, max_batch):
+            batch = self._answer([requests[place] for place in places])
+            replies.update(zip(places, batch, strict=True))
+        return [replies[place] for place in range(len(requests))]
+
+    def stream(
+        self, turns: Turns, search: SearchConfig | None = None
+    ) -> Generator[Chunk, None, None]:
+        """Yield the next turn of a dialogue as it becomes certain, the whole `Reply` last.
+
+        With several beams only what all that may still win have in common is certain. Closing the
+        generator cancels: no further step is computed.
+
+        Raises:
+            InputError: as `reply`, at once.
+            DivergenceError: the model computed NaN or infinity.
+        """
+        return self._stream(self.request(turns, search))
+
+    def session(self, search: SearchConfig | None = None) -> Session:
+        """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
+        return Session(self, search)
+
+    def close(self) -> None:
+        """Release the model; further calls raise InputError."""
+        with self._lock:
+            self._backend.close()
+
+    def __enter__(self) -> Responder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _decoding(self, requests: Sequence[Request], deadline: float | None = None) -> Decoding:
+        return Decoding(
+            self._backend, self._lock, requests, self._featurizer, self.bundle.bundle_id, deadline
+        )
+
+    def _answer(self, requests: Sequence[Request], deadline: float | None = None) -> list[Reply]:
+        """Return the replies to one batch."""
+        decoding = self._decoding(requests, deadline)
+        for _ in decoding.steps():
+            pass
+        return decoding.replies()
+
+    def _stream(self, request: Request) -> Generator[Chunk, None, None]:
+        decoding = self._decoding([request])
+        shown = ""
+        for search in decoding.steps():
+            text = shown if search.is_finished else decoding.shared_text()
+            if text != shown:
+                yield Chunk(text[len(shown) :])
+                shown = text
+        (reply,) = decoding.replies()
+        yield Chunk(reply.text[len(shown) :], reply)

@@ -1,0 +1,470 @@
+"""Text in, text out: alone, in batches, streamed, from many threads, and refused when hostile."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from empgan_rt import (
+    BundleError,
+    DeadlineError,
+    Dialogue,
+    DivergenceError,
+    Emotion,
+    InputError,
+    Reply,
+    Responder,
+    SearchConfig,
+    Turn,
+)
+from empgan_rt.backend import Encoded
+from empgan_rt.backends.ort import OrtBackend
+from empgan_rt.bundle import Bundle
+from empgan_rt.graph_spec import Candidates, EncoderInput
+from empgan_rt.request import MAX_ROWS, group
+from support.toy_bundle import MODEL, WORDS, make_toy_bundle, text_files, toy_weights, write_staging
+
+DIALOGUES: list[list[str | Turn]] = [
+    ["I am happy."],
+    ["What a day!", "I am not sad.", "that is great, great, great that is"],
+    [Turn("you are sad", Emotion.SADNESS)],
+    ["the day", Turn("is not happy"), "we we we we we we we we we we we we we we"],
+    ["?"],
+    ["something that nobody here ever read"],
+]
+SEARCHES = [
+    SearchConfig(beam_size=1),
+    SearchConfig(beam_size=5, num_hypotheses=3, length_penalty=0.5),
+    SearchConfig(sample=True, num_hypotheses=2, seed=7),
+    SearchConfig(beam_size=3, min_length=6),
+    SearchConfig(beam_size=4, repetition_penalty=2.0, max_length=5),
+    SearchConfig(beam_size=2, banned_words=("I", "great", "nonsense")),
+]
+
+
+class CountingBackend:
+    """Counts the calls to another backend, and notices two threads inside it."""
+
+    def __init__(self, inner: OrtBackend, pause_s: float = 0.0) -> None:
+        self.inner, self.pause_s = inner, pause_s
+        self.encodes = self.steps = self.inside = 0
+        self.widths: list[int] = []
+        self.device, self.precision = inner.device, inner.precision
+
+    def encode(self, inputs: EncoderInput) -> Encoded:
+        self.encodes += 1
+        self.widths.append(len(inputs.utterances))
+        return self.inner.encode(inputs)
+
+    def open(self, slots: int, beam_size: int) -> Any:
+        return self.inner.open(slots, beam_size)
+
+    def admit(self, state: Any, slots: np.ndarray, encoded: Encoded) -> None:
+        self.inner.admit(state, slots, encoded)
+
+    def step(self, state: Any, *arguments: Any) -> Candidates:
+        self.steps += 1
+        self.inside += 1
+        assert self.inside == 1, "two threads in one backend"
+        time.sleep(self.pause_s)
+        found = self.inner.step(state, *arguments)
+        self.inside -= 1
+        return found
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+@pytest.fixture(scope="module")
+def bundle(toy_folder: Path) -> Bundle:
+    return Bundle.open(toy_folder)
+
+
+@pytest.fixture(scope="module")
+def responder(toy_folder: Path) -> Responder:
+    return Responder.load(toy_folder)
+
+
+def counting(bundle: Bundle, pause_s: float = 0.0) -> tuple[Responder, CountingBackend]:
+    backend = CountingBackend(OrtBackend(bundle), pause_s)
+    return Responder(bundle, backend), backend
+
+
+def same(one: Reply, other: Reply) -> bool:
+    """Whether two replies say the same; numbers may differ by what sums in another order do."""
+
+    def words(reply: Reply) -> Reply:
+        return replace(
+            reply,
+            score=0.0,
+            timings=None,
+            alternatives=tuple(replace(other, score=0.0) for other in reply.alternatives),
+            emotions=tuple(replace(emotion, probabilities={}) for emotion in reply.emotions),
+        )
+
+    def numbers(reply: Reply) -> list[float]:
+        scores = [reply.score, *(other.score for other in reply.alternatives)]
+        return [*scores, *(p for emotion in reply.emotions for p in emotion.probabilities.values())]
+
+    return words(one) == words(other) and numbers(one) == pytest.approx(numbers(other), abs=1e-5)
+
+
+# One dialogue
+
+
+def test_a_reply_tells_everything(responder: Responder) -> None:
+    search = SearchConfig(beam_size=4, num_hypotheses=3)
+    turns = [Turn("I am happy.", Emotion.HAPPINESS), "you zorp the day"]
+    reply = responder.reply(turns, search)
+    assert reply.token_ids
+    assert reply.finish_reason in ("eos", "length")
+    assert len(reply.alternatives) == 2
+    scores = [reply.score, *(other.score for other in reply.alternatives)]
+    assert scores == sorted(scores, reverse=True)
+    assert reply.unk_ratio == pytest.approx(1 / 8)
+    assert (reply.turns_dropped, reply.tokens_dropped) == (0, 0)
+    assert reply.bundle_id == responder.bundle.bundle_id
+    first, second = reply.emotions
+    assert (first.label, first.given) == (Emotion.HAPPINESS, True)
+    assert first.probabilities == {e: float(e is Emotion.HAPPINESS) for e in Emotion}
+    assert not second.given
+    assert sum(second.probabilities.values()) == pytest.approx(1.0)
+    assert second.label == max(second.probabilities, key=second.probabilities.__getitem__)
+
+
+def test_timings_add_up(responder: Responder) -> None:
+    timings = responder.reply(["I am happy."]).timings
+    parts = timings.featurize_ms + timings.encode_ms + timings.decode_ms
+    assert timings.total_ms == pytest.approx(parts)
+    assert min(timings.featurize_ms, timings.encode_ms, timings.decode_ms) > 0
+    assert timings.encode_ms < timings.first_token_ms <= timings.total_ms
+
+
+def test_the_bundle_says_how_to_search_unless_told(toy_folder: Path, responder: Responder) -> None:
+    assert responder.search == responder.bundle.search == SearchConfig(beam_size=2)
+    told = Responder.load(toy_folder, search=SearchConfig(beam_size=3, max_length=2))
+    assert told.search.max_length == 2
+    assert len(told.reply(["I am"], replace(told.search, min_length=2)).token_ids) == 2
+
+
+def test_banned_words_never_come_and_unknown_ones_ask_for_nothing(responder: Responder) -> None:
+    turns, search = ["I am happy."], SearchConfig(beam_size=3, num_hypotheses=3, min_length=5)
+    words = set(responder.reply(turns, search).token_ids)
+    banned = [WORDS[i - 4] for i in words][:2]
+    other = responder.reply(turns, replace(search, banned_words=(*banned, "zorp", "<pad>", "Zorp")))
+    assert not {WORDS[i - 4] for i in other.token_ids} & {*banned}
+    for alternative in other.alternatives:
+        assert not {WORDS[i - 4] for i in alternative.token_ids} & {*banned}
+
+
+def test_a_dead_end_is_an_empty_reply(responder: Responder) -> None:
+    search = SearchConfig(beam_size=2, banned_words=tuple(WORDS))
+    reply = responder.reply(["I am happy."], search)
+    assert (reply.text, reply.token_ids, reply.finish_reason) == ("", (), "length")
+    assert [chunk.text for chunk in responder.stream(["I am happy."], search)] == [""]
+
+
+def test_old_turns_and_long_ones_are_cut_and_counted(responder: Responder) -> None:
+    reply = responder.reply(["I am"] * 60 + ["day " * 200])
+    assert (reply.turns_dropped, reply.tokens_dropped) == (11, 72)
+    assert len(reply.emotions) == 50
+
+
+def test_a_given_emotion_matters(responder: Responder) -> None:
+    search = SearchConfig(beam_size=1, min_length=5)
+    replies = {
+        responder.reply([Turn("the day", emotion)], search).score for emotion in (None, *Emotion)
+    }
+    assert len(replies) == 8
+
+
+# Hostile input
+
+
+@pytest.mark.parametrize(
+    ("turns", "message"),
+    [
+        ([], "without turns"),
+        ("hello", "one string"),
+        ([""], "without any word"),
+        ([" \t\n\u200b\x00"], "without any word"),
+        (["I am", ""], "without any word"),
+        (["a" * (1 << 20)], "1,048,576 characters"),
+        (["happy \ud83d"], "surrogate"),
+        ([3], "type int"),
+    ],
+)
+def test_what_is_no_dialogue_is_refused(responder: Responder, turns: Any, message: str) -> None:
+    for call in (responder.reply, responder.stream, lambda turns: responder.reply_batch([turns])):
+        with pytest.raises(InputError, match=message):
+            call(turns)
+
+
+@pytest.mark.parametrize(
+    ("text", "emotion", "message"),
+    [
+        (None, None, "type NoneType"),
+        ("I am", "joy", "emotion 'joy'"),
+        ("I am", 0, "emotion '0'"),
+        ("I am", 8, "emotion '8'"),
+    ],
+)
+def test_what_is_no_turn_is_refused(text: Any, emotion: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Turn(text, emotion)
+
+
+def test_an_unknown_label_lists_all_seven() -> None:
+    label: Any = "joy"
+    with pytest.raises(InputError) as caught:
+        Turn("I am", label)
+    assert all(emotion.name in caught.value.hint for emotion in Emotion)
+
+
+@pytest.mark.parametrize("text", ["\x00happy\x00", "\u202ehappy\u202c", "😀", "什么", "<eos>", "'"])
+def test_odd_text_is_answered(responder: Responder, text: str) -> None:
+    reply = responder.reply([text])
+    assert isinstance(reply.text, str)
+    assert 0.0 <= reply.unk_ratio <= 1.0
+
+
+def test_nul_changes_nothing(responder: Responder) -> None:
+    plain, odd = (responder.reply([text]) for text in ("I am happy.", "I am happy\x00."))
+    assert same(plain, odd)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(text=st.text(max_size=60))
+def test_any_text_is_answered_or_refused(responder: Responder, text: str) -> None:
+    try:
+        reply = responder.reply([text], SearchConfig(beam_size=1, max_length=3))
+    except InputError:
+        return
+    assert reply.text.encode()
+
+
+@pytest.mark.parametrize("beam", [0, -1, 10**6, True, 2.0, "5", float("nan")])
+def test_a_beam_out_of_range_is_refused(beam: Any) -> None:
+    with pytest.raises(InputError, match="beam_size"):
+        SearchConfig(beam_size=beam)
+
+
+def test_a_search_of_another_type_is_refused(responder: Responder) -> None:
+    with pytest.raises(InputError, match="type dict"):
+        responder.reply(["I am"], {"beam_size": 5})
+
+
+def test_not_a_number_is_never_text(tmp_path: Path) -> None:
+    weights = toy_weights()
+    weights["output"][0, 0] = np.nan
+    broken = Responder.load(make_toy_bundle(tmp_path / "toy", weights=weights))
+    with pytest.raises(DivergenceError):
+        broken.reply(["I am"])
+    with pytest.raises(DivergenceError):
+        list(broken.stream(["I am"]))
+
+
+# Bundles
+
+
+@pytest.mark.parametrize("harm", ["truncated", "flipped", "missing", "extra"])
+def test_a_damaged_bundle_is_refused(tmp_path: Path, harm: str) -> None:
+    folder = make_toy_bundle(tmp_path / "toy")
+    victim = folder / "weights.safetensors"
+    data = victim.read_bytes()
+    if harm == "truncated":
+        victim.write_bytes(data[:-1])
+    elif harm == "flipped":
+        victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    elif harm == "missing":
+        victim.unlink()
+    else:
+        (folder / "stranger").write_bytes(b"")
+    with pytest.raises(BundleError):
+        Responder.load(folder)
+
+
+def test_vocabularies_of_another_model_are_refused(tmp_path: Path) -> None:
+    fields = write_staging(tmp_path / "toy")
+    other = text_files(replace(MODEL, vocabulary_size=22))
+    (tmp_path / "toy" / "tokenizer.json").write_bytes(other["tokenizer.json"])
+    with pytest.raises(BundleError, match="22 and 11 words for a model of 23 and 11"):
+        Responder.load(Bundle.seal(tmp_path / "toy", fields))
+
+
+def test_what_cannot_be_loaded_is_refused(toy_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError):
+        Responder.load(tmp_path / "nothing")
+    for wrong in ({"backend": "abacus"}, {"device": "tpu"}, {"precision": "fp8"}):
+        with pytest.raises(InputError, match=next(iter(wrong.values()))):
+            Responder.load(toy_folder, **wrong)
+
+
+def test_the_licence_of_the_weights_is_logged(
+    toy_folder: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.INFO, logger="empgan_rt"):
+        Responder.load(toy_folder)
+    assert [r.getMessage() for r in caplog.records if "licensed CC0-1.0" in r.getMessage()]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_closed_responder_says_so(toy_folder: Path) -> None:
+    with Responder.load(toy_folder) as responder:
+        responder.reply(["I am"])
+    with pytest.raises(InputError, match="closed"):
+        responder.reply(["I am"])
+
+
+# Batches
+
+
+def test_a_batch_equals_one_by_one(responder: Responder) -> None:
+    single = [responder.reply(d, s) for d, s in zip(DIALOGUES, SEARCHES, strict=True)]
+    batch = responder.reply_batch(DIALOGUES, SEARCHES)
+    assert all(map(same, batch, single))
+    backwards = responder.reply_batch(DIALOGUES[::-1], SEARCHES[::-1])
+    assert all(map(same, backwards[::-1], single))
+
+
+def test_a_batch_takes_one_search_or_none(responder: Responder) -> None:
+    search = SearchConfig(beam_size=3)
+    together = responder.reply_batch(DIALOGUES, search)
+    each = responder.reply_batch(DIALOGUES, [search] * len(DIALOGUES))
+    assert all(map(same, together, each))
+    default = responder.reply_batch([Dialogue.of(DIALOGUES[0])])
+    assert same(default[0], responder.reply(DIALOGUES[0]))
+    assert responder.reply_batch([]) == []
+
+
+def test_a_batch_names_the_dialogue_at_fault(responder: Responder) -> None:
+    with pytest.raises(InputError, match="dialogue 2: a turn without any word"):
+        responder.reply_batch([["I am"], ["you"], [""]])
+    with pytest.raises(InputError, match="2 searches for 1 dialogues"):
+        responder.reply_batch([["I am"]], [SearchConfig()] * 2)
+
+
+def test_batches_are_bounded_and_sorted_by_length(bundle: Bundle) -> None:
+    responder, backend = counting(bundle)
+    dialogues = [["I am"] * (1 + i % 7) for i in range(70)]
+    replies = responder.reply_batch(dialogues, SearchConfig(beam_size=1, max_length=2))
+    assert backend.widths == [32, 32, 6]
+    assert [len(reply.emotions) for reply in replies] == [len(d) for d in dialogues]
+    requests = [responder.request(d, SearchConfig(beam_size=128)) for d in dialogues]
+    batches = group(requests)
+    assert sorted(place for batch in batches for place in batch) == list(range(70))
+    assert max(len(batch) for batch in batches) == MAX_ROWS // 128
+    lengths = [len(dialogues[place]) for batch in batches for place in batch]
+    assert lengths == sorted(lengths)
+
+
+def test_a_wide_request_is_not_let_into_a_long_batch(responder: Responder) -> None:
+    requests = [responder.request(["I am"], SearchConfig(beam_size=1)) for _ in range(20)]
+    requests.append(responder.request(["I am", "you"], SearchConfig(beam_size=128)))
+    assert [len(batch) for batch in group(requests)] == [20, 1]
+
+
+# Threads and deadlines
+
+
+def test_eight_threads_get_the_same_replies(bundle: Bundle) -> None:
+    responder, _ = counting(bundle, pause_s=0.0005)
+    wanted = [responder.reply(d, s) for d, s in zip(DIALOGUES, SEARCHES, strict=True)]
+    wrong: list[object] = []
+
+    def work(offset: int) -> None:
+        try:
+            for i in range(len(DIALOGUES)):
+                place = (i + offset) % len(DIALOGUES)
+                turns, search = DIALOGUES[place], SEARCHES[place]
+                if offset % 2:
+                    reply = responder.reply(turns, search)
+                else:
+                    reply = list(responder.stream(turns, search))[-1].reply
+                if not same(reply, wanted[place]):
+                    wrong.append(place)
+        except BaseException as error:
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+def test_a_deadline_ends_the_search_between_steps(bundle: Bundle) -> None:
+    responder, backend = counting(bundle, pause_s=0.05)
+    search = SearchConfig(beam_size=1, min_length=100, max_length=100, no_repeat_ngram=0)
+    with pytest.raises(DeadlineError, match="time allowed"):
+        responder.reply(["I am"], search, deadline_s=0.12)
+    assert 1 <= backend.steps < 50
+    assert responder.reply(["I am"], deadline_s=1e9).token_ids  # the backend is free again
+
+
+def test_a_deadline_counts_the_wait_for_other_threads(bundle: Bundle) -> None:
+    responder, backend = counting(bundle)
+    with responder._lock, pytest.raises(DeadlineError):
+        responder.reply(["I am"], deadline_s=0.01)
+    assert backend.encodes == 0
+
+
+@pytest.mark.parametrize("deadline_s", [0, -1.0, float("nan"), float("inf")])
+def test_a_senseless_deadline_is_refused(responder: Responder, deadline_s: float) -> None:
+    with pytest.raises(InputError, match="deadline_s"):
+        responder.reply(["I am"], deadline_s=deadline_s)
+
+
+# Streams
+
+
+@pytest.mark.parametrize("place", range(len(DIALOGUES)))
+def test_a_stream_equals_the_reply(responder: Responder, place: int) -> None:
+    turns, search = DIALOGUES[place], SEARCHES[place]
+    *chunks, last = responder.stream(turns, search)
+    reply = responder.reply(turns, search)
+    assert all(chunk.reply is None and chunk.text for chunk in chunks)
+    assert same(last.reply, reply)
+    assert "".join(chunk.text for chunk in (*chunks, last)) == reply.text
+
+
+def test_a_greedy_stream_comes_word_by_word(bundle: Bundle) -> None:
+    responder, backend = counting(bundle)
+    search = SearchConfig(beam_size=1, min_length=8, max_length=8)
+    seen = []
+    for _ in responder.stream(["I am happy."], search):
+        seen.append(backend.steps)
+    assert seen == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_closing_a_stream_stops_the_backend(bundle: Bundle) -> None:
+    responder, backend = counting(bundle)
+    stream = responder.stream(["I am"], SearchConfig(beam_size=1, min_length=20))
+    next(stream)
+    before = backend.steps
+    stream.close()
+    assert backend.steps - before <= 1
+    responder.reply(["I am"])  # the lock is free
+
+
+def test_a_stream_that_nobody_reads_delays_nobody(bundle: Bundle) -> None:
+    responder, _ = counting(bundle)
+    search = SearchConfig(beam_size=1, min_length=10)
+    stream = responder.stream(["I am"], search)
+    next(stream)
+    between = responder.reply(["the day"])
+    rest: Iterator[Any] = stream
+    reply = list(rest)[-1].reply
+    assert same(reply, responder.reply(["I am"], search))
+    assert same(between, responder.reply(["the day"]))

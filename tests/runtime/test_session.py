@@ -1,0 +1,93 @@
+"""A session remembers both speakers, forgets on request, and keeps nothing of what failed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from empgan_rt import Emotion, InputError, Responder, SearchConfig, Session, Turn
+from support.toy_bundle import WORDS
+
+
+@pytest.fixture
+def session(toy_folder: Path) -> Session:
+    return Responder.load(toy_folder, search=SearchConfig(beam_size=2, min_length=3)).session()
+
+
+def test_history_holds_both_speakers(session: Session) -> None:
+    assert session.turns == ()
+    first = session.say("I am happy.", emotion=Emotion.HAPPINESS)
+    second = session.say("what a day")
+    assert session.turns == (
+        Turn("I am happy.", Emotion.HAPPINESS),
+        Turn(first.text),
+        Turn("what a day"),
+        Turn(second.text),
+    )
+    assert [emotion.given for emotion in second.emotions] == [True, False, False]
+
+
+def test_a_session_says_what_the_responder_says(toy_folder: Path, session: Session) -> None:
+    responder = Responder.load(toy_folder, search=SearchConfig(beam_size=2, min_length=3))
+    replies = [session.say(text).text for text in ("I am happy.", "what a day")]
+    assert replies[0] == responder.reply(["I am happy."]).text
+    assert replies[1] == responder.reply(["I am happy.", replies[0], "what a day"]).text
+
+
+def test_sessions_of_one_responder_share_no_turn(toy_folder: Path) -> None:
+    responder = Responder.load(toy_folder)
+    one, other = responder.session(), responder.session()
+    one.say("I am happy.")
+    assert other.turns == ()
+    assert len(other.say("we").emotions) == 1
+
+
+def test_reset_forgets(session: Session) -> None:
+    first = session.say("I am happy.")
+    session.reset()
+    assert session.turns == ()
+    assert session.say("I am happy.").token_ids == first.token_ids
+
+
+def test_what_is_refused_leaves_no_trace(session: Session) -> None:
+    session.say("I am happy.")
+    before = session.turns
+    for text in ("", "\ud83d", "a" * (1 << 20)):
+        with pytest.raises(InputError):
+            session.say(text)
+        with pytest.raises(InputError):
+            session.stream(text)
+    assert session.turns == before
+    session.say("we")
+
+
+def test_a_stream_is_remembered_when_it_is_complete(session: Session) -> None:
+    stream = session.stream("I am happy.")
+    text = next(stream).text
+    assert session.turns == ()
+    text += "".join(chunk.text for chunk in stream)
+    assert session.turns == (Turn("I am happy."), Turn(text))
+
+
+def test_a_closed_stream_is_forgotten(session: Session) -> None:
+    stream = session.stream("I am happy.")
+    next(stream)
+    stream.close()
+    assert session.turns == ()
+    assert session.say("I am happy.").text
+
+
+def test_a_reply_without_words_leaves_no_turn(toy_folder: Path) -> None:
+    mute = Responder.load(toy_folder).session(SearchConfig(beam_size=2, banned_words=tuple(WORDS)))
+    assert mute.say("I am happy.").text == ""
+    assert mute.turns == (Turn("I am happy."),)
+    assert mute.say("we").text == ""
+
+
+def test_a_long_dialogue_is_read_through_a_window(session: Session) -> None:
+    for _ in range(40):
+        reply = session.say("we")
+    assert len(session.turns) == 80
+    assert len(reply.emotions) == 50
+    assert reply.turns_dropped == 29
