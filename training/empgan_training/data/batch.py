@@ -1,0 +1,133 @@
+"""Dialogues to training batches: each dialogue is encoded once for all of its samples.
+
+The encoders read left to right, so the context of a sample is a prefix of its dialogue's
+encoding. A batch holds D dialogues and the S samples drawn from them.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from empgan_rt.graph_spec import EOS, SOS
+from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
+
+from .prepared import PreparedDialogue
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Axes: D dialogues, S samples, M turns, L tokens, N emotion words, T steps.
+
+    Attributes:
+        utterances: (D, M, L); emotion_words: (D, M, N); labels: (D, M), gold, 1..7, 0 padding.
+        dialogue_of: (S,) row of each sample's dialogue.
+        context_turns: (S,) turns of its context.
+        response_in: (S, T) SOS and the response; response_out: (S, T) the response and EOS.
+        emotion_in, emotion_out: (S, T') likewise for the response's emotion words.
+        response_label: (S,) gold label of the response, 1..7.
+    """
+
+    utterances: Tensor
+    emotion_words: Tensor
+    labels: Tensor
+    dialogue_of: Tensor
+    context_turns: Tensor
+    response_in: Tensor
+    response_out: Tensor
+    emotion_in: Tensor
+    emotion_out: Tensor
+    response_label: Tensor
+
+    @property
+    def samples(self) -> int:
+        """S."""
+        return self.dialogue_of.shape[0]
+
+    def to(self, device: torch.device) -> Batch:
+        """Return the batch on a device."""
+        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+def collate(dialogues: Sequence[PreparedDialogue], max_response: int) -> Batch:
+    """Return the batch of all samples of some dialogues; responses are cut at `max_response`."""
+    contexts = [DialogueFeatures(d.turns[:-2], 0) for d in dialogues]
+    inputs = encoder_input(contexts)
+    rows = [(i, r) for i, d in enumerate(dialogues) for r in d.responses]
+    responses = [dialogues[i].turns[r] for i, r in rows]
+    words = [turn.token_ids[:max_response] for turn in responses]
+    emotions = [[i for i in turn.emotion_ids if i != EOS] for turn in responses]
+    return Batch(
+        utterances=torch.from_numpy(inputs.utterances),
+        emotion_words=torch.from_numpy(inputs.emotion_words),
+        labels=torch.from_numpy(inputs.emotion_labels),
+        dialogue_of=torch.tensor([i for i, _ in rows]),
+        context_turns=torch.tensor([r for _, r in rows]),
+        response_in=_padded([[SOS, *ids] for ids in words]),
+        response_out=_padded([[*ids, EOS] for ids in words]),
+        emotion_in=_padded([[SOS, *ids] for ids in emotions]),
+        emotion_out=_padded([[*ids, EOS] for ids in emotions]),
+        response_label=torch.tensor([turn.label for turn in responses]),
+    )
+
+
+def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
+    padded = np.zeros((len(rows), max(map(len, rows))), np.int64)
+    for i, row in enumerate(rows):
+        padded[i, : len(row)] = row
+    return torch.from_numpy(padded)
+
+
+def batches(
+    dialogues: Sequence[PreparedDialogue],
+    samples: int,
+    max_response: int,
+    shuffle: random.Random | None = None,
+    bucket: int = 50,
+) -> Iterator[Batch]:
+    """Yield batches of about `samples` samples of dialogues of similar length.
+
+    Args:
+        shuffle: decides the order; without it the dialogues are read once, longest together.
+        bucket: batches whose dialogues are sorted by length together.
+    """
+    for group in grouped(dialogues, samples, shuffle, bucket):
+        yield collate(group, max_response)
+
+
+def grouped(
+    dialogues: Sequence[PreparedDialogue],
+    samples: int,
+    shuffle: random.Random | None,
+    bucket: int,
+) -> list[list[PreparedDialogue]]:
+    """Return the dialogues of each batch."""
+    order = list(dialogues)
+    if shuffle is not None:
+        shuffle.shuffle(order)
+    window = max(1, bucket * samples // 6) if shuffle is not None else len(order)  # ~6 samples each
+    groups: list[list[PreparedDialogue]] = []
+    for start in range(0, len(order), window):
+        part = sorted(order[start : start + window], key=_length)
+        group: list[PreparedDialogue] = []
+        count = 0
+        for dialogue in part:
+            if group and count + len(dialogue.responses) > samples:
+                groups.append(group)
+                group, count = [], 0
+            group.append(dialogue)
+            count += len(dialogue.responses)
+        if group:
+            groups.append(group)
+    if shuffle is not None:
+        shuffle.shuffle(groups)
+    return groups
+
+
+def _length(dialogue: PreparedDialogue) -> tuple[int, int]:
+    return len(dialogue.turns), max(len(turn.token_ids) for turn in dialogue.turns)

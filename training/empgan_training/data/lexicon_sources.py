@@ -1,0 +1,106 @@
+"""Where emotion words come from: lexicons, and the adjectives of a corpus.
+
+The paper takes the NRC lexicon (Mohammad and Turney 2013) and adds the adjectives that it
+lacks. VADER's lexicon (Hutto and Gilbert 2014, MIT licence) is the default, since NRC's terms
+forbid passing it on: a list made with NRC stays with the user who made it.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+
+from empgan_rt.errors import DataError, DependencyError
+
+_EXTRA = "pip install 'empgan-rt[lexicon]'"
+
+
+def lexicon_terms(choice: str) -> tuple[str, frozenset[str]]:
+    """Return the name of a source and its lower-case single words.
+
+    Args:
+        choice: "vader", "nrclex", or the path of NRC's word-level TSV
+            (`word<TAB>category<TAB>0|1`; every listed word counts, as in the EmpDG code).
+
+    Raises:
+        DependencyError: the package of the chosen lexicon is missing.
+        DataError: the TSV cannot be read.
+    """
+    if choice == "vader":
+        return "vader", _words(_vader())
+    if choice == "nrclex":
+        return "nrclex", _words(_nrclex())
+    return "nrc", _words(_nrc_file(Path(choice)))
+
+
+def _words(terms: Iterable[str]) -> frozenset[str]:
+    return frozenset(t.lower() for t in terms if t.replace("-", "").replace("'", "").isalpha())
+
+
+def _vader() -> Iterable[str]:
+    try:
+        from vaderSentiment import vaderSentiment
+    except ImportError as error:
+        raise DependencyError("vaderSentiment is missing", hint=_EXTRA) from error
+    lexicon: Mapping[str, float] = vaderSentiment.SentimentIntensityAnalyzer().lexicon
+    return lexicon
+
+
+def _nrclex() -> Iterable[str]:
+    try:
+        folder = resources.files("nrclex") / "data"
+    except ImportError as error:
+        raise DependencyError("nrclex is missing", hint=_EXTRA) from error
+    terms: dict[str, object] = {}
+    for path in folder.iterdir():
+        if path.name.endswith(".json"):
+            terms.update(json.loads(path.read_text("utf-8")))
+    if not terms:
+        raise DependencyError("nrclex has no lexicon file", hint="pip install 'nrclex>=4.1'")
+    return terms
+
+
+def _nrc_file(path: Path) -> Iterable[str]:
+    try:
+        rows = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"lexicon {path} cannot be read", hint="give NRC's word-level TSV"
+        ) from error
+    bad = next((i for i, row in enumerate(rows, start=1) if len(row) != 3), None)
+    if bad is not None or not rows:
+        raise DataError(
+            f"{path}:{bad or 1}: wanted word<TAB>category<TAB>0|1", hint="give NRC's word-level TSV"
+        )
+    return {row[0] for row in rows}
+
+
+def adjectives(sentences: Iterable[list[str]]) -> frozenset[str]:
+    """Return the lower-case types that are tagged as adjectives in most of their places.
+
+    Uses TextBlob's PatternTagger, which carries its own lexicon and needs no download.
+
+    Raises:
+        DependencyError: textblob is missing.
+    """
+    try:
+        from textblob.en.taggers import PatternTagger
+    except ImportError as error:
+        raise DependencyError("textblob is missing", hint=_EXTRA) from error
+    tagger = PatternTagger()
+    with warnings.catch_warnings():  # TextBlob leaves the lexicon file that it reads here open
+        warnings.simplefilter("ignore", ResourceWarning)
+        tagger.tag("a", tokenize=False)
+    seen: Counter[str] = Counter()
+    tagged: Counter[str] = Counter()
+    for sentence in sentences:
+        for word, tag in tagger.tag(" ".join(sentence), tokenize=False):
+            seen[word.lower()] += 1
+            if tag.startswith("JJ"):
+                tagged[word.lower()] += 1
+    frequent = (word for word, count in tagged.items() if 2 * count > seen[word])
+    return frozenset(w for w in frequent if w.replace("-", "").isalpha() and len(w) > 1)
