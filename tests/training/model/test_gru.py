@@ -1,0 +1,46 @@
+"""The training GRU computes what torch.nn.GRU does, states and gradients."""
+
+import pytest
+import torch
+
+from empgan_training.model.gru import GRU
+
+
+def _gradients(gru: GRU, run, inputs, initial, valid):
+    gru.zero_grad()
+    inputs, initial = inputs.clone().requires_grad_(), initial.clone().requires_grad_()
+    states = run(inputs, initial)
+    weights = torch.linspace(-1, 1, states.numel(), dtype=states.dtype).reshape(states.shape)
+    (states * weights * valid).sum().backward()
+    return states.detach() * valid, [inputs.grad, initial.grad, *(p.grad for p in gru.parameters())]
+
+
+@pytest.mark.parametrize("lengths", [[7, 7, 7, 7], [7, 1, 4, 2], [3, 1, 2, 3]])
+def test_states_and_gradients_equal_torch_gru(lengths):
+    torch.manual_seed(0)
+    gru = GRU(5, 6).double()
+    inputs, initial = torch.randn(4, 7, 5).double(), torch.randn(4, 6).double()
+    steps = torch.tensor(lengths)
+    valid = (torch.arange(7) < steps.unsqueeze(1)).unsqueeze(-1).double()
+    ours = _gradients(gru, lambda x, h: gru.run(x, h, steps), inputs, initial, valid)
+    theirs = _gradients(gru, lambda x, h: gru(x, h.unsqueeze(0))[0], inputs, initial, valid)
+    torch.testing.assert_close(ours[0], theirs[0])
+    for a, b in zip(ours[1], theirs[1], strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_initial_state_defaults_to_zeros():
+    torch.manual_seed(0)
+    gru = GRU(3, 4)
+    inputs = torch.randn(2, 5, 3)
+    torch.testing.assert_close(gru.run(inputs), gru(inputs)[0])
+
+
+def test_bfloat16_products_stay_close():
+    torch.manual_seed(0)
+    gru = GRU(16, 32)
+    inputs = torch.randn(4, 9, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        states = gru.run(inputs)
+    assert states.dtype == torch.float32
+    torch.testing.assert_close(states, gru.run(inputs), atol=0.03, rtol=0.0)

@@ -1,0 +1,1 @@
+"""The EmpGAN generator in PyTorch; its mathematics stands here and nowhere else."""

@@ -1,0 +1,36 @@
+"""Empathetic attention, Eq. 3-5 of the paper (additive attention over the turns)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class EmpatheticAttention(nn.Module):
+    """Scores each turn's memory against the decoder's hidden state."""
+
+    def __init__(self, memory_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.memory_projection = nn.Linear(memory_size, hidden_size, bias=False)  # W_s
+        self.hidden_projection = nn.Linear(hidden_size, hidden_size, bias=False)  # W_d
+        self.score = nn.Linear(hidden_size, 1, bias=False)  # z
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Return W_s g_i, (B, M, H), which no decoding step changes."""
+        keys: Tensor = self.memory_projection(memory)
+        return keys
+
+    def forward(self, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """Return the attended values, (B, K, W).
+
+        Args:
+            hidden: (B, K, H) decoder states, of K beams or of K time steps.
+            keys: (B, M, H) from `keys`.
+            values: (B, M, W) what is averaged.
+            mask: (B, M), 0 for a turn and a large negative number for padding.
+        """
+        query = self.hidden_projection(hidden)
+        energy = torch.tanh(keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, M, H)
+        scores = self.score(energy).squeeze(-1) + mask.unsqueeze(1)  # Eq. 3
+        weights = torch.softmax(scores, dim=-1)  # Eq. 4
+        return weights @ values  # Eq. 5, summed over the M turns

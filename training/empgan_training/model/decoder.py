@@ -1,0 +1,93 @@
+"""The empathetic response decoder, Eq. 1, 6 and 7.
+
+Eq. 6 is linear, so W_o [d; g] = W_od d + W_og g, and W_og is applied to the memory once per
+dialogue instead of once per token: those are the `values` that the attention averages.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .attention import EmpatheticAttention
+from .gru import GRU
+
+
+class Decoder(nn.Module):
+    """A GRU over the reply whose state, after each update, attends to the memory."""
+
+    def __init__(
+        self,
+        input_size: int,
+        memory_size: int,
+        hidden_size: int,
+        vocabulary_size: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.bridge = nn.Linear(memory_size, hidden_size)  # d_0 = tanh(W g_M + b)
+        self.gru = GRU(input_size, hidden_size)
+        self.attention = EmpatheticAttention(memory_size, hidden_size)
+        self.output_hidden = nn.Linear(hidden_size, hidden_size)  # W_od, b_o
+        self.output_memory = nn.Linear(memory_size, hidden_size, bias=False)  # W_og
+        self.vocabulary = nn.Linear(hidden_size, vocabulary_size)  # W_v, b_v
+
+    def prepare(self, memory: Tensor, newest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return keys (B, M, H), values (B, M, H) and the first hidden state (B, H).
+
+        Args:
+            memory: (B, M, G), Eq. 2.
+            newest: (B, G), the memory of each dialogue's last valid turn.
+        """
+        keys = self.attention.keys(memory)
+        values = self.output_memory(memory)
+        return keys, values, torch.tanh(self.bridge(newest))
+
+    def forward(
+        self,
+        embedded: Tensor,
+        lengths: Tensor,
+        hidden: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+    ) -> Tensor:
+        """Return d^o (Eq. 6) of every step of a given reply, (B, T, H), for `vocabulary`.
+
+        Args:
+            embedded: (B, T, E) embeddings of SOS and the reply.
+            lengths: (B,) steps of each reply.
+            hidden: (B, H) first hidden state; keys, values, mask as in the attention.
+        """
+        states = self.dropout(self.gru.run(self.dropout(embedded), hidden, lengths))
+        return self._output(states, keys, values, mask)
+
+    def step(
+        self, embedded: Tensor, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the next hidden state (B, K, H) and the logits (B, K, V).
+
+        The GRU is written out as matrix products: exporters have got the GRU operator wrong,
+        and its gates can then be quantised like any other product.
+
+        Args:
+            embedded: (B, K, E) embedding of each beam's last token.
+            hidden: (B, K, H).
+        """
+        weight_ih, weight_hh, bias_ih, bias_hh = self.gru.all_weights[0]
+        from_token = functional.linear(embedded, weight_ih, bias_ih)
+        from_hidden = functional.linear(hidden, weight_hh, bias_hh)
+        token_r, token_z, token_n = from_token.chunk(3, dim=-1)
+        hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, dim=-1)
+        reset = torch.sigmoid(token_r + hidden_r)
+        update = torch.sigmoid(token_z + hidden_z)
+        new = torch.tanh(token_n + reset * hidden_n)
+        state = new + update * (hidden - new)  # Eq. 1
+        return state, self.vocabulary(self._output(state, keys, values, mask))  # Eq. 7
+
+    def _output(self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        attended = self.attention(states, keys, values, mask)
+        output: Tensor = self.output_hidden(states) + attended  # Eq. 6
+        return output

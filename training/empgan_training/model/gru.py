@@ -1,0 +1,117 @@
+"""A GRU that trains fast on a CPU.
+
+PyTorch's CPU GRU forms the gradient of the recurrent weights once per time step and computes
+padded steps as well. Here that gradient is one product for the whole sequence and rows leave
+the batch when they end; products follow autocast, sums and states stay in float32. Parameters,
+results and exported operator are those of `torch.nn.GRU`, which runs whenever gradients are off
+or the tensors are on a GPU. Measured: docs/decisions/0005-cpu-gru.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+
+class GRU(nn.GRU):
+    """One left-to-right layer, batch first."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size, batch_first=True)
+
+    def run(
+        self, inputs: Tensor, initial: Tensor | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
+        """Return the states (R, T, H) after each step.
+
+        Args:
+            inputs: (R, T, E).
+            initial: (R, H); zeros if None.
+            lengths: (R,) valid steps of each row; what is returned beyond them is undefined.
+        """
+        if initial is None:
+            initial = inputs.new_zeros(inputs.shape[0], self.hidden_size)
+        if not torch.is_grad_enabled() or inputs.is_cuda:
+            start, weights = initial.unsqueeze(0), tuple(self.all_weights[0])
+            result: Tensor = torch.gru(
+                inputs, start, weights, True, 1, 0.0, self.training, False, batch_first=True
+            )[0]
+            return result
+        weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
+        rows, steps, _ = inputs.shape
+        if lengths is None:
+            lengths = torch.full((rows,), steps)
+        order = torch.argsort(lengths, descending=True, stable=True)
+        active = (lengths.unsqueeze(0) > torch.arange(steps).unsqueeze(1)).sum(1).tolist()
+        gates = functional.linear(inputs[order], weight_ih, bias_ih).transpose(0, 1)
+        states: Tensor = _Recurrence.apply(gates, initial[order], weight_hh, bias_hh, active)  # type: ignore[no-untyped-call]
+        return states[torch.argsort(order)]
+
+
+class _Recurrence(torch.autograd.Function):
+    """The recurrent half of the GRU; rows are sorted by length, longest first."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, gates: Tensor, initial: Tensor, weight: Tensor, bias: Tensor, active: list[int]
+    ) -> Tensor:
+        steps, rows, width = gates.shape
+        hidden = width // 3
+        dtype = (
+            torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
+        )
+        recurrent, offset = weight.to(dtype), bias.to(dtype)
+        gates, state = gates.to(weight.dtype), initial.to(weight.dtype).clone()
+        states = gates.new_zeros(rows, steps, hidden)
+        before = gates.new_zeros(steps, rows, hidden)  # the state each step started from
+        saved = gates.new_zeros(steps, rows, 4 * hidden)  # reset, update, new, W_hn h + b_hn
+        for t, count in enumerate(active):
+            if count == 0:
+                break
+            previous = state[:count]
+            before[t, :count] = previous
+            product = torch.addmm(offset, previous.to(dtype), recurrent.t()).to(weight.dtype)
+            both = torch.sigmoid(gates[t, :count, : 2 * hidden] + product[:, : 2 * hidden])
+            reset, update = both[:, :hidden], both[:, hidden:]
+            inner = product[:, 2 * hidden :]
+            new = torch.tanh(torch.addcmul(gates[t, :count, 2 * hidden :], reset, inner))
+            torch.cat([both, new, inner], 1, out=saved[t, :count])
+            state[:count] = torch.lerp(new, previous, update)
+            states[:count, t] = state[:count]
+        ctx.save_for_backward(before, saved, weight)
+        ctx.active, ctx.dtype = active, dtype
+        return states
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor | None, ...]:
+        before, saved, weight = ctx.saved_tensors
+        steps, rows, hidden = before.shape
+        recurrent = weight.to(ctx.dtype)
+        grad_gates = before.new_zeros(steps, rows, 3 * hidden)
+        grad_product = before.new_zeros(steps, rows, 3 * hidden)
+        grad = before.new_zeros(rows, hidden)
+        for t in range(steps - 1, -1, -1):
+            count = ctx.active[t]
+            if count == 0:
+                continue
+            both, new, inner = saved[t, :count].split([2 * hidden, hidden, hidden], 1)
+            reset, update = both[:, :hidden], both[:, hidden:]
+            g = grad[:count] + grad_states[:count, t]
+            grad_new = g * (1 - update) * (1 - new * new)
+            into = grad_gates[t, :count]
+            into[:, :hidden] = grad_new * inner
+            into[:, hidden : 2 * hidden] = g * (before[t, :count] - new)
+            into[:, : 2 * hidden] *= both * (1 - both)
+            into[:, 2 * hidden :] = grad_new
+            through = grad_product[t, :count]
+            through.copy_(into)
+            through[:, 2 * hidden :] *= reset
+            grad[:count] = torch.addcmul((through.to(ctx.dtype) @ recurrent).to(g.dtype), g, update)
+        flat = grad_product.reshape(steps * rows, 3 * hidden)
+        grad_weight = flat.to(ctx.dtype).t() @ before.reshape(-1, hidden).to(ctx.dtype)
+        return grad_gates, grad, grad_weight.to(weight.dtype), flat.sum(0), None
