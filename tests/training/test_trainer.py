@@ -1,0 +1,469 @@
+"""A whole small run: it learns, resumes to the bit, survives NaN, Ctrl-C and a full disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import torch
+
+from empgan_rt.errors import CheckpointError, DivergenceError, InputError, StorageError
+from empgan_training import checkpoint as checkpoint_module
+from empgan_training import stage as stage_module
+from empgan_training.checkpoint import Checkpoint
+from empgan_training.config import ModelSizes, StageConfig, TrainConfig
+from empgan_training.data.batch import Batch
+from empgan_training.stage import Stage
+from empgan_training.trainer import Trainer
+from support.small_data import SMALL_SIZES, prepare_own, small_checkpoint
+
+RECOGNISER_STEPS = 12  # of the fixture: 2 epochs of 6 batches
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trainer")
+    prepare_own(folder, 70)
+    return folder
+
+
+def recipe(folder: Path, out: Path, **changes: Any) -> TrainConfig:
+    """Return a recipe of about 30 steps in less than a second."""
+    settings: dict[str, Any] = {
+        "data": str(prepare_own(folder)),
+        "out": str(out),
+        "threads": 1,
+        "model": ModelSizes(**SMALL_SIZES, dropout=0.2),
+        "recogniser": StageConfig(learning_rate=0.02, batch_samples=28, max_epochs=2),
+        "mle": StageConfig(learning_rate=0.02, batch_samples=28, max_epochs=3, patience=1),
+    }
+    return TrainConfig(**(settings | changes))
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path) -> Path:
+    """Return the folder of an undisturbed run."""
+    out = folder / "whole"
+    Trainer(recipe(folder, out)).run()
+    return out
+
+
+def records(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_bytes().splitlines()]
+
+
+def without_times(value: Any) -> Any:
+    """Return JSON-like data without what a clock has measured, and without the run's folder."""
+    if isinstance(value, dict):
+        return {k: without_times(v) for k, v in value.items() if k not in ("seconds", "out")}
+    return [without_times(v) for v in value] if isinstance(value, list) else value
+
+
+def assert_same_run(ours: Path, theirs: Path) -> None:
+    """Weights, optimisers, random state, scores and metrics are equal to the bit."""
+    for name in ("last.safetensors", "best.safetensors"):
+        a, b = Checkpoint.load(ours / name), Checkpoint.load(theirs / name)
+        assert without_times(a.info) == without_times(b.info)
+        assert a.texts == b.texts
+        for x, y in ((a.model, b.model), (a.trainer, b.trainer)):
+            assert x.keys() == y.keys()
+            assert [key for key in x if not torch.equal(x[key], y[key])] == []
+    assert without_times(records(ours)) == without_times(records(theirs))
+
+
+def test_the_loss_falls_in_both_stages(whole: Path) -> None:
+    found = records(whole)
+    mle = [r for r in found if r["stage"] == "mle" and r["split"] == "validation"]
+    assert [r["epoch"] for r in mle] == [1, 2, 3]
+    assert mle[-1]["perplexity"] < mle[0]["perplexity"] < 500
+    assert mle[-1]["label"] < 1.95  # ln 7 and a bit
+    recogniser = [r for r in found if r["stage"] == "recogniser"]
+    assert [r["step"] for r in recogniser] == [RECOGNISER_STEPS // 2, RECOGNISER_STEPS]
+    assert {"macro_f1", "accuracy"} <= recogniser[0].keys()
+
+
+def test_a_run_leaves_everything_that_its_docstring_names(whole: Path) -> None:
+    assert {path.name for path in whole.iterdir()} == {
+        "recipe.json",
+        "metrics.jsonl",
+        "tensorboard",
+        "last.safetensors",
+        "best.safetensors",
+    }
+    assert any((whole / "tensorboard").iterdir())
+    stored = msgspec.json.decode((whole / "recipe.json").read_bytes(), type=TrainConfig)
+    assert stored == msgspec.structs.replace(stored, out=str(whole))
+    last, best = (Checkpoint.load(whole / f"{n}.safetensors") for n in ("last", "best"))
+    assert best.trainer == {}
+    assert "rng" in last.trainer
+    assert last.info["stages"]["mle"]["finished"]
+    assert best.info["scores"]["mle"]["perplexity"] == last.info["stages"]["mle"]["best"]
+    for name in ("system", "recipe", "scores", "data", "licence", "versions"):
+        assert name in best.info
+    best.generator()
+
+
+def test_small_checkpoints_of_other_tests_look_like_a_runs(whole: Path, folder: Path) -> None:
+    real = Checkpoint.load(whole / "best.safetensors")
+    small = Checkpoint.load(small_checkpoint(folder))
+    assert small.config == real.config
+    assert small.texts == real.texts
+    assert small.info.keys() == real.info.keys()
+    assert small.info["data"].keys() == real.info["data"].keys()
+    assert small.info["data"]["sha256"] == real.info["data"]["sha256"]
+    assert small.model.keys() == real.model.keys()
+
+
+def test_the_recogniser_is_frozen_in_the_second_stage(folder: Path, tmp_path: Path) -> None:
+    trainer = Trainer(recipe(folder, tmp_path / "run"))
+    trainer.run(max_steps=RECOGNISER_STEPS + 1)
+    before = Checkpoint.load(tmp_path / "run" / "best.safetensors").model
+    trainer.run()
+    after = Checkpoint.load(tmp_path / "run" / "last.safetensors").model
+    for name in before:
+        same = torch.equal(before[name], after[name])
+        assert same == name.startswith("recogniser."), name
+
+
+def test_the_best_recogniser_is_kept_not_the_last(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = Trainer(recipe(folder, tmp_path / "run"))
+    scores = iter([0.9, 0.1])
+    stage = trainer.stages[0]
+    stage.task = replace(stage.task, validate=lambda: {"macro_f1": next(scores)})
+    kept: list[dict[str, torch.Tensor]] = []
+    save = Checkpoint.save
+
+    def watch(checkpoint: Checkpoint, path: Path) -> None:
+        save(checkpoint, path)
+        if path.name == "best.safetensors":
+            kept.append(dict(Checkpoint.load(path).model))
+
+    monkeypatch.setattr(Checkpoint, "save", watch)
+    trainer.run(max_steps=RECOGNISER_STEPS + 1)
+    assert len(kept) == 1
+    last = Checkpoint.load(tmp_path / "run" / "last.safetensors")
+    assert last.info["stages"]["recogniser"]["finished"]
+    for name in last.model:
+        if name.startswith("recogniser."):
+            assert torch.equal(last.model[name], kept[0][name]), name
+
+
+@pytest.mark.parametrize(
+    "stops",
+    [
+        [1],
+        [RECOGNISER_STEPS // 2],  # the last batch of an epoch, before it is validated
+        [RECOGNISER_STEPS - 1, RECOGNISER_STEPS, RECOGNISER_STEPS + 1],
+        [RECOGNISER_STEPS + 4, RECOGNISER_STEPS + 9],
+    ],
+    ids=str,
+)
+def test_resuming_gives_the_same_run_to_the_bit(
+    folder: Path, tmp_path: Path, whole: Path, stops: list[int]
+) -> None:
+    config = recipe(folder, tmp_path / "run")
+    for i, stop in enumerate(stops):
+        Trainer(config, resume=i > 0).run(max_steps=stop)
+        state = Checkpoint.load(tmp_path / "run" / "last.safetensors").info["stages"]
+        assert sum(stage["step"] for stage in state.values()) == stop
+        torch.rand(7)  # a new process starts from another random state
+    Trainer(config, resume=True).run()
+    assert_same_run(tmp_path / "run", whole)
+
+
+@pytest.mark.slow
+def test_resuming_at_every_step_gives_the_same_run(
+    folder: Path, tmp_path: Path, whole: Path
+) -> None:
+    config = recipe(folder, tmp_path / "run")
+    stages = Checkpoint.load(whole / "last.safetensors").info["stages"]
+    for stop in range(1, sum(stage["step"] for stage in stages.values()) + 1):
+        Trainer(config, resume=stop > 1).run(max_steps=stop)
+    Trainer(config, resume=True).run()
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_a_crash_after_the_last_checkpoint_is_resumed_to_the_bit(
+    folder: Path, tmp_path: Path, whole: Path
+) -> None:
+    """kill -9: metrics and best weights are newer than what is resumed, a line is cut."""
+    config = recipe(folder, tmp_path / "run")
+    trainer = Trainer(config)
+    trainer.run(max_steps=RECOGNISER_STEPS + 2)
+    old = (tmp_path / "run" / "last.safetensors").read_bytes()
+    trainer.run(max_steps=RECOGNISER_STEPS + 9)
+    (tmp_path / "run" / "last.safetensors").write_bytes(old)
+    with (tmp_path / "run" / "metrics.jsonl").open("ab") as file:
+        file.write(b'{"stage":"mle","spl')
+    Trainer(config, resume=True).run()
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_a_finished_run_resumed_does_nothing(folder: Path, tmp_path: Path, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    scores = Trainer(recipe(folder, tmp_path / "run"), resume=True).run()
+    assert scores == Checkpoint.load(whole / "last.safetensors").info["scores"]
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_max_steps_already_taken_takes_no_more(folder: Path, tmp_path: Path) -> None:
+    config = recipe(folder, tmp_path / "run")
+    Trainer(config).run(max_steps=3)
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+    Trainer(config, resume=True).run(max_steps=3)
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+
+
+def test_runs_of_one_seed_are_equal_and_of_two_differ(folder: Path, tmp_path: Path) -> None:
+    models = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        Trainer(recipe(folder, tmp_path / name, seed=seed)).run(max_steps=2)
+        models.append(Checkpoint.load(tmp_path / name / "last.safetensors").model)
+    a, b, c = models
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    assert not torch.equal(a["recogniser.classify.weight"], c["recogniser.classify.weight"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": 9}, "seed"),
+        ({"mle": StageConfig(learning_rate=1.0)}, "mle"),
+        ({"model": ModelSizes(**SMALL_SIZES, dropout=0.3)}, "model"),
+        ({"max_response": 5}, "max_response"),
+    ],
+    ids=["seed", "mle", "model", "max_response"],
+)
+def test_resuming_with_another_recipe_is_refused(
+    folder: Path, tmp_path: Path, whole: Path, changes: dict[str, Any], named: str
+) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    with pytest.raises(InputError, match=f"had another {named}"):
+        Trainer(recipe(folder, tmp_path / "run", **changes), resume=True)
+
+
+def test_resuming_with_other_data_is_refused(folder: Path, tmp_path: Path, whole: Path) -> None:
+    shutil.copytree(whole, tmp_path / "run")
+    other = prepare_own(tmp_path, 60)
+    with pytest.raises(InputError, match="had another data folder"):
+        Trainer(recipe(folder, tmp_path / "run", data=str(other)), resume=True)
+
+
+def test_what_does_not_change_the_result_may_change(
+    folder: Path, tmp_path: Path, whole: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "moved")
+    shutil.copytree(prepare_own(folder), tmp_path / "data")
+    changes = {"data": str(tmp_path / "data"), "save_every_s": 1.0}
+    Trainer(recipe(folder, tmp_path / "moved", **changes), resume=True)
+
+
+def test_a_run_is_never_overwritten_or_invented(folder: Path, tmp_path: Path, whole: Path) -> None:
+    before = (whole / "last.safetensors").read_bytes()
+    with pytest.raises(InputError, match="holds a run"):
+        Trainer(recipe(folder, whole))
+    assert (whole / "last.safetensors").read_bytes() == before
+    with pytest.raises(InputError, match="no run to resume"):
+        Trainer(recipe(folder, tmp_path / "none"), resume=True)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "best", "other"])
+def test_resuming_from_what_is_no_run_is_a_checkpoint_error(
+    folder: Path, tmp_path: Path, whole: Path, damage: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    if damage == "truncated":
+        data = (run / "last.safetensors").read_bytes()
+        (run / "last.safetensors").write_bytes(data[: len(data) // 2])
+    elif damage == "best":
+        shutil.copy(run / "best.safetensors", run / "last.safetensors")
+    else:
+        shutil.copy(small_checkpoint(folder), run / "last.safetensors")
+    with pytest.raises(CheckpointError):
+        Trainer(recipe(folder, run), resume=True)
+
+
+def poison(monkeypatch: pytest.MonkeyPatch, at: int, what: str) -> None:
+    """Make the loss, or only a gradient, NaN in the step after `at` of the second stage."""
+    real = Stage._step
+
+    def step(stage: Stage, batch: Batch) -> dict[str, float]:
+        if stage.task.name == "mle" and stage.state.step == at:
+            losses = stage.task.losses
+
+            def bad(batch: Batch) -> Any:
+                found = dict(losses(batch))
+                if what == "loss":
+                    found["total"] = found["total"] * float("nan")
+                else:  # a finite loss whose gradient is not: d sqrt(x) at 0
+                    found["total"] = found["total"] + torch.sqrt(found["total"] * 0.0)
+                return found
+
+            stage.task = replace(stage.task, losses=bad)
+        return real(stage, batch)
+
+    monkeypatch.setattr(Stage, "_step", step)
+
+
+@pytest.mark.parametrize(("at", "what"), [(1, "gradient"), (8, "loss")])
+def test_nan_stops_and_the_last_checkpoint_is_good(
+    folder: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, at: int, what: str
+) -> None:
+    config = recipe(folder, tmp_path / "run")
+    with monkeypatch.context() as patch:
+        poison(patch, at, what)
+        with pytest.raises(DivergenceError, match=f"mle: .*nan.* at step {at}"):
+            Trainer(config).run()
+    last = Checkpoint.load(tmp_path / "run" / "last.safetensors")
+    last.generator()  # refuses weights that are not finite
+    assert last.info["stages"]["mle"]["step"] <= at
+    Trainer(config, resume=True).run()
+    assert_same_run(tmp_path / "run", whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
+    folder: Path,
+    tmp_path: Path,
+    whole: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    config = recipe(folder, tmp_path / "run")
+    real = Stage._step
+
+    def step(stage: Stage, batch: Batch) -> dict[str, float]:
+        if stage.task.name == "mle" and stage.state.step == 2:
+            os.kill(os.getpid(), number)
+        return real(stage, batch)
+
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "_step", step)
+        with pytest.raises(KeyboardInterrupt):
+            Trainer(config).run()
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
+    state = Checkpoint.load(tmp_path / "run" / "last.safetensors").info["stages"]
+    assert state["mle"]["step"] == 3  # the step under way was finished, then saved
+    Trainer(config, resume=True).run()
+    assert_same_run(tmp_path / "run", whole)
+
+
+CHILD = """
+import os, signal, sys
+import msgspec
+from empgan_training.config import TrainConfig
+from empgan_training.stage import Stage
+from empgan_training.trainer import Trainer
+
+config = msgspec.json.decode(sys.argv[1], type=TrainConfig)
+real = Stage._step
+def step(stage, batch):
+    if stage.state.step == 2:
+        print("ready", flush=True)
+        sys.stdin.readline()  # until the parent has sent its signal
+    return real(stage, batch)
+Stage._step = step
+try:
+    Trainer(config).run()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.mark.slow
+def test_ctrl_c_from_outside_saves(folder: Path, tmp_path: Path) -> None:
+    config = msgspec.json.encode(recipe(folder, tmp_path / "run")).decode()
+    with subprocess.Popen(
+        [sys.executable, "-c", CHILD, config],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+        text=True,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+        child.stdin.write("\n")
+        child.stdin.close()
+        assert child.wait(timeout=60) == 130
+    state = Checkpoint.load(tmp_path / "run" / "last.safetensors").info["stages"]
+    assert state["recogniser"]["step"] == 3
+
+
+def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(
+    folder: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = recipe(folder, tmp_path / "run")
+    Trainer(config).run(max_steps=RECOGNISER_STEPS + 2)
+    before = (tmp_path / "run" / "last.safetensors").read_bytes()
+
+    def full(*_args: object, **_kwargs: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint_module, "save_file", full)
+        with pytest.raises(StorageError):
+            Trainer(config, resume=True).run()
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
+    Trainer(config, resume=True).run()
+    assert_same_run(tmp_path / "run", whole)
+
+
+def test_checkpoints_within_an_epoch_change_nothing(
+    folder: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter(range(10**9))
+    monkeypatch.setattr(stage_module.time, "monotonic", lambda: float(next(clock)))
+    saved: list[str] = []
+    save = Checkpoint.save
+
+    def watch(checkpoint: Checkpoint, path: Path) -> None:
+        saved.append(path.name)
+        save(checkpoint, path)
+
+    monkeypatch.setattr(Checkpoint, "save", watch)
+    Trainer(recipe(folder, tmp_path / "run", save_every_s=5.0)).run()
+    assert saved.count("last.safetensors") > 5  # more than the epochs
+    for name, tensor in Checkpoint.load(whole / "last.safetensors").model.items():
+        assert torch.equal(
+            tensor, Checkpoint.load(tmp_path / "run" / "last.safetensors").model[name]
+        )
+
+
+def test_bfloat16_trains_too(folder: Path, tmp_path: Path) -> None:
+    stage = {"learning_rate": 0.02, "batch_samples": 28, "precision": "bf16"}
+    config = recipe(
+        folder,
+        tmp_path / "run",
+        recogniser=StageConfig(**stage, max_epochs=1),
+        mle=StageConfig(**stage, max_epochs=2),
+    )
+    Trainer(config).run()
+    perplexities = [r["perplexity"] for r in records(tmp_path / "run") if "perplexity" in r]
+    assert perplexities[1] < perplexities[0]
+    assert {
+        t.dtype for t in Checkpoint.load(tmp_path / "run" / "best.safetensors").model.values()
+    } == {torch.float32}

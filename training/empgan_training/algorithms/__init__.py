@@ -1,0 +1,1 @@
+"""What is minimised: maximum likelihood; adversarial objectives join here."""

@@ -1,0 +1,137 @@
+"""A checkpoint: one safetensors file with weights, vocabularies and what is known of them.
+
+One file is replaced in one step, so a crash leaves the old checkpoint or the new one. Texts
+(tokenizer, emotion lexicon) travel in the header; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from empgan_rt.config import GeneratorConfig, Limits
+from empgan_rt.errors import CheckpointError, StorageError
+from empgan_rt.text.emotion_lexicon import EmotionLexicon
+from empgan_rt.text.featurizer import Featurizer
+from empgan_rt.text.tokenizer import Tokenizer
+
+from .model.generator import Generator
+
+FORMAT = "empgan-checkpoint-1"
+_TEXTS = ("tokenizer.json", "emotion_lexicon.tsv", "emotion_vocabulary.txt")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained or half-trained system.
+
+    Attributes:
+        config: sizes of the generator.
+        model: its weights by parameter name.
+        texts: tokenizer.json, emotion_lexicon.tsv, emotion_vocabulary.txt.
+        info: JSON-ready facts: system, seed, metrics, data hashes, licence.
+        trainer: optimiser and random states; empty unless the run can be resumed from it.
+    """
+
+    config: GeneratorConfig
+    model: Mapping[str, Tensor]
+    texts: Mapping[str, str]
+    info: Mapping[str, Any]
+    trainer: Mapping[str, Tensor]
+
+    def save(self, path: Path) -> None:
+        """Write the file and put it in place in one step.
+
+        Raises:
+            StorageError: the file cannot be written; an older one is untouched.
+        """
+        tensors = {f"model.{name}": t for name, t in self.model.items()}
+        tensors |= {f"trainer.{name}": t for name, t in self.trainer.items()}
+        header = {
+            "format": FORMAT,
+            "config": json.dumps(asdict(self.config)),
+            "info": json.dumps(dict(self.info)),
+            **self.texts,
+        }
+        staging = path.with_name(f".{path.name}.writing")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+            save_file(contiguous, staging, metadata=header)
+            with staging.open("rb") as written:
+                os.fsync(written.fileno())
+            staging.replace(path)
+        except (OSError, SafetensorError) as error:
+            with suppress(OSError):
+                staging.unlink(missing_ok=True)
+            raise StorageError(f"checkpoint {path} cannot be written: {error}") from error
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Return the checkpoint in a file.
+
+        Raises:
+            CheckpointError: the file is missing, truncated, altered or of another format.
+        """
+        try:
+            with safe_open(path, framework="pt") as file:
+                header = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
+        if header.get("format") != FORMAT:
+            raise CheckpointError(
+                f"{path} has format {header.get('format')!r}", hint=f"wanted {FORMAT}"
+            )
+        try:
+            config = msgspec.json.decode(header["config"], type=GeneratorConfig)
+            info = dict(json.loads(header["info"]).items())
+            texts = {name: header[name] for name in _TEXTS}
+        except (KeyError, ValueError, AttributeError) as error:
+            raise CheckpointError(f"{path} has a damaged header: {error}") from error
+        parts: dict[str, dict[str, Tensor]] = {"model": {}, "trainer": {}}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            parts.setdefault(part, {})[rest] = tensor
+        return cls(config, parts["model"], texts, info, parts["trainer"])
+
+    def generator(self, dropout: float = 0.0) -> Generator:
+        """Return the generator with these weights, in evaluation mode.
+
+        Raises:
+            CheckpointError: a weight is missing, superfluous, misshapen or not finite.
+        """
+        generator = Generator(self.config, dropout)
+        try:
+            generator.load_state_dict(dict(self.model))
+        except RuntimeError as error:
+            raise CheckpointError(f"the weights do not fit the configuration: {error}") from error
+        bad = [name for name, t in self.model.items() if not torch.isfinite(t).all()]
+        if bad:
+            raise CheckpointError(f"weights that are not finite: {', '.join(bad[:3])}")
+        return generator.eval()
+
+    def featurizer(self, limits: Limits) -> Featurizer:
+        """Return the featurizer that the system was trained with."""
+        tokenizer, lexicon, vocabulary = (self.texts[name].encode() for name in _TEXTS)
+        return Featurizer(
+            Tokenizer.from_json(tokenizer), EmotionLexicon.from_files(lexicon, vocabulary), limits
+        )
+
+
+def texts_of(featurizer: Featurizer) -> dict[str, str]:
+    """Return the texts of a checkpoint for a featurizer."""
+    lexicon, vocabulary = featurizer.lexicon.to_files()
+    files = (featurizer.tokenizer.to_json(), lexicon, vocabulary)
+    return {name: data.decode() for name, data in zip(_TEXTS, files, strict=True)}

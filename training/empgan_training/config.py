@@ -1,0 +1,125 @@
+"""A training recipe: what to train, on what, and how. Unknown keys are refused."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from empgan_rt.errors import InputError
+
+SHIPPED_NAMES = ("default", "paper", "tiny")
+SHIPPED = resources.files(__package__) / "recipes"
+
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Share = Annotated[float, Meta(ge=0, lt=1)]
+
+
+class ModelSizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Widths of the generator; the defaults are the paper's."""
+
+    embedding_size: Count = 300
+    emotion_embedding_size: Count = 200
+    label_embedding_size: Count = 100
+    hidden_size: Count = 400
+    recogniser_size: Count = 64
+    dropout: Share = 0.4
+
+
+class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One run of the optimiser until its validation score stops improving.
+
+    Attributes:
+        learning_rate: of Adam.
+        batch_samples: responses per step, about; whole dialogues are kept together.
+        max_epochs: passes over the training split, at most.
+        patience: epochs without improvement before the stage ends.
+        plateau_factor: the learning rate is multiplied by this after an epoch that did not
+            improve; 1 keeps it constant, as in the paper.
+        clip_norm: largest gradient norm.
+        precision: "bf16" runs matrix products in bfloat16 (autocast).
+    """
+
+    learning_rate: Positive = 1e-4
+    batch_samples: Count = 32
+    max_epochs: Count = 20
+    patience: Count = 3
+    plateau_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    clip_norm: Positive = 1.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A whole recipe.
+
+    Attributes:
+        system: which of the paper's systems; EmpG is the generator without critics.
+        data: the prepared folder.
+        out: the run's folder: checkpoints, metrics.jsonl, TensorBoard.
+        seed: of weights, dropout and data order.
+        threads: of PyTorch on a CPU; 0 takes every allowed core.
+        max_response: longer responses are cut to this many tokens in training.
+        save_every_s: seconds between checkpoints within an epoch.
+    """
+
+    system: Literal["EmpG"] = "EmpG"
+    data: str = "prepared"
+    out: str = "runs/empg"
+    seed: Annotated[int, Meta(ge=0)] = 1
+    threads: Annotated[int, Meta(ge=0)] = 0
+    max_response: Count = 60
+    save_every_s: Positive = 600.0
+    model: ModelSizes = ModelSizes()
+    recogniser: StageConfig = StageConfig(learning_rate=1e-3, batch_samples=64)
+    mle: StageConfig = StageConfig()
+
+
+def find_recipe(name: str) -> Path | Traversable:
+    """Return the recipe that ships under a name, such as "paper", or else the path `name`.
+
+    A file of such a name is reached as "./paper".
+    """
+    return SHIPPED / f"{name}.toml" if name in SHIPPED_NAMES else Path(name)
+
+
+def load_recipe(path: Path | Traversable, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Return the recipe of a TOML file, with `section.key=value` overrides applied.
+
+    Raises:
+        InputError: the file cannot be read, or a key or value is not acceptable.
+    """
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"recipe {path} cannot be read: {error}") from error
+    for override in overrides:
+        _apply(tree, override)
+    try:
+        return msgspec.convert(tree, TrainConfig)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"recipe {path}: {error}", hint="see the recipe `paper` for every key"
+        ) from error
+
+
+def _apply(tree: dict[str, Any], override: str) -> None:
+    name, sep, text = override.partition("=")
+    if not sep or not name:
+        raise InputError(f"--set {override!r}", hint="wanted section.key=value")
+    try:
+        value: Any = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string
+    *sections, key = name.strip().split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+        if not isinstance(tree, dict):
+            raise InputError(f"--set {override!r}", hint=f"{section} is no section")
+    tree[key] = value

@@ -1,0 +1,193 @@
+"""One run of the optimiser, resumable to the bit: epochs, validation, early stop, checkpoints."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from empgan_rt import console
+from empgan_rt.errors import DivergenceError
+
+from .config import StageConfig
+from .data.batch import Batch, collate, grouped
+from .data.prepared import PreparedDialogue
+
+Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged
+
+
+@dataclass(frozen=True)
+class StageTask:
+    """What a stage trains.
+
+    Attributes:
+        name: in logs and checkpoints.
+        module: whose parameters are trained.
+        losses: one batch to its losses.
+        validate: scores of the validation split; `score` is among them.
+        score: the score that is watched.
+        larger_is_better: which way it improves.
+    """
+
+    name: str
+    module: nn.Module
+    losses: Callable[[Batch], Losses]
+    validate: Callable[[], dict[str, float]]
+    score: str
+    larger_is_better: bool
+
+
+@dataclass
+class StageState:
+    """Where a stage stands; everything here is in the checkpoint."""
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    bad_epochs: int = 0
+    learning_rate: float = 0.0
+    finished: bool = False
+    seconds: float = 0.0
+
+
+class Stage:
+    """Runs one task to its end, calling back for logs and checkpoints."""
+
+    def __init__(
+        self,
+        task: StageTask,
+        config: StageConfig,
+        dialogues: list[PreparedDialogue],
+        *,
+        seed: int,
+        max_response: int,
+        device: torch.device,
+    ) -> None:
+        self.task = task
+        self.config = config
+        self.dialogues = dialogues
+        self.seed = seed
+        self.max_response = max_response
+        self.device = device
+        self.parameters = [p for p in task.module.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.Adam(self.parameters, config.learning_rate, fused=True)
+        self.state = StageState(learning_rate=config.learning_rate)
+
+    def run(
+        self,
+        on_log: Callable[[dict[str, Any]], None],
+        on_save: Callable[[bool], None],
+        should_stop: Callable[[], bool],
+        save_every_s: float,
+    ) -> None:
+        """Train until the score stops improving, `max_epochs` passed or `should_stop` says so.
+
+        Args:
+            on_log: receives a flat record after every epoch and every 50 steps.
+            on_save: saves a checkpoint; its argument tells whether the score is the best yet.
+
+        Raises:
+            DivergenceError: a loss or gradient is not finite; no step was taken with it.
+        """
+        saved_at = time.monotonic()
+        while not self.state.finished:
+            groups = self._epoch_order()
+            title = f"{self.task.name} epoch {self.state.epoch + 1}"
+            with console.progress(title, len(groups)) as bar:
+                while self.state.batch < len(groups):
+                    began = time.monotonic()
+                    batch = collate(groups[self.state.batch], self.max_response)
+                    record = self._step(batch.to(self.device))
+                    self.state.batch += 1
+                    self.state.seconds += time.monotonic() - began
+                    bar.update(self.state.batch, f"loss {record['total']:.3f}")
+                    if self.state.step % 50 == 0:
+                        on_log({"split": "train", "samples": batch.samples, **record})
+                    if should_stop():
+                        on_save(False)
+                        return
+                    if time.monotonic() - saved_at > save_every_s:
+                        on_save(False)
+                        saved_at = time.monotonic()
+            on_save(self._end_epoch(on_log))
+            saved_at = time.monotonic()
+
+    def _epoch_order(self) -> list[list[PreparedDialogue]]:
+        shuffle = random.Random(f"{self.seed}/{self.task.name}/{self.state.epoch}")
+        return grouped(self.dialogues, self.config.batch_samples, shuffle, bucket=50)
+
+    def _step(self, batch: Batch) -> dict[str, float]:
+        self.task.module.train()
+        bf16 = self.config.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+            losses = self.task.losses(batch)
+        losses["total"].backward()  # type: ignore[no-untyped-call]
+        norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
+        record = {name: float(loss.detach()) for name, loss in losses.items()}
+        record["gradient"] = float(norm)
+        if not all(map(math.isfinite, record.values())):
+            raise DivergenceError(
+                f"{self.task.name}: {record} at step {self.state.step}",
+                hint="the last checkpoint is good; start a new run with a lower learning rate",
+            )
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.state.step += 1
+        return {**record, "step": self.state.step, "learning_rate": self.state.learning_rate}
+
+    def _end_epoch(self, on_log: Callable[[dict[str, Any]], None]) -> bool:
+        """Validate, decide what comes next and tell whether the score is the best yet."""
+        state, config = self.state, self.config
+        scores = self.task.validate()
+        score = scores[self.task.score]
+        gain = 0.0 if state.best is None else score - state.best
+        better = state.best is None or (gain > 0 if self.task.larger_is_better else gain < 0)
+        if better:
+            state.best, state.bad_epochs = score, 0
+        else:
+            state.bad_epochs += 1
+            state.learning_rate *= config.plateau_factor
+            for group in self.optimiser.param_groups:
+                group["lr"] = state.learning_rate
+        state.epoch += 1
+        state.batch = 0
+        state.finished = state.epoch >= config.max_epochs or state.bad_epochs >= config.patience
+        on_log(
+            {
+                "split": "validation",
+                "epoch": state.epoch,
+                "step": state.step,
+                "seconds": round(state.seconds, 1),
+                "learning_rate": state.learning_rate,
+                **scores,
+            }
+        )
+        return better
+
+    def optimiser_tensors(self) -> dict[str, Tensor]:
+        """Return Adam's moments and step counts by parameter position."""
+        tensors = {}
+        for index, entry in self.optimiser.state_dict()["state"].items():
+            for name, tensor in entry.items():
+                tensors[f"adam.{index}.{name}"] = tensor
+        return tensors
+
+    def restore(self, state: StageState, tensors: Mapping[str, Tensor]) -> None:
+        """Continue from a saved state."""
+        self.state = state
+        adam: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            kind, index, name = key.split(".")
+            if kind == "adam":
+                adam.setdefault(int(index), {})[name] = tensor
+        saved = self.optimiser.state_dict()
+        saved["state"] = adam
+        saved["param_groups"][0]["lr"] = state.learning_rate
+        self.optimiser.load_state_dict(saved)
