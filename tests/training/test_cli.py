@@ -1,0 +1,176 @@
+"""The wing's commands: what they print, and which error ends them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from empgan_rt.cli import main
+from support.small_data import OWN_DIALOGUES, prepare_own, small_checkpoint
+
+SMALL = ["embedding_size=6", "emotion_embedding_size=5", "label_embedding_size=4"]
+SMALL += ["hidden_size=8", "recogniser_size=7"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture(scope="module")
+def prepared(folder: Path) -> Path:
+    return prepare_own(folder)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder: Path) -> Path:
+    return small_checkpoint(folder)
+
+
+class Outcome:
+    """Exit code and stdout of one command."""
+
+    def __init__(self, capfd: pytest.CaptureFixture[str], *arguments: object) -> None:
+        self.code = main([str(argument) for argument in arguments])
+        self.out = capfd.readouterr().out
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+def test_prepare_reads_one_unsplit_file(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = Outcome(
+        capfd,
+        *("data", "prepare", OWN_DIALOGUES, out, "--json", "--licence", "Apache-2.0"),
+        *("--split", "8:1:1", "--min-count", 1, "--max-words", 300, "--lowercase"),
+        *("--test-dialogues", 7, "--samples-per-dialogue", 2, "--seed", 5),
+    )
+    assert done.code == 0
+    report = done.json
+    assert report["read"] == {"all": len(OWN_DIALOGUES.read_text("utf-8").splitlines())}
+    assert report["vocabulary"]["ours"] == 304
+    assert 7 <= report["table_samples"] <= 14
+    assert report["options"]["split"] == [8, 1, 1]
+    assert report["options"]["vocabulary"]["lowercase"] is True
+    assert report["licence"] == "Apache-2.0"
+    assert report["out"] == str(out)
+    assert (out / "train.jsonl").is_file()
+
+    again = Outcome(capfd, "data", "prepare", OWN_DIALOGUES, out)
+    assert again.code == 2
+    forced = Outcome(capfd, "data", "prepare", OWN_DIALOGUES, out, "--force")
+    assert forced.code == 0
+    assert "emotion vocabulary" in forced.out
+    assert "11,647" in forced.out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["data", "prepare", "nowhere", "out"],
+        ["data", "prepare", str(OWN_DIALOGUES), "out", "--split", "10:1"],
+        ["data", "prepare", str(OWN_DIALOGUES), "out", "--split", "10:0:1"],
+        ["data", "prepare", str(OWN_DIALOGUES), "out", "--min-count", "0"],
+        ["train", "nowhere.toml"],
+        ["train", "tiny", "--set", "nonsense"],
+        ["train", "tiny", "--set", "no.such.key=1"],
+        ["train", "tiny", "--set", "data=nowhere"],
+        ["train", "tiny", "--resume"],
+        ["evaluate"],
+        ["evaluate", "tiny"],
+        ["evaluate", "tiny", "--predictions", "a", "--references", "b"],
+        ["evaluate", "--predictions", "a"],
+        ["evaluate", "--predictions", "a", "--references", "b"],
+        ["evaluate", "tiny", "--data", "nowhere", "--labels", "guessed"],
+        ["evaluate", "tiny", "--data", "nowhere", "--metrics", "meteor"],
+        ["evaluate", "tiny", "--data", "nowhere", "--beam", "0"],
+        ["evaluate", "tiny", "--data", "nowhere", "--save-predictions", "nowhere/p"],
+    ],
+)
+def test_bad_arguments_end_with_2(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Outcome(capfd, *arguments).code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_keep_their_codes(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, checkpoint: Path
+) -> None:
+    assert Outcome(capfd, "evaluate", tmp_path / "none", "--data", tmp_path).code == 4
+    assert Outcome(capfd, "evaluate", tmp_path / "none.safetensors", "--data", tmp_path).code == 4
+    missing = Outcome(capfd, "evaluate", checkpoint, "--data", tmp_path / "none", "--json")
+    assert missing.code == 2
+    assert missing.json["error"]["code"] == "bad_input"
+    damaged = tmp_path / "own.jsonl"
+    damaged.write_text('{"dialogue": []}\n', "utf-8")
+    assert Outcome(capfd, "data", "prepare", damaged, tmp_path / "out").code == 7
+
+
+def test_train_says_where_the_best_checkpoint_is(
+    capfd: pytest.CaptureFixture[str], prepared: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    settings = [f"model.{size}" for size in SMALL]
+    settings += [f"data={prepared}", f"out={out}", "threads=1"]
+    settings += [f"{s}.max_epochs=1" for s in ("mle", "recogniser")]
+    command = ["train", "tiny", *(part for s in settings for part in ("--set", s))]
+    started = Outcome(capfd, *command, "--max-steps", 3, "--json")
+    assert started.code == 0
+    assert started.json == {"best": None, "finished": False, "scores": {}}
+    assert Outcome(capfd, *command).code == 2  # there is a run
+
+    done = Outcome(capfd, *command, "--resume", "--json")
+    assert done.code == 0
+    result = done.json
+    assert result["finished"] is True
+    assert result["best"] == str(out / "best.safetensors")
+    assert result["scores"]["mle"]["perplexity"] > 1
+    assert 0 <= result["scores"]["recogniser"]["macro_f1"] <= 100
+    shown = Outcome(capfd, *command, "--resume")
+    assert "best.safetensors" in shown.out
+    assert "perplexity" in shown.out
+
+
+def test_evaluate_prints_tables_and_json(
+    capfd: pytest.CaptureFixture[str], prepared: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    command = ["evaluate", checkpoint, "--data", prepared, "--limit", 5, "--beam", 2]
+    saved = tmp_path / "predictions.jsonl"
+    shown = Outcome(capfd, *command, "--save-predictions", saved)
+    assert shown.code == 0
+    for name in ("recognised labels", "add-one trigram", "BLEU-4", "ROUGE-L", "macro-F1", "beam 2"):
+        assert name in shown.out
+    assert len(saved.read_text("utf-8").splitlines()) == 5
+    found = Outcome(capfd, *command, "--metrics", "bleu, rouge", "--json").json
+    assert set(found["text"]["scores"]) >= {"bleu", "rouge"}
+    assert "distinct" not in found["text"]["scores"]
+    assert found["text"]["search"]["beam_size"] == 2
+
+
+def test_evaluate_scores_plain_files(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    text = tmp_path / "text"
+    text.write_text("how nice to hear that !\n", "utf-8")
+    files = ["--predictions", text, "--references", text]
+    assert "100.00" in Outcome(capfd, "evaluate", *files).out
+    report = Outcome(capfd, "evaluate", *files, "--json").json
+    assert report["bleu"]["bleu_4"]["value"] == pytest.approx(100)

@@ -1,0 +1,231 @@
+"""`empgan-rt data`, `train` and `evaluate`: parse, call one library function, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from empgan_rt import console
+from empgan_rt.config import MAX_BEAM_SIZE, SearchConfig
+from empgan_rt.errors import InputError
+
+from .config import find_recipe, load_recipe
+from .data.dailydialog import SPLITS
+from .data.prepare import PrepareOptions
+from .data.prepare import prepare as prepare_corpus
+from .data.vocabulary import VocabularyOptions
+from .evaluate import evaluate as evaluate_model
+from .evaluate import evaluate_files, save_predictions
+from .evaluation import METRICS, EvaluateOptions
+from .opened_model import open_model
+from .report_text import evaluation_text, prepare_text, text_scores_text, train_text
+
+_PATH = click.Path(path_type=Path)
+_WORDS = VocabularyOptions()
+_PROTOCOL = PrepareOptions()
+
+
+@click.group()
+def data() -> None:
+    """Make corpora ready for training."""
+
+
+@data.command()
+@click.argument("source", type=_PATH)
+@click.argument("out", type=_PATH)
+@click.option(
+    "--lexicon",
+    default=_WORDS.lexicon,
+    show_default=True,
+    metavar="vader|nrclex|FILE",
+    help="Where emotion words come from; FILE is NRC's word-level TSV.",
+)
+@click.option(
+    "--split",
+    default="official",
+    show_default=True,
+    metavar="official|A:B:C",
+    help="The corpus's own splits, or shares of train, validation and test, such as 10:1:1.",
+)
+@click.option("--label-change", is_flag=True, help="Keep only dialogues whose label changes.")
+@click.option(
+    "--min-count",
+    type=click.IntRange(1),
+    default=_WORDS.min_count,
+    show_default=True,
+    help="A word seen less often in train is unknown.",
+)
+@click.option(
+    "--max-words",
+    type=click.IntRange(1),
+    default=_WORDS.max_words,
+    show_default=True,
+    help="Most words of the vocabulary.",
+)
+@click.option("--lowercase", is_flag=True, help="Read all text in lower case.")
+@click.option(
+    "--test-dialogues",
+    type=click.IntRange(1),
+    default=_PROTOCOL.test_dialogues,
+    show_default=True,
+    help="Test dialogues drawn for the tables.",
+)
+@click.option(
+    "--samples-per-dialogue",
+    type=click.IntRange(1),
+    default=_PROTOCOL.samples_per_dialogue,
+    show_default=True,
+    help="Responses drawn from each of those.",
+)
+@click.option("--seed", type=int, default=_PROTOCOL.seed, show_default=True, help="Of all draws.")
+@click.option(
+    "--licence",
+    default=_PROTOCOL.licence,
+    show_default=True,
+    help="SPDX name of the corpus's licence, which what is trained on it inherits.",
+)
+@click.option("--force", is_flag=True, help="Replace OUT if it is a prepared folder.")
+@console.json_option
+def prepare(
+    source: Path,
+    out: Path,
+    lexicon: str,
+    split: str,
+    label_change: bool,
+    min_count: int,
+    max_words: int,
+    lowercase: bool,
+    test_dialogues: int,
+    samples_per_dialogue: int,
+    seed: int,
+    licence: str,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Read DailyDialog below SOURCE and write the prepared folder OUT.
+
+    SOURCE is the official distribution, a folder of train, validation and test.jsonl(.gz), or
+    one .jsonl file without splits.
+    """
+    options = PrepareOptions(
+        vocabulary=VocabularyOptions(max_words, min_count, lowercase, lexicon),
+        label_change=label_change,
+        split=_shares(split),
+        test_dialogues=test_dialogues,
+        samples_per_dialogue=samples_per_dialogue,
+        seed=seed,
+        licence=licence,
+    )
+    report = prepare_corpus(source, out, options, force=force)
+    console.emit({**report, "out": str(out)}, prepare_text(report, out), as_json=as_json)
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as mle.patience=5."
+)
+@click.option("--resume", is_flag=True, help="Go on with the run in the recipe's folder.")
+@click.option("--max-steps", type=click.IntRange(1), help="Stop, resumable, after so many steps.")
+@console.json_option
+def train(
+    recipe: str, overrides: tuple[str, ...], resume: bool, max_steps: int | None, as_json: bool
+) -> None:
+    """Train by RECIPE, a TOML file or one that ships: default, paper, tiny."""
+    config = load_recipe(find_recipe(recipe), overrides)
+    from .trainer import Trainer  # needs torch, which the other commands can do without
+
+    trainer = Trainer(config, resume=resume)
+    scores = trainer.run(max_steps)
+    result = {
+        "best": str(trainer.best) if trainer.best.is_file() else None,
+        "finished": all(stage.state.finished for stage in trainer.stages),
+        "scores": {
+            s.task.name: scores[s.task.name] for s in trainer.stages if s.task.name in scores
+        },
+    }
+    console.emit(result, train_text(result), as_json=as_json)
+
+
+@click.command()
+@click.argument("model", required=False)
+@click.option("--data", "folder", type=_PATH, help="The folder that `data prepare` wrote.")
+@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option(
+    "--metrics", default=",".join(METRICS), show_default=True, help="Separated by commas."
+)
+@click.option(
+    "--beam",
+    type=click.IntRange(1, MAX_BEAM_SIZE),
+    default=1,
+    show_default=True,
+    help="Beam size; 1 is greedy.",
+)
+@click.option(
+    "--labels",
+    type=click.Choice(["gold", "recognised"]),
+    help="Emotion labels that the model reads.  [default: perplexity both, text recognised]",
+)
+@click.option(
+    "--samples",
+    type=click.Choice(["table", "all"]),
+    help="What is generated.  [default: table on the test split, else all]",
+)
+@click.option("--limit", type=click.IntRange(1), help="Take only the first so many samples.")
+@click.option("--save-predictions", "save", type=_PATH, help="JSONL of sample ids and replies.")
+@click.option("--predictions", type=_PATH, help="Score this text file; no MODEL then.")
+@click.option("--references", type=_PATH, help="Line by line, what --predictions should say.")
+@console.json_option
+def evaluate(
+    model: str | None,
+    folder: Path | None,
+    split: str,
+    metrics: str,
+    beam: int,
+    labels: Literal["gold", "recognised"] | None,
+    samples: Literal["table", "all"] | None,
+    limit: int | None,
+    save: Path | None,
+    predictions: Path | None,
+    references: Path | None,
+    as_json: bool,
+) -> None:
+    """Score MODEL on prepared data, or one text file against another.
+
+    MODEL is a bundle (a folder, or `default` or `tiny`) or a checkpoint (.safetensors).
+    """
+    if predictions is not None and references is not None and model is None:
+        scores = evaluate_files(predictions, references)
+        console.emit(scores.as_dict(), text_scores_text(scores), as_json=as_json)
+        return
+    if model is None or folder is None or predictions is not None or references is not None:
+        raise InputError(
+            "nothing to evaluate, or two things at once",
+            hint="give MODEL --data FOLDER, or --predictions FILE --references FILE",
+        )
+    names = tuple(dict.fromkeys(name.strip() for name in metrics.split(",")))
+    search = SearchConfig(beam_size=beam)
+    options = EvaluateOptions(split, names, labels, samples, limit, search)
+    if save is not None and not save.parent.is_dir():
+        raise InputError(f"no folder {save.parent}", hint="make it first")
+    evaluation = evaluate_model(open_model(model), folder, options)
+    if save is not None and evaluation.generation is not None:
+        save_predictions(evaluation.generation.predictions, save)
+    console.emit(evaluation.as_dict(), evaluation_text(evaluation), as_json=as_json)
+
+
+def _shares(text: str) -> tuple[int, int, int] | None:
+    """Return the shares in "10:1:1", or None for "official".
+
+    Raises:
+        InputError: it is neither.
+    """
+    if text == "official":
+        return None
+    parts = text.split(":")
+    if len(parts) != 3 or not all(p.isdecimal() and 1 <= int(p[:9]) <= 10_000 for p in parts):
+        raise InputError(f"--split {text[:40]!r}", hint="give official, or shares such as 10:1:1")
+    first, second, third = map(int, parts)
+    return first, second, third

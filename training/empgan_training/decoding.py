@@ -1,0 +1,151 @@
+"""The samples of a split through any `Backend`: forced decoding, generation, recognition.
+
+Samples of similar size are batched together; what is returned is in the order of the samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from empgan_rt import console
+from empgan_rt.backend import Backend
+from empgan_rt.beam_search import decode
+from empgan_rt.config import SearchConfig
+from empgan_rt.graph_spec import EOS, PAD, SOS, UNKNOWN_LABEL, EncoderInput, IntArray
+from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
+
+from .data.prepared import PreparedDialogue, Sample
+
+BATCH_ROWS = 32
+Labels = Literal["gold", "recognised"]
+
+
+def context_of(sample: Sample, labels: Labels, max_turns: int) -> DialogueFeatures:
+    """Return the newest `max_turns` turns before a sample's response.
+
+    Args:
+        labels: "gold" keeps the corpus's labels, "recognised" asks the model's recogniser.
+    """
+    first = max(0, sample.response - max_turns)
+    turns = sample.dialogue.turns[first : sample.response]
+    if labels == "recognised":
+        turns = tuple(map(_unlabelled, turns))
+    return DialogueFeatures(turns, turns_dropped=first)
+
+
+def targets_of(sample: Sample, max_response: int) -> list[int]:
+    """Return the tokens that forced decoding scores: the response, cut, and EOS."""
+    response = sample.dialogue.turns[sample.response]
+    return [*response.token_ids[:max_response], EOS]
+
+
+def forced_log_probs(
+    backend: Backend,
+    contexts: Sequence[DialogueFeatures],
+    targets: Sequence[Sequence[int]],
+    vocabulary_size: int,
+) -> npt.NDArray[np.float64]:
+    """Return the log-probability of each target sequence after its context: (S,), in nats.
+
+    Args:
+        targets: token ids that end with EOS, without SOS.
+        vocabulary_size: V of the backend's model; every step asks for the whole distribution.
+    """
+
+    def size(i: int) -> tuple[int, int]:
+        return len(targets[i]), len(contexts[i].turns)
+
+    found = np.zeros(len(contexts))
+    for rows in _batches(len(contexts), size, "perplexity"):
+        inputs = encoder_input([contexts[i] for i in rows])
+        wanted = [targets[i] for i in rows]
+        found[rows] = _forced_batch(backend, inputs, wanted, vocabulary_size)
+    return found
+
+
+def _forced_batch(
+    backend: Backend, inputs: EncoderInput, targets: Sequence[Sequence[int]], vocabulary_size: int
+) -> npt.NDArray[np.float64]:
+    """Return (B,) log-probabilities; one beam a dialogue takes the gold tokens."""
+    batch, steps = len(targets), max(map(len, targets))
+    gold: IntArray = np.full((batch, steps), PAD, np.int32)
+    for row, target in enumerate(targets):
+        gold[row, : len(target)] = target
+    state = backend.open(batch, 1)
+    backend.admit(state, np.arange(batch, dtype=np.int32), backend.encode(inputs))
+    token_ids: IntArray = np.full((batch, 1), SOS, np.int32)
+    parents: IntArray = np.zeros((batch, 1), np.int32)
+    nothing: IntArray = np.full((batch, 1, 1), PAD, np.int32)
+    total = np.zeros(batch)
+    for t in range(steps):
+        candidates = backend.step(state, token_ids, parents, nothing, vocabulary_size)
+        place = (candidates.token_ids[:, 0] == gold[:, t, None]).argmax(axis=1)  # (B,)
+        log_probs = candidates.log_probs[np.arange(batch), 0, place]
+        total += np.where(gold[:, t] == PAD, 0.0, log_probs)
+        token_ids = np.where(gold[:, t, None] == EOS, PAD, gold[:, t, None])  # ended rows idle
+    return total
+
+
+def generate(
+    backend: Backend,
+    contexts: Sequence[DialogueFeatures],
+    search: SearchConfig,
+    vocabulary_size: int,
+) -> list[tuple[int, ...]]:
+    """Return the best reply to each context as token ids; empty if the rules allow none.
+
+    Raises:
+        DivergenceError: the model computed NaN or infinity.
+    """
+
+    def size(i: int) -> tuple[int, int]:
+        turns = contexts[i].turns
+        return len(turns), max(len(turn.token_ids) for turn in turns)
+
+    replies: list[tuple[int, ...]] = [()] * len(contexts)
+    for rows in _batches(len(contexts), size, f"generation, beam {search.beam_size}"):
+        encoded = backend.encode(encoder_input([contexts[i] for i in rows]))
+        settings = [search] * len(rows)
+        found = decode(backend, encoded, settings, [()] * len(rows), vocabulary_size)
+        for i, hypotheses in zip(rows, found, strict=True):
+            replies[i] = hypotheses[0].token_ids if hypotheses else ()
+    return replies
+
+
+def recognised_labels(
+    backend: Backend, dialogues: Sequence[PreparedDialogue], max_turns: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the recognised and the gold label, 1..7, of every turn that a context can hold."""
+
+    def size(i: int) -> tuple[int, int]:
+        turns = dialogues[i].turns
+        return len(turns), max(len(turn.token_ids) for turn in turns)
+
+    predicted: list[int] = []
+    gold: list[int] = []
+    for rows in _batches(len(dialogues), size, "recogniser"):
+        turns = [dialogues[i].turns[:-2][:max_turns] for i in rows]
+        inputs = encoder_input([DialogueFeatures(tuple(map(_unlabelled, t)), 0) for t in turns])
+        best = backend.encode(inputs).label_probs.argmax(axis=-1) + 1  # (B, M)
+        for row, kept in enumerate(turns):
+            predicted += best[row, : len(kept)].tolist()
+            gold += [turn.label for turn in kept]
+    return np.array(predicted, np.int64), np.array(gold, np.int64)
+
+
+def _unlabelled(turn: TurnFeatures) -> TurnFeatures:
+    return TurnFeatures(turn.token_ids, turn.emotion_ids, UNKNOWN_LABEL, turn.tokens_dropped)
+
+
+def _batches(count: int, size: Callable[[int], tuple[int, int]], title: str) -> Iterator[list[int]]:
+    """Yield the positions 0..count-1 in batches of similar size, and show the progress."""
+    order = sorted(range(count), key=size)
+    with console.progress(title, count) as bar:
+        for start in range(0, count, BATCH_ROWS):
+            rows = order[start : start + BATCH_ROWS]
+            yield rows
+            bar.update(start + len(rows))

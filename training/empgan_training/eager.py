@@ -1,0 +1,175 @@
+"""EagerBackend: the PyTorch reference that exports are measured against, written well.
+
+Batched, with cached decoder state, prepared keys and values, in inference mode; log-softmax is
+a log-sum-exp per row and top-k runs on the logits, as in the exported graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from empgan_rt.backend import Encoded
+from empgan_rt.bundle import Bundle
+from empgan_rt.errors import BundleError
+from empgan_rt.graph_spec import EOS, SOS, STRUCK, Candidates, EncoderInput, IntArray
+
+from .checkpoint import Checkpoint
+from .model.generator import EncoderState, Generator
+
+TRAINING_ONLY = ("emotion_decoder.", "label_head.")  # parameters that inference never reads
+
+
+def inference_weights(generator: Generator) -> dict[str, Tensor]:
+    """Return the parameters that inference reads, by name."""
+    weights = generator.state_dict()
+    return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
+
+
+def decode_step(
+    generator: Generator,
+    token_ids: Tensor,
+    parents: Tensor,
+    hidden: Tensor,
+    values: Tensor,
+    keys: Tensor,
+    mask: Tensor,
+    banned: Tensor,
+    num_candidates: int,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return next_hidden, candidate_ids and candidate_log_probs of `empgan_rt.graph_spec`."""
+    index = parents.long().unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
+    hidden, logits = generator.step(token_ids, hidden.gather(1, index), keys, values, mask)
+    top = logits.amax(-1, keepdim=True)
+    total = top + (logits - top).exp().sum(-1, keepdim=True).log()
+    struck = logits.scatter(-1, banned.long(), STRUCK)
+    best, ids = struck.topk(num_candidates, dim=-1)
+    return hidden, ids.int(), best - total
+
+
+@dataclass
+class EagerState:
+    """Decoder memory of S slots of K beams, as torch tensors (shapes in `EncoderState`)."""
+
+    hidden: Tensor
+    keys: Tensor = field(default_factory=lambda: torch.empty(0))
+    values: Tensor = field(default_factory=lambda: torch.empty(0))
+    mask: Tensor = field(default_factory=lambda: torch.empty(0))
+
+
+class EagerBackend:
+    """A `Backend` over a PyTorch generator, on the device and in the dtype of its weights."""
+
+    precision = "fp32"
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator = generator.eval()
+        weight = generator.word_embedding.weight
+        self.device = weight.device.type
+        self.dtype = weight.dtype
+
+    @classmethod
+    def from_checkpoint(cls, checkpoint: Checkpoint) -> EagerBackend:
+        """Return a backend over a checkpoint's weights as they are."""
+        return cls(checkpoint.generator())
+
+    @classmethod
+    def from_bundle(cls, bundle: Bundle) -> EagerBackend:
+        """Return a backend over the weights that a bundle's graphs read.
+
+        Raises:
+            BundleError: the weights are not those of the bundle's model.
+        """
+        generator = Generator(bundle.model)
+        weights = {n: t.float() for n, t in safetensors.torch.load(bundle.weights).items()}
+        missing, unexpected = generator.load_state_dict(weights, strict=False)
+        lacking = [name for name in missing if not name.startswith(TRAINING_ONLY)]
+        if lacking or unexpected:
+            raise BundleError(
+                f"weights.safetensors lacks {lacking[:3]} and has {list(unexpected)[:3]} too much",
+                hint="export the bundle again",
+            )
+        return cls(generator)
+
+    def encode(self, inputs: EncoderInput) -> Encoded:
+        """Run the encoder over a batch of dialogues."""
+        arrays = (inputs.utterances, inputs.emotion_words, inputs.emotion_labels)
+        with torch.inference_mode():
+            state = self.generator.encode(*(torch.from_numpy(a).to(self.device) for a in arrays))
+        return Encoded(len(arrays[0]), state.label_probs.float().cpu().numpy(), state)
+
+    def open(self, slots: int, beam_size: int) -> EagerState:
+        """Return an empty state."""
+        width = self.generator.config.hidden_size
+        hidden = torch.zeros(slots, beam_size, width, dtype=self.dtype, device=self.device)
+        return EagerState(hidden)
+
+    def admit(self, state: EagerState, slots: IntArray, encoded: Encoded) -> None:
+        """Put encoded dialogues into slots; the memory grows to the longest dialogue."""
+        fresh: EncoderState = encoded.tensors
+        turns = max(fresh.mask.shape[1], state.mask.shape[-1] if state.mask.dim() == 2 else 0)
+        rows = torch.as_tensor(slots, dtype=torch.long, device=self.device)
+        with torch.inference_mode():
+            for name, fill in (("keys", 0.0), ("values", 0.0), ("mask", STRUCK)):
+                old, new = getattr(state, name), getattr(fresh, name)
+                grown = new.new_full((state.hidden.shape[0], turns, *new.shape[2:]), fill)
+                if old.numel():
+                    grown[:, : old.shape[1]] = old
+                grown[rows] = fill
+                grown[rows, : new.shape[1]] = new
+                setattr(state, name, grown)
+            state.hidden[rows] = fresh.hidden.unsqueeze(1)
+
+    def step(
+        self,
+        state: EagerState,
+        token_ids: IntArray,
+        parents: IntArray,
+        banned: IntArray,
+        num_candidates: int,
+    ) -> Candidates:
+        """Advance every slot by one token."""
+        with torch.inference_mode():
+            state.hidden, ids, log_probs = decode_step(
+                self.generator,
+                torch.from_numpy(token_ids).to(self.device),
+                torch.from_numpy(parents).to(self.device),
+                state.hidden,
+                state.values,
+                state.keys,
+                state.mask,
+                torch.from_numpy(banned).to(self.device),
+                num_candidates,
+            )
+        return Candidates(ids.cpu().numpy(), log_probs.float().cpu().numpy())
+
+    def close(self) -> None:
+        """Release the generator."""
+        del self.generator
+
+
+def log_prob(
+    generator: Generator, inputs: EncoderInput, reply: Sequence[int], *, ended: bool
+) -> float:
+    """Return the log-probability of a reply to one dialogue, in the generator's own precision.
+
+    Args:
+        generator: `generator.double()` gives the float64 reference that decides ties.
+        inputs: a batch of one dialogue.
+        reply: token ids without SOS and EOS.
+        ended: whether the end of sequence is part of the reply.
+    """
+    arrays = (inputs.utterances, inputs.emotion_words, inputs.emotion_labels)
+    targets = [*reply, EOS] if ended else list(reply)
+    with torch.inference_mode():
+        keys, values, mask, hidden, _ = generator.encode(*map(torch.from_numpy, arrays))
+        state = hidden.unsqueeze(1)
+        total = 0.0
+        for token, target in zip([SOS, *targets], targets, strict=False):
+            state, logits = generator.step(torch.tensor([[token]]), state, keys, values, mask)
+            total += float(torch.log_softmax(logits[0, 0], dim=-1)[target])
+    return total

@@ -1,0 +1,198 @@
+"""Scores of a model on a split of a prepared folder, or of anybody's plain text.
+
+Perplexity is per token, EOS included, UNK counted and its share stated; it comes from forced
+decoding through the `Backend`, or, where a checkpoint reads gold labels, from the equal but
+faster teacher forcing of training. Texts are compared as words of the model's own tokenizer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from empgan_rt.errors import DataError, InputError, StorageError
+from empgan_rt.graph_spec import UNK
+
+from .data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
+from .decoding import (
+    Labels,
+    context_of,
+    forced_log_probs,
+    generate,
+    recognised_labels,
+    targets_of,
+)
+from .evaluation import (
+    TEXT_METRICS,
+    EvaluateOptions,
+    Evaluation,
+    Generation,
+    LanguageScores,
+    Perplexity,
+    Prediction,
+)
+from .metrics.classification import ClassificationScores, score_labels
+from .metrics.ngram_lm import AddOneTrigram
+from .metrics.scores import TextScores, score_texts
+from .opened_model import OpenedModel
+
+
+def evaluate(model: OpenedModel, folder: Path, options: EvaluateOptions) -> Evaluation:
+    """Return the scores of a model on a split of a prepared folder.
+
+    Raises:
+        InputError: `folder` is no prepared folder, or the split is unknown.
+        DataError: the folder's files cannot be read.
+        DependencyError: a package of the wanted metrics is missing.
+        DivergenceError: the model computed NaN or infinity.
+    """
+    data = PreparedData(folder, model.featurizer.limits)
+    data.featurizer = model.featurizer  # the folder may have been made with other vocabularies
+    dialogues = data.split(options.split)
+    wanted = set(options.metrics)
+    language = generation = recogniser = None
+    if "perplexity" in wanted:
+        language = _language(model, data.split("train"), dialogues, options)
+    if wanted.intersection(TEXT_METRICS):
+        generation = _generation(model, data, dialogues, options)
+    if "recogniser" in wanted:
+        recogniser = _recogniser(model, dialogues[: options.limit])
+    facts = {
+        **model.facts,
+        "data": {
+            "split": options.split,
+            "dialogues": len(dialogues),
+            "limit": options.limit,
+            "sha256": hashlib.sha256((folder / f"{options.split}.jsonl").read_bytes()).hexdigest(),
+        },
+    }
+    return Evaluation(facts, options, language, generation, recogniser)
+
+
+def evaluate_files(predictions: Path, references: Path) -> TextScores:
+    """Return the text metrics of two files: one text a line, tokens between white space.
+
+    Raises:
+        InputError: a file cannot be read.
+        DataError: the files do not pair up line by line, or hold nothing.
+        DependencyError: a package of the metrics is missing.
+    """
+    return score_texts(_token_lines(predictions), _token_lines(references))
+
+
+def save_predictions(predictions: Sequence[Prediction], path: Path) -> None:
+    """Write one `{"id": ..., "hypothesis": ...}` a line, replacing the file in one step.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    staging = path.with_name(f".{path.name}.writing")
+    try:
+        staging.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for p in predictions))
+        staging.replace(path)
+    except OSError as error:
+        staging.unlink(missing_ok=True)
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _language(
+    model: OpenedModel,
+    train: Sequence[PreparedDialogue],
+    dialogues: Sequence[PreparedDialogue],
+    options: EvaluateOptions,
+) -> LanguageScores:
+    samples = all_samples(dialogues)[: options.limit]
+    targets = [targets_of(sample, options.max_response) for sample in samples]
+    tokens = sum(map(len, targets))
+    vocabulary_size = len(model.featurizer.tokenizer.vocabulary)
+    kinds: tuple[Labels, ...] = (options.labels,) if options.labels else ("gold", "recognised")
+    perplexities = []
+    for labels in kinds:
+        if labels == "gold" and model.generator is not None and options.limit is None:
+            from .validation import teacher_forced  # needs torch, which a bundle does without
+
+            value = teacher_forced(model.generator, dialogues, options.max_response).perplexity
+        else:
+            value = backend_perplexity(model, samples, targets, labels)
+        perplexities.append(Perplexity(labels, value, len(samples), tokens))
+    learnt = [targets_of(sample, options.max_response)[:-1] for sample in all_samples(train)]
+    trigram = AddOneTrigram.fit(learnt, vocabulary_size)
+    return LanguageScores(
+        model=tuple(perplexities),
+        trigram=trigram.perplexity([target[:-1] for target in targets]),
+        vocabulary_size=vocabulary_size,
+        unknown_percent=100 * sum(target.count(UNK) for target in targets) / tokens,
+        max_response=options.max_response,
+    )
+
+
+def backend_perplexity(
+    model: OpenedModel,
+    samples: Sequence[Sample],
+    targets: Sequence[Sequence[int]],
+    labels: Labels,
+) -> float:
+    """Return the perplexity of `targets` by forced decoding through the model's backend.
+
+    Args:
+        targets: from `targets_of`, one for each sample.
+    """
+    limits = model.featurizer.limits
+    log_probs = forced_log_probs(
+        model.backend,
+        [context_of(sample, labels, limits.max_turns) for sample in samples],
+        targets,
+        len(model.featurizer.tokenizer.vocabulary),
+    )
+    return math.exp(-log_probs.sum() / sum(map(len, targets)))
+
+
+def _generation(
+    model: OpenedModel,
+    data: PreparedData,
+    dialogues: Sequence[PreparedDialogue],
+    options: EvaluateOptions,
+) -> Generation:
+    kind = options.samples or ("table" if options.split == "test" else "all")
+    drawn = data.table_samples(dialogues) if kind == "table" else all_samples(dialogues)
+    samples = drawn[: options.limit]
+    labels = options.labels or "recognised"
+    tokenizer = model.featurizer.tokenizer
+    max_turns = model.featurizer.limits.max_turns
+    contexts = [context_of(sample, labels, max_turns) for sample in samples]
+    replies = generate(model.backend, contexts, options.search, len(tokenizer.vocabulary))
+    hypotheses = [tokenizer.words_of(reply) for reply in replies]
+    references = [tokenizer.words(sample.dialogue.texts[sample.response]) for sample in samples]
+    return Generation(
+        labels=labels,
+        samples=kind,
+        search=options.search,
+        mean_length=sum(map(len, hypotheses)) / len(samples),
+        reference_length=sum(map(len, references)) / len(samples),
+        scores=score_texts(hypotheses, references),
+        predictions=tuple(
+            Prediction(sample.id, " ".join(words))
+            for sample, words in zip(samples, hypotheses, strict=True)
+        ),
+    )
+
+
+def _recogniser(model: OpenedModel, dialogues: Sequence[PreparedDialogue]) -> ClassificationScores:
+    max_turns = model.featurizer.limits.max_turns
+    return score_labels(*recognised_labels(model.backend, dialogues, max_turns))
+
+
+def _token_lines(path: Path) -> list[list[str]]:
+    try:
+        lines = path.read_text("utf-8").split("\n")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8", hint="write one text a line in UTF-8") from error
+    if not lines[-1]:
+        lines.pop()  # the mark ends a line, so the last piece is empty
+    return [line.split() for line in lines]

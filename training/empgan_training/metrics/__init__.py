@@ -1,0 +1,1 @@
+"""Scores of generated text and of labels: pure functions that return frozen dataclasses."""

@@ -1,0 +1,65 @@
+"""The door of every text metric: checks of the token lists, and late imports of `[eval]`."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from types import ModuleType
+
+from empgan_rt.errors import DataError, DependencyError
+
+TokenLists = Sequence[Sequence[str]]
+
+
+def check_hypotheses(hypotheses: TokenLists) -> None:
+    """Return nothing if there is at least one hypothesis, which may hold no token.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not hypotheses:
+        raise DataError("0 hypotheses to score, at least 1 wanted", hint="check the input file")
+
+
+def check_pairs(hypotheses: TokenLists, references: TokenLists) -> None:
+    """Return nothing if the lists pair up and each token survives joining with spaces.
+
+    sacrebleu and rouge-score take strings and split them again on white space, so a token that
+    is empty or holds a space would be counted otherwise than in our own metrics.
+
+    Raises:
+        DataError: no pair, as many hypotheses as references are not given, or such a token.
+    """
+    if len(hypotheses) != len(references):
+        raise DataError(
+            f"{len(hypotheses)} hypotheses for {len(references)} references, equal counts wanted",
+            hint="give one reference for each hypothesis, in the same order",
+        )
+    check_hypotheses(hypotheses)
+    for name, texts in (("hypothesis", hypotheses), ("reference", references)):
+        for number, tokens in enumerate(texts, start=1):
+            if " ".join(tokens).split() != list(tokens):
+                raise DataError(
+                    f"{name} {number} of {len(texts)} holds an empty token or one with a space",
+                    hint="split the text on white space before scoring",
+                )
+
+
+def join_tokens(texts: TokenLists) -> list[str]:
+    """Return each list of tokens as one string, `["i", "see"]` as `"i see"`."""
+    return [" ".join(tokens) for tokens in texts]
+
+
+def import_eval_package(module: str) -> ModuleType:
+    """Return a module that only the `[eval]` extra brings.
+
+    Raises:
+        DependencyError: it cannot be imported.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise DependencyError(
+            f"the package {error.name or module} is missing",
+            hint="pip install 'empgan-rt[eval]'",
+        ) from error

@@ -1,0 +1,140 @@
+"""What the training wing's commands print for people; `--json` has the same and more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .evaluation import TEXT_METRICS, Evaluation, Generation, LanguageScores
+from .metrics.classification import ClassificationScores
+from .metrics.scores import TextScores
+
+Row = tuple[str, ...]
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """Return the rows as lines with columns of equal width, the first one to the left."""
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
+    lines = []
+    for row in rows:
+        first = row[0].ljust(widths[0])
+        lines.append(
+            "  ".join([first, *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=False))])
+        )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def prepare_text(report: Mapping[str, Any], out: Path) -> str:
+    """Return the counts of a prepared folder, the paper's beside them."""
+    splits = report["splits"]
+    counts: list[Row] = [("split", "dialogues", "turns", "samples")]
+    counts += [
+        (name, *(f"{part[key]:,}" for key in ("dialogues", "turns", "samples")))
+        for name, part in splits.items()
+    ]
+    shares: list[Row] = [("label %", *splits)]
+    for label in next(iter(splits.values()))["labels_percent"]:
+        percents = (part["labels_percent"][label] for part in splits.values())
+        shares.append((label, *(f"{percent:.2f}" for percent in percents)))
+    sizes: list[Row] = [("size", "ours", "paper")]
+    for key in ("dialogues", "vocabulary", "emotion_vocabulary"):
+        sizes.append(
+            (key.replace("_", " "), f"{report[key]['ours']:,}", f"{report[key]['paper']:,}")
+        )
+    read = ", ".join(f"{count:,} {name}" for name, count in report["read"].items())
+    bad = report["bad_lines"]
+    notes = [
+        f"read: {read}; malformed lines left out: {len(bad)}",
+        f"unknown words in train: {report['train_unknown_percent']} %",
+        f"table samples: {report['table_samples']}",
+        f"licence: {report['licence']}; what is trained on it inherits that",
+        f"written to {out}",
+    ]
+    return "\n\n".join([aligned(counts), aligned(shares), aligned(sizes), "\n".join(notes)])
+
+
+def train_text(result: Mapping[str, Any]) -> str:
+    """Return where a run stands: its best checkpoint and that one's validation scores."""
+    lines = []
+    for stage, scores in result["scores"].items():
+        values = ", ".join(f"{k} {v:.4g}" for k, v in scores.items() if isinstance(v, float))
+        lines.append(f"{stage}, best validation: {values} (epoch {scores['epoch']})")
+    best = result["best"] or "none yet, no epoch has ended"
+    lines.append(f"best checkpoint: {best}")
+    if not result["finished"]:
+        lines.append("stopped before the end; go on with --resume")
+    return "\n".join(lines)
+
+
+def text_scores_text(scores: TextScores, metrics: Sequence[str] = TEXT_METRICS) -> str:
+    """Return text metrics as a table, with their signatures."""
+    rows: list[Row] = [("metric", "value")]
+    notes = []
+    if "bleu" in metrics:
+        bleu = scores.bleu
+        orders = (bleu.bleu_1, bleu.bleu_2, bleu.bleu_3, bleu.bleu_4)
+        rows += [(f"BLEU-{n}", f"{score.value:.2f}") for n, score in enumerate(orders, start=1)]
+        notes.append(f"BLEU {bleu.bleu_4.signature}")
+    if "distinct" in metrics:
+        rows.append(("Distinct-1", f"{scores.distinct.distinct_1:.2f}"))
+        rows.append(("Distinct-2", f"{scores.distinct.distinct_2:.2f}"))
+    if "rouge" in metrics:
+        rouge = scores.rouge
+        for name, score in (("1", rouge.rouge_1), ("2", rouge.rouge_2), ("L", rouge.rouge_l)):
+            rows.append(
+                (f"ROUGE-{name} F / P / R", f"{score.f:.2f} / {score.p:.2f} / {score.r:.2f}")
+            )
+        notes.append(f"ROUGE {rouge.signature}")
+    rows.append(("texts", f"{scores.n:,}"))
+    rows.append(("empty texts", f"{scores.empty_hypotheses:,}"))
+    rows.append(("length ratio", f"{scores.length_ratio:.3f}"))
+    return "\n".join([aligned(rows), *notes])
+
+
+def evaluation_text(evaluation: Evaluation) -> str:
+    """Return every score of a model as tables."""
+    facts = evaluation.facts
+    parts = [
+        f"{facts['kind']} {facts['model']} on {facts['engine']}, split {facts['data']['split']}, "
+        f"{facts['data']['dialogues']:,} dialogues"
+    ]
+    if evaluation.language is not None:
+        parts.append(_language_text(evaluation.language))
+    if evaluation.generation is not None:
+        parts.append(_generation_text(evaluation.generation, evaluation.options.metrics))
+    if evaluation.recogniser is not None:
+        parts.append(_recogniser_text(evaluation.recogniser))
+    return "\n\n".join(parts)
+
+
+def _language_text(language: LanguageScores) -> str:
+    rows: list[Row] = [("perplexity", "per token")]
+    rows += [(f"model, {p.labels} labels", f"{p.perplexity:.2f}") for p in language.model]
+    rows.append(("add-one trigram", f"{language.trigram:.2f}"))
+    scored = language.model[0]
+    note = (
+        f"{scored.n:,} responses, {scored.tokens:,} tokens with EOS, "
+        f"{language.unknown_percent:.2f} % unknown, V = {language.vocabulary_size:,}"
+    )
+    return f"{aligned(rows)}\n{note}"
+
+
+def _generation_text(generation: Generation, metrics: Sequence[str]) -> str:
+    search = generation.search
+    how = "greedy" if search.beam_size == 1 else f"beam {search.beam_size}"
+    return (
+        f"{generation.samples} samples, {generation.labels} labels, {how}, at most "
+        f"{search.max_length} words; mean length {generation.mean_length:.2f}, of references "
+        f"{generation.reference_length:.2f}\n{text_scores_text(generation.scores, metrics)}"
+    )
+
+
+def _recogniser_text(scores: ClassificationScores) -> str:
+    rows: list[Row] = [
+        ("recogniser", "%"),
+        ("accuracy", f"{scores.accuracy:.2f}"),
+        ("always the commonest label", f"{scores.majority_accuracy:.2f}"),
+        ("macro-F1", f"{scores.macro_f1:.2f}"),
+    ]
+    return f"{aligned(rows)}\n{scores.n:,} turns"
