@@ -1,0 +1,1 @@
+"""Export wing of empgan-rt: checkpoints to verified ONNX bundles."""

@@ -1,0 +1,59 @@
+"""Refuses graphs that a runtime would misread: the traps of TensorRT and ONNX Runtime.
+
+TensorRT's parser ignores `layout=1` of a GRU without a word and refuses 64-bit sequence lengths;
+operators with data-dependent shapes have no kernel there; a GRU without `linear_before_reset` is
+another GRU than PyTorch's; constants beyond float16 overflow in half precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from empgan_rt.errors import ParityError
+
+_NO_KERNEL = frozenset({"NonZero", "Compress", "Unique", "Multinomial", "RandomUniform"})
+_CONTROL_FLOW = frozenset({"Loop", "If", "Scan"})
+_LARGEST_HALF = 65504.0
+
+
+def lint(model: onnx.ModelProto) -> None:
+    """Do nothing if a graph is free of known traps.
+
+    Raises:
+        ParityError: the message lists every fault found.
+    """
+    faults = list(_faults(model))
+    if faults:
+        raise ParityError(
+            f"graph {model.graph.name}: {'; '.join(faults)}", hint="this is a fault of the exporter"
+        )
+
+
+def _faults(model: onnx.ModelProto) -> Iterator[str]:
+    domains = {opset.domain for opset in model.opset_import} - {"", "ai.onnx"}
+    if domains or model.functions:
+        yield f"operators outside the standard: {sorted(domains)}, {len(model.functions)} functions"
+    for node in model.graph.node:
+        kind = node.op_type
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        if kind in _NO_KERNEL or kind.startswith("Sequence"):
+            yield f"{kind} has no kernel everywhere"
+        if kind in _CONTROL_FLOW:
+            yield f"{kind} keeps CUDA graphs from being captured"
+        if kind == "GRU":
+            if attributes.get("layout", 0) != 0:
+                yield "GRU layout 1 is misread"
+            if attributes.get("linear_before_reset", 0) != 1:
+                yield "GRU without linear_before_reset is not PyTorch's GRU"
+            if len(node.input) > 4 and node.input[4]:
+                yield "GRU sequence lengths are not needed and not portable"
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            continue
+        values = numpy_helper.to_array(tensor)
+        if values.dtype.kind == "f" and np.abs(values).max(initial=0.0) > _LARGEST_HALF:
+            yield f"constant {tensor.name} is beyond float16"

@@ -1,0 +1,282 @@
+"""Checkpoint to bundle: round, trace, verify against eager PyTorch, publish.
+
+Rounding the weights defines the model: eager PyTorch, goldens and graphs all use the rounded
+ones. Nothing appears at the destination unless every check has passed.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import onnx
+import safetensors.torch
+import torch
+
+from empgan_rt import console, parity
+from empgan_rt._version import __version__
+from empgan_rt.backends.ort import OrtBackend
+from empgan_rt.bundle import Bundle
+from empgan_rt.config import Limits, SearchConfig
+from empgan_rt.dialogue import Dialogue
+from empgan_rt.errors import CheckpointError, InputError, ParityError, StorageError
+from empgan_rt.graph_spec import graph_specs
+from empgan_rt.manifest import ManifestFields, Variant
+from empgan_rt.storage import publish
+from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
+from empgan_training.checkpoint import Checkpoint
+from empgan_training.eager import EagerBackend, inference_weights, log_prob
+from empgan_training.model.generator import Generator
+
+from .contexts import read_contexts
+from .graphs import DecoderStepGraph, EncoderGraph
+from .licences import write_licences
+from .lint import lint
+from .model_card import model_card
+from .to_onnx import WEIGHTS_FILE, stored_tensors, to_onnx
+from .token_parity import TokenParity, compare_replies
+
+GRAPH_FILES = {"encoder": "encoder.fp32.onnx", "decoder_step": "decoder_step.fp32.onnx"}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """How a checkpoint becomes a bundle.
+
+    Attributes:
+        weights: how they are stored; "fp16" halves the file, and the graphs compute in fp32.
+        contexts: a JSONL of dialogues for the token check; None takes our own dialogues.
+        num_contexts: how many of them are decoded, greedy and with beam 5.
+        atol: largest deviation of probabilities and log-probabilities from eager PyTorch.
+        search: written as the bundle's defaults.
+        limits: written as the bundle's limits.
+        model_card: a Markdown file that replaces the generated card.
+        force: replace a bundle that is there.
+        dry_run: check everything and publish nothing.
+    """
+
+    weights: Literal["fp16", "fp32"] = "fp16"
+    contexts: Path | None = None
+    num_contexts: int = 200
+    atol: float = 1e-4
+    search: SearchConfig = field(default_factory=SearchConfig)
+    limits: Limits = field(default_factory=Limits)
+    model_card: Path | None = None
+    force: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was published, or would have been.
+
+    Attributes:
+        path: of the bundle.
+        bundle_id: its identity.
+        parity: the record that stands in the manifest.
+    """
+
+    path: Path
+    bundle_id: str
+    parity: dict[str, Any]
+
+
+def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> Exported:
+    """Export a checkpoint to a verified bundle.
+
+    Raises:
+        InputError: `out` exists and `force` is not set.
+        CheckpointError: the checkpoint is damaged, or its lexicon must not be passed on.
+        ParityError: the graphs do not compute what eager PyTorch does; nothing is published.
+        StorageError: the bundle cannot be written.
+    """
+    if out.exists() and not (options.force or options.dry_run):
+        raise InputError(f"{out} exists", hint="choose another folder or pass --force")
+    checkpoint = Checkpoint.load(checkpoint_path)
+    restricted = checkpoint.featurizer(options.limits).lexicon.restricted_sources
+    if restricted:
+        raise CheckpointError(
+            f"its emotion words come from {', '.join(sorted(restricted))}, whose licence forbids "
+            "passing them on",
+            hint="prepare the data with the default lexicon and train again",
+        )
+    generator = _rounded(checkpoint.generator(), options.weights)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        staging.chmod(0o755)
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
+    try:
+        with console.progress("export", 5) as bar:
+            _write_weights(generator, staging, options.weights)
+            _write_graphs(generator, staging)
+            bar.update(1, "graphs")
+            eager = EagerBackend(generator)
+            _write_texts(checkpoint, staging, options)
+            goldens = parity.record(eager, parity.seeded_goldens(generator.config))
+            (staging / "goldens.npz").write_bytes(goldens)
+            bar.update(2, "goldens")
+            unchecked = _seal(checkpoint, staging, options, {})
+            record = _verify(unchecked, eager, goldens, checkpoint, options, bar)
+            (staging / "manifest.json").unlink()
+            bundle_id = _seal(checkpoint, staging, options, record).bundle_id
+            if not options.dry_run:
+                publish(staging, out, force=options.force)
+            bar.update(5, "checked" if options.dry_run else "published")
+    except OSError as error:
+        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return Exported(out, bundle_id, record)
+
+
+def _rounded(generator: Generator, weights: str) -> Generator:
+    if weights == "fp16":
+        with torch.no_grad():
+            for name, parameter in generator.named_parameters():
+                parameter.copy_(parameter.half().float())
+                if not torch.isfinite(parameter).all():
+                    raise CheckpointError(
+                        f"{name} exceeds float16", hint="export with --weights fp32"
+                    )
+    return generator
+
+
+def _write_weights(generator: Generator, staging: Path, weights: str) -> None:
+    dtype = torch.float16 if weights == "fp16" else torch.float32
+    tensors = {n: t.to(dtype).contiguous() for n, t in inference_weights(generator).items()}
+    (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(tensors))
+
+
+def _write_graphs(generator: Generator, staging: Path) -> None:
+    specs = graph_specs(generator.config.hidden_size)
+    stored = stored_tensors((staging / WEIGHTS_FILE).read_bytes())
+    for which, module in (
+        ("encoder", EncoderGraph(generator)),
+        ("decoder_step", DecoderStepGraph(generator)),
+    ):
+        model = to_onnx(module, specs[which], stored)
+        lint(model)
+        path = staging / GRAPH_FILES[which]
+        path.write_bytes(model.SerializeToString(deterministic=True))
+        try:
+            onnx.checker.check_model(str(path), full_check=True)  # shapes are inferred, strictly
+        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+            raise ParityError(f"{path.name} is no valid ONNX: {error}") from error
+
+
+def _write_texts(checkpoint: Checkpoint, staging: Path, options: ExportOptions) -> None:
+    for name, text in checkpoint.texts.items():
+        (staging / name).write_bytes(text.encode("utf-8"))
+    search = msgspec.json.format(msgspec.json.encode(asdict(options.search)), indent=2)
+    (staging / "generation.json").write_bytes(search + b"\n")
+    if options.model_card is None:
+        card = model_card(checkpoint)
+    else:
+        card = options.model_card.read_text("utf-8")
+    (staging / "MODEL_CARD.md").write_text(card, "utf-8")
+    write_licences(staging / "LICENSES", str(checkpoint.info["licence"]))
+
+
+def _seal(
+    checkpoint: Checkpoint, staging: Path, options: ExportOptions, record: dict[str, Any]
+) -> Bundle:
+    info = checkpoint.info
+    fields = ManifestFields(
+        model=checkpoint.config,
+        limits=options.limits,
+        variants={"fp32": Variant(**GRAPH_FILES)},
+        parity=record,
+        provenance={
+            "system": info["system"],
+            "seed": info["recipe"]["seed"],
+            "scores": info["scores"],
+            "data_sha256": info["data"]["sha256"],
+            "trained_with": info["versions"],
+            "exported_with": {
+                "empgan-rt": __version__,
+                "torch": str(torch.__version__),
+                "onnx": onnx.__version__,
+                "onnxscript": metadata.version("onnxscript"),
+            },
+            "weights": options.weights,
+        },
+        licence=str(info["licence"]),
+    )
+    Bundle.seal(staging, fields)
+    return Bundle.open(staging)
+
+
+def _verify(
+    bundle: Bundle,
+    eager: EagerBackend,
+    goldens: bytes,
+    checkpoint: Checkpoint,
+    options: ExportOptions,
+    bar: console.Reporter,
+) -> dict[str, Any]:
+    """Return the parity record of a staged bundle, or raise ParityError."""
+    candidate = OrtBackend(bundle)
+    deviation = parity.replay(candidate, goldens)
+    parity.check(deviation, options.atol)
+    drift = parity.replay(candidate, parity.record(eager, [_long_golden(bundle)]))
+    parity.check(drift, options.atol)
+    bar.update(3, "values")
+    featurizer = checkpoint.featurizer(options.limits)
+    contexts = [
+        featurizer.features(Dialogue.of(turns))
+        for turns in read_contexts(options.contexts, options.num_contexts)
+    ]
+    record = {
+        "atol": options.atol,
+        "max_abs": dict(deviation.max_abs),
+        "max_abs_30_steps": dict(drift.max_abs),
+        "ties": deviation.ties,
+        "greedy": _tokens(eager, candidate, contexts, SearchConfig(beam_size=1)),
+        "beam_5": _tokens(eager, candidate, contexts, SearchConfig(beam_size=5)),
+    }
+    candidate.close()
+    bar.update(4, "tokens")
+    return record
+
+
+def _long_golden(bundle: Bundle) -> parity.Golden:
+    """Return a seeded golden with its forced tokens and parents repeated to 30 steps."""
+    golden = parity.seeded_goldens(bundle.model, seed=1)[1]
+    return dataclasses.replace(
+        golden,
+        token_ids=np.resize(golden.token_ids, (30, *golden.token_ids.shape[1:])),
+        parents=np.resize(golden.parents, (30, *golden.parents.shape[1:])),
+    )
+
+
+def _tokens(
+    eager: EagerBackend,
+    candidate: OrtBackend,
+    contexts: Sequence[DialogueFeatures],
+    search: SearchConfig,
+) -> dict[str, int]:
+    reference = copy.deepcopy(eager.generator).double()
+
+    def rate(context: DialogueFeatures, reply: Sequence[int], ended: bool) -> float:
+        return log_prob(reference, encoder_input([context]), reply, ended=ended)
+
+    size = eager.generator.config.vocabulary_size
+    result: TokenParity = compare_replies(eager, candidate, contexts, search, size, rate)
+    if result.mismatches:
+        raise ParityError(
+            f"{len(result.mismatches)} of {result.contexts} replies differ with beam "
+            f"{search.beam_size}, first at context {result.mismatches[0]}",
+            hint="the graph does not compute what eager PyTorch does",
+        )
+    return {"contexts": result.contexts, "ties": result.ties}

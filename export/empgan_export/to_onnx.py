@@ -1,0 +1,231 @@
+"""Traces a graph and makes it what `empgan_rt.graph_spec` promises.
+
+Weights are traced as inputs, so that no exporter folds, copies or renames them; afterwards they
+become initialisers that refer to `weights.safetensors`, each under its parameter's name, with a
+Cast where the file holds float16.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import onnx
+import torch
+from onnx import TensorProto, helper
+from onnxscript import opset18
+from torch import Tensor, nn
+from torch.export import Dim
+
+from empgan_rt.errors import ParityError
+from empgan_rt.graph_spec import GraphSpec, TensorSpec
+
+OPSET = 18
+WEIGHTS_FILE = "weights.safetensors"
+_TRACED_SIZES = {"B": 2, "M": 3, "L": 6, "N": 5, "K": 4, "S": 7}  # none 1, none equal
+op: Any = opset18  # its stubs know no symbolic values
+_ELEMENT = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
+_STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """Where a weight lies in `weights.safetensors`."""
+
+    dtype: str  # safetensors' name
+    shape: tuple[int, ...]
+    offset: int  # bytes from the start of the file
+    length: int  # bytes
+
+
+def stored_tensors(weights: bytes) -> dict[str, StoredTensor]:
+    """Return the place of every tensor of a safetensors file."""
+    header = int.from_bytes(weights[:8], "little")
+    table = json.loads(weights[8 : 8 + header])
+    table.pop("__metadata__", None)
+    places = {}
+    for name, entry in table.items():
+        begin, end = entry["data_offsets"]
+        places[name] = StoredTensor(
+            entry["dtype"], tuple(entry["shape"]), 8 + header + begin, end - begin
+        )
+    return places
+
+
+class _Stateless(nn.Module):
+    """Calls a module with weights that come as inputs."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = [module]  # in a list, so that its parameters are not ours
+
+    def forward(self, weights: dict[str, Tensor], *inputs: Tensor) -> tuple[Tensor, ...]:
+        outputs: tuple[Tensor, ...] = torch.func.functional_call(self.module[0], weights, inputs)
+        return outputs
+
+
+def to_onnx(
+    module: nn.Module,
+    spec: GraphSpec,
+    stored: Mapping[str, StoredTensor],
+    prefix: str = "generator.",
+) -> onnx.ModelProto:
+    """Return the graph of a module with the names, types and dynamic axes of `spec`.
+
+    Args:
+        module: one of `graphs`; its inputs are the spec's, `num_candidates` left out.
+        spec: from `empgan_rt.graph_spec.graph_specs`.
+        stored: the weights file; every parameter that the graph reads must be in it.
+        prefix: of the module's parameter names, absent from the stored names.
+    """
+    inputs = [t for t in spec.inputs if t.name != "num_candidates"]
+    weights = {n: p.detach() for n, p in module.named_parameters() if n[len(prefix) :] in stored}
+    model = _trace(module.eval(), weights, inputs, spec)
+    graph = model.graph
+    if any(t.name == "num_candidates" for t in spec.inputs):
+        _free_candidates(graph)
+    _attach_weights(graph, {name[len(prefix) :]: name for name in weights}, stored)
+    _declare(graph, spec)
+    _strip(model)
+    return model
+
+
+def _trace(
+    module: nn.Module, weights: dict[str, Tensor], inputs: Sequence[TensorSpec], spec: GraphSpec
+) -> onnx.ModelProto:
+    dims = {name: Dim(name, min=1) for name in _TRACED_SIZES}
+    examples = []
+    for tensor in inputs:
+        shape = [_TRACED_SIZES[a] if isinstance(a, str) else a for a in tensor.axes]
+        dtype = getattr(torch, tensor.dtype)
+        examples.append(torch.ones(shape, dtype=dtype))  # token 1, label 1, parent 1
+    shapes = tuple({i: dims[a] for i, a in enumerate(t.axes) if isinstance(a, str)} for t in inputs)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the exporter's own deprecations and axis aliases
+        program = torch.onnx.export(
+            _Stateless(module),
+            (weights, *examples),
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=[*weights, *(t.name for t in inputs)],
+            output_names=[t.name for t in spec.outputs],
+            dynamic_shapes=(dict.fromkeys(weights), shapes),
+            custom_translation_table={torch.ops.aten.gru.input: _gru},
+            verbose=False,
+        )
+    if program is None:
+        raise ParityError("PyTorch's exporter returned no graph")
+    return program.model_proto
+
+
+def _gru(
+    inputs: Any,
+    initial: Any,
+    params: Any,
+    has_biases: bool,
+    num_layers: int,
+    dropout: float,
+    train: bool,
+    bidirectional: bool,
+    batch_first: bool,
+) -> Any:
+    """Translate `torch.gru` (the exporter calls this with symbolic values).
+
+    Gates r, z, n become ONNX's z, r, h, with the reset gate applied after the recurrent product
+    (`linear_before_reset`), as PyTorch and cuDNN do.
+    """
+    first, second = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
+    weight_ih, weight_hh, bias_ih, bias_hh = (_reordered(stacked) for stacked in params)
+    states, last = op.GRU(
+        op.Transpose(inputs, perm=[1, 0, 2]),
+        op.Unsqueeze(weight_ih, first),
+        op.Unsqueeze(weight_hh, first),
+        op.Unsqueeze(op.Concat(bias_ih, bias_hh, axis=0), first),
+        None,
+        initial,
+        hidden_size=params[1].shape[1],
+        linear_before_reset=1,
+    )
+    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2]), last
+
+
+def _reordered(stacked: Any) -> Any:
+    reset, update, new = op.Split(stacked, axis=0, num_outputs=3)
+    return op.Concat(update, reset, new, axis=0)
+
+
+def _free_candidates(graph: onnx.GraphProto) -> None:
+    """Make TopK's k, traced as a constant, an input of the graph."""
+    top_k = [node for node in graph.node if node.op_type == "TopK"]
+    if len(top_k) != 1:
+        raise ParityError(f"the step graph has {len(top_k)} TopK nodes", hint="wanted one")
+    top_k[0].input[1] = "num_candidates"
+    read = {name for node in graph.node for name in node.input}
+    used = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(used)
+
+
+def _attach_weights(
+    graph: onnx.GraphProto, names: Mapping[str, str], stored: Mapping[str, StoredTensor]
+) -> None:
+    """Turn weight inputs that are read into external initialisers, cast to float32 if need be."""
+    read = {name for node in graph.node for name in node.input}
+    casts = []
+    for name, traced in sorted(names.items()):
+        if traced not in read:
+            continue
+        place = stored[name]
+        tensor = graph.initializer.add()
+        tensor.name = name
+        tensor.data_type = _STORED[place.dtype]
+        tensor.dims.extend(place.shape)
+        tensor.data_location = TensorProto.EXTERNAL
+        for key, value in (
+            ("location", WEIGHTS_FILE),
+            ("offset", str(place.offset)),
+            ("length", str(place.length)),
+        ):
+            entry = tensor.external_data.add()
+            entry.key, entry.value = key, value
+        source = name
+        if place.dtype == "F16":
+            source = f"{name}:float32"
+            casts.append(
+                helper.make_node("Cast", [name], [source], f"cast {name}", to=TensorProto.FLOAT)
+            )
+        for node in graph.node:
+            for i, used in enumerate(node.input):
+                if used == traced:
+                    node.input[i] = source
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _declare(graph: onnx.GraphProto, spec: GraphSpec) -> None:
+    """Write the inputs and outputs of the graph as the spec has them."""
+    for field, tensors in ((graph.input, spec.inputs), (graph.output, spec.outputs)):
+        del field[:]
+        for tensor in tensors:
+            shape = [axis if isinstance(axis, (str, int)) else None for axis in tensor.axes]
+            field.append(helper.make_tensor_value_info(tensor.name, _ELEMENT[tensor.dtype], shape))
+    del graph.value_info[:]
+    graph.name = spec.name
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Remove what tells of the machine that traced: stack traces, scopes, producer details."""
+    del model.metadata_props[:]
+    model.doc_string = ""
+    model.producer_name, model.producer_version = "empgan-rt", ""
+    model.graph.doc_string = ""
+    del model.graph.metadata_props[:]
+    for item in (*model.graph.node, *model.graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""

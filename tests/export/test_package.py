@@ -1,0 +1,133 @@
+"""From checkpoint to bundle: all or nothing, and equal to eager PyTorch."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from empgan_export import package
+from empgan_export.contexts import read_contexts
+from empgan_export.package import ExportOptions, export_bundle
+from empgan_rt import parity
+from empgan_rt.backends.ort import OrtBackend
+from empgan_rt.bundle import Bundle
+from empgan_rt.errors import CheckpointError, DataError, InputError, ParityError
+from empgan_training.checkpoint import Checkpoint
+from empgan_training.eager import EagerBackend
+from support.small_bundle import small_bundle
+
+FEW = ExportOptions(num_contexts=4)
+
+
+def test_bundle_opens_and_replays_its_goldens():
+    _, path = small_bundle()
+    bundle = Bundle.open(path)
+    deviation = parity.replay(OrtBackend(bundle), (path / "goldens.npz").read_bytes())
+    parity.check(deviation, 1e-5)
+    record = bundle.manifest.parity
+    assert record["greedy"]["contexts"] == record["beam_5"]["contexts"] == 10
+    assert record["max_abs_30_steps"]["log_probs"] <= 1e-4
+
+
+def test_eager_from_bundle_reads_the_same_weights():
+    _, path = small_bundle()
+    bundle = Bundle.open(path)
+    goldens = (path / "goldens.npz").read_bytes()
+    deviation = parity.replay(EagerBackend.from_bundle(bundle), goldens)
+    assert deviation.tokens_equal
+    assert max(deviation.max_abs.values()) < 1e-6
+
+
+def test_existing_bundle_is_kept_unless_forced(tmp_path):
+    checkpoint, _ = small_bundle()
+    out = tmp_path / "x.empgan"
+    first = export_bundle(checkpoint, out, FEW)
+    with pytest.raises(InputError, match="exists"):
+        export_bundle(checkpoint, out, FEW)
+    again = export_bundle(checkpoint, out, dataclasses.replace(FEW, force=True))
+    assert again.bundle_id == first.bundle_id  # the same checkpoint gives the same bytes
+    assert [p.name for p in tmp_path.iterdir()] == ["x.empgan"]
+
+
+def test_dry_run_publishes_nothing(tmp_path):
+    checkpoint, _ = small_bundle()
+    tried = export_bundle(checkpoint, tmp_path / "x.empgan", dataclasses.replace(FEW, dry_run=True))
+    assert tried.parity["greedy"]["contexts"] == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failed_parity_publishes_nothing(tmp_path, monkeypatch):
+    """One weight of the graphs' file differs from what eager PyTorch computes with."""
+    checkpoint, _ = small_bundle()
+    write = package._write_weights
+
+    def perturbed(generator, staging, weights):
+        bias = generator.decoder.vocabulary.bias
+        with torch.no_grad():
+            bias[7] += 0.5
+        write(generator, staging, weights)
+        with torch.no_grad():
+            bias[7] -= 0.5
+
+    monkeypatch.setattr(package, "_write_weights", perturbed)
+    with pytest.raises(ParityError, match="log_probs deviates"):
+        export_bundle(checkpoint, tmp_path / "x.empgan", FEW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_mismatching_replies_publish_nothing(tmp_path, monkeypatch):
+    checkpoint, _ = small_bundle()
+    decode = package.compare_replies
+
+    def worse(*args, **kwargs):
+        return dataclasses.replace(decode(*args, **kwargs), mismatches=(2,))
+
+    monkeypatch.setattr(package, "compare_replies", worse)
+    with pytest.raises(ParityError, match="first at context 2"):
+        export_bundle(checkpoint, tmp_path / "x.empgan", FEW)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_restricted_lexicon_is_refused(tmp_path):
+    checkpoint = Checkpoint.load(small_bundle()[0])
+    lexicon = checkpoint.texts["emotion_lexicon.tsv"] + "zzgrim\tnrc\n"
+    texts = {**checkpoint.texts, "emotion_lexicon.tsv": lexicon}
+    dataclasses.replace(checkpoint, texts=texts).save(tmp_path / "nrc.safetensors")
+    with pytest.raises(CheckpointError, match="nrc"):
+        export_bundle(tmp_path / "nrc.safetensors", tmp_path / "x.empgan", FEW)
+    assert not (tmp_path / "x.empgan").exists()
+
+
+def test_weights_beyond_float16_are_refused(tmp_path):
+    checkpoint = Checkpoint.load(small_bundle()[0])
+    model = dict(checkpoint.model)
+    model["decoder.vocabulary.bias"] = torch.full_like(model["decoder.vocabulary.bias"], 1e6)
+    dataclasses.replace(checkpoint, model=model).save(tmp_path / "big.safetensors")
+    with pytest.raises(CheckpointError, match="exceeds float16"):
+        export_bundle(tmp_path / "big.safetensors", tmp_path / "x.empgan", FEW)
+
+
+def test_model_card_and_licences(tmp_path):
+    _, path = small_bundle()
+    card = (path / "MODEL_CARD.md").read_text()
+    assert card.startswith("# EmpG")
+    assert "Apache-2.0" in card
+    assert {p.name for p in (path / "LICENSES").iterdir()} == {"Apache-2.0.txt", "VADER-MIT.txt"}
+
+
+def test_contexts_file(tmp_path):
+    path = tmp_path / "contexts.jsonl"
+    path.write_text('{"turns": ["Hi.", "Hello!"]}\n{"dialogue": ["One.", "Two.", "Three."]}\n')
+    assert read_contexts(path, 5) == [["Hi.", "Hello!"], ["One.", "Two."]]
+    assert len(read_contexts(None, 200)) == 200
+    path.write_text('{"turns": ["Hi."]}\n' + json.dumps({"turns": [3]}))
+    with pytest.raises(DataError, match=r"contexts\.jsonl:2"):
+        read_contexts(path, 5)
+
+
+def test_long_golden_has_thirty_steps():
+    golden = package._long_golden(Bundle.open(small_bundle()[1]))
+    assert golden.token_ids.shape[0] == golden.parents.shape[0] == 30
+    assert golden.token_ids.dtype == np.int32

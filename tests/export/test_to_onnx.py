@@ -1,0 +1,136 @@
+"""The traced graphs are what graph_spec promises and compute what PyTorch does."""
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+import safetensors.torch
+import torch
+
+from empgan_export.graphs import DecoderStepGraph, EncoderGraph
+from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors, to_onnx
+from empgan_rt.config import GeneratorConfig
+from empgan_rt.graph_spec import STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
+from empgan_training.eager import EagerBackend, inference_weights
+from support.small_data import small_generator
+
+CONFIG = GeneratorConfig(90, 30, 12, 10, 8, 16, 6)
+SPECS = graph_specs(CONFIG.hidden_size)
+
+
+@pytest.fixture(scope="module", params=[torch.float32, torch.float16], ids=["fp32", "fp16"])
+def exported(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("graphs")
+    generator = small_generator(CONFIG, std=0.3)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.copy_(parameter.to(request.param).float())
+    stored = {n: t.to(request.param) for n, t in inference_weights(generator).items()}
+    weights = safetensors.torch.save(stored)
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    modules = {"encoder": EncoderGraph(generator), "decoder_step": DecoderStepGraph(generator)}
+    for name, module in modules.items():
+        model = to_onnx(module, SPECS[name], stored_tensors(weights))
+        (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+    return generator, folder
+
+
+def _session(folder, name):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    path = str(folder / f"{name}.onnx")
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _dialogues(rows, turns, tokens, words, seed=0):
+    draw = np.random.default_rng(seed)
+    utterances = draw.integers(3, 90, (rows, turns, tokens)).astype(np.int32)
+    emotion_words = draw.integers(3, 30, (rows, turns, words)).astype(np.int32)
+    labels = draw.integers(1, UNKNOWN_LABEL + 1, (rows, turns)).astype(np.int32)
+    utterances[0, 0, tokens // 2 + 1 :] = 0
+    for array in (utterances, emotion_words, labels):
+        array[-1, 1:] = 0  # the last dialogue has one turn
+    return EncoderInput(utterances, emotion_words, labels)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 9, 4, 2), (5, 2, 17, 3), (3, 11, 30, 8)])
+def test_encoder_equals_eager_on_shapes_never_traced(exported, shape):
+    generator, folder = exported
+    inputs = _dialogues(*shape)
+    found = _session(folder, "encoder").run(None, vars(inputs))
+    state = EagerBackend(generator).encode(inputs).tensors
+    wanted = (state.values, state.keys, state.mask, state.hidden, state.label_probs)
+    for array, tensor in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(array, tensor.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "beams", "banned", "count"), [(1, 1, 1, 1), (3, 7, 2, 9)])
+def test_thirty_steps_equal_eager(exported, rows, beams, banned, count):
+    generator, folder = exported
+    eager, session = EagerBackend(generator), _session(folder, "decoder_step")
+    draw = np.random.default_rng(1)
+    encoded = eager.encode(_dialogues(rows, 4, 6, 2))
+    state = eager.open(rows, beams)
+    eager.admit(state, np.arange(rows, dtype=np.int32), encoded)
+    memory = {name: getattr(state, name).numpy() for name in ("values", "keys", "mask")}
+    hidden = state.hidden.numpy().copy()
+    for _ in range(30):
+        feeds = {
+            "token_ids": draw.integers(3, 90, (rows, beams)).astype(np.int32),
+            "parents": draw.integers(0, beams, (rows, beams)).astype(np.int32),
+            "banned": draw.integers(0, 90, (rows, beams, banned)).astype(np.int32),
+        }
+        wanted = eager.step(state, feeds["token_ids"], feeds["parents"], feeds["banned"], count)
+        hidden, ids, log_probs = session.run(
+            None,
+            {**feeds, **memory, "hidden": hidden, "num_candidates": np.array([count])},
+        )
+        np.testing.assert_allclose(log_probs, wanted.log_probs, atol=1e-4)
+        np.testing.assert_array_equal(ids, wanted.token_ids)
+        taken = (ids[..., None] == feeds["banned"][:, :, None]).any(-1)
+        assert not taken.any()
+
+
+def test_all_candidates_are_the_whole_distribution(exported):
+    _, folder = exported
+    rows = {"hidden": np.zeros((1, 1, 16), np.float32), "mask": np.zeros((1, 1), np.float32)}
+    memory = {name: np.zeros((1, 1, 16), np.float32) for name in ("values", "keys")}
+    ids = {name: np.zeros((1, 1), np.int32) for name in ("token_ids", "parents")}
+    banned = np.zeros((1, 1, 1), np.int32)
+    _, found, log_probs = _session(folder, "decoder_step").run(
+        None, {**rows, **memory, **ids, "banned": banned, "num_candidates": np.array([90])}
+    )
+    assert sorted(found.ravel()) == list(range(90))
+    assert log_probs.ravel()[-1] < STRUCK / 2  # padding was struck, and nothing else
+    assert 0.5 < np.exp(log_probs.ravel()[:-1].astype(np.float64)).sum() < 1.0
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder_step"])
+def test_weights_stand_once_outside_and_nothing_tells_of_the_machine(exported, name):
+    _, folder = exported
+    model = onnx.load(folder / f"{name}.onnx", load_external_data=False)
+    external = [t for t in model.graph.initializer if t.data_location == onnx.TensorProto.EXTERNAL]
+    assert external
+    assert {e.value for t in external for e in t.external_data if e.key == "location"} == {
+        WEIGHTS_FILE
+    }
+    inline = [t for t in model.graph.initializer if t not in external]
+    assert sum(int(np.prod(t.dims)) for t in inline) < 100
+    assert b"/" not in b"".join(n.doc_string.encode() for n in model.graph.node)
+    assert not any(n.metadata_props for n in model.graph.node)
+    assert b"site-packages" not in model.SerializeToString()
+
+
+@pytest.mark.parametrize("name", ["encoder", "decoder_step"])
+def test_signature_is_the_spec(exported, name):
+    _, folder = exported
+    graph = onnx.load(folder / f"{name}.onnx", load_external_data=False).graph
+    for values, tensors in (
+        (graph.input, SPECS[name].inputs),
+        (graph.output, SPECS[name].outputs),
+    ):
+        assert [v.name for v in values] == [t.name for t in tensors]
+        for value, tensor in zip(values, tensors, strict=True):
+            dims = tuple(d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim)
+            assert dims == tensor.axes
+    onnx.checker.check_model(str(folder / f"{name}.onnx"), full_check=True)
