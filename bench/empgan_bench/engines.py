@@ -1,0 +1,96 @@
+"""Engine name -> how a worker opens it, a literal table; only workers import what it names."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from typing import Any, cast
+
+from empgan_rt import threads as runtime_threads
+from empgan_rt.backend import Backend
+from empgan_rt.backends.loader import load_backend
+from empgan_rt.bundle import Bundle
+from empgan_rt.errors import DependencyError
+from empgan_rt.graph_spec import EOS, EncoderInput
+
+from .gate import Rescore
+
+REFERENCE = "eager"
+ENGINES: Mapping[str, str] = {
+    "onnxruntime": "empgan_bench.engines:open_onnxruntime",
+    "eager": "empgan_bench.engines:open_eager",
+}
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An open engine.
+
+    Attributes:
+        backend: what is measured.
+        vocabulary_size: V of its model.
+        versions: packages that it computes with.
+    """
+
+    backend: Backend
+    vocabulary_size: int
+    versions: Mapping[str, str]
+
+
+Opener = Callable[[str, int], Engine]
+
+
+def resolve(opener: str) -> Opener:
+    """Return the function named by "module:function"."""
+    module, _, function = opener.partition(":")
+    return cast(Opener, getattr(import_module(module), function))
+
+
+def open_onnxruntime(bundle: str, threads: int) -> Engine:
+    """Return the ONNX Runtime backend, both graphs on one pool of `threads` threads."""
+    runtime_threads.set_num_threads(threads)
+    opened = Bundle.open(bundle)
+    backend = load_backend(opened, "onnxruntime")
+    return Engine(backend, opened.model.vocabulary_size, _versions("onnxruntime"))
+
+
+def open_eager(bundle: str, threads: int) -> Engine:
+    """Return eager PyTorch on the bundle's weights: batched, cached state, inference mode.
+
+    Raises:
+        DependencyError: PyTorch is not installed.
+    """
+    try:
+        torch = import_module("torch")
+        eager = import_module("empgan_training.eager")
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            f"{error.name} is not installed", hint="pip install 'empgan-rt[train]'"
+        ) from None
+    torch.set_num_threads(threads)
+    opened = Bundle.open(bundle)
+    backend = cast(Backend, eager.EagerBackend.from_bundle(opened))
+    return Engine(backend, opened.model.vocabulary_size, _versions("torch"))
+
+
+def eager_rescore(bundle: Bundle) -> Rescore:
+    """Return scoring by eager PyTorch in float64, which is loaded when it is first needed."""
+
+    @functools.cache
+    def reference() -> tuple[Any, Any]:
+        eager = import_module("empgan_training.eager")
+        return eager, eager.EagerBackend.from_bundle(bundle).generator.double()
+
+    def rescore(inputs: EncoderInput, token_ids: Sequence[int]) -> float:
+        eager, generator = reference()
+        ended = bool(token_ids) and token_ids[-1] == EOS
+        reply = token_ids[:-1] if ended else token_ids
+        return float(eager.log_prob(generator, inputs, reply, ended=ended))
+
+    return rescore
+
+
+def _versions(package: str) -> dict[str, str]:
+    return {name: metadata.version(name) for name in (package, "numpy")}

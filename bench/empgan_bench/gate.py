@@ -1,0 +1,137 @@
+"""The parity gate: engines must give equal replies before their times mean anything.
+
+Replies differ unless both, rescored in float64, are so close that rounding decides between them:
+then they are a tie, which is counted and listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from empgan_rt.config import SearchConfig
+from empgan_rt.graph_spec import EncoderInput
+from empgan_rt.parity import TIE, tie_gap
+
+Rescore = Callable[[EncoderInput, Sequence[int]], float]
+"""(one dialogue, token ids with EOS where the reply ended) -> log-probability in float64."""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """What is measured together: `mode` is "fixed" (20 tokens, no end) or "natural" length."""
+
+    batch: int
+    beam: int
+    mode: str
+
+    def __str__(self) -> str:
+        return f"batch {self.batch}, beam {self.beam}, {self.mode} length"
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Two replies to one context that are not the same.
+
+    Attributes:
+        item, row: the batch and the dialogue within it.
+        gap: log-probability that would reverse their order; None if it was not computed.
+        wanted, found: token ids of the reference and of the engine.
+    """
+
+    engine: str
+    cell: Cell
+    item: int
+    row: int
+    gap: float | None
+    wanted: list[int]
+    found: list[int]
+
+    @property
+    def is_tie(self) -> bool:
+        """Whether rounding alone decides between the two."""
+        return self.gap is not None and self.gap < TIE
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """The gate's word on one engine in one cell."""
+
+    engine: str
+    cell: Cell
+    contexts: int
+    ties: int
+    mismatches: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether no reply differs, ties aside."""
+        return self.mismatches == 0
+
+    def __str__(self) -> str:
+        if not self.passed:
+            return f"FAILED: {self.mismatches} of {self.contexts} replies differ"
+        return f"equal, {self.ties} ties" if self.ties else "equal"
+
+
+class ParityGate:
+    """Compares every reply of a run, first or repeated, with the reference's first one.
+
+    Args:
+        rescore: how hypotheses are scored in float64; without it each difference is a mismatch.
+    """
+
+    def __init__(self, rescore: Rescore | None = None) -> None:
+        self.differences: list[Difference] = []
+        self._rescore = rescore
+        self._seen: set[tuple[str, Cell, int, int, tuple[int, ...]]] = set()
+        self._contexts: dict[tuple[str, Cell], set[tuple[int, int]]] = {}
+
+    def compare(
+        self,
+        engine: str,
+        cell: Cell,
+        item: int,
+        inputs: EncoderInput,
+        search: SearchConfig,
+        wanted: Sequence[Sequence[int]],
+        found: Sequence[Sequence[int]],
+    ) -> None:
+        """Enter the replies of one batch; a difference seen before is not entered again."""
+        contexts = self._contexts.setdefault((engine, cell), set())
+        for row, (want, have) in enumerate(zip(wanted, found, strict=True)):
+            contexts.add((item, row))
+            key = (engine, cell, item, row, tuple(have))
+            if list(want) == list(have) or key in self._seen:
+                continue
+            self._seen.add(key)
+            gap = self._gap(_row_of(inputs, row), search, want, have)
+            self.differences.append(
+                Difference(engine, cell, item, row, gap, list(want), list(have))
+            )
+
+    def verdict(self, engine: str, cell: Cell) -> Verdict:
+        """Return what is known of an engine in a cell."""
+        mine = [d for d in self.differences if d.engine == engine and d.cell == cell]
+        wrong = {(d.item, d.row) for d in mine if not d.is_tie}
+        tied = {(d.item, d.row) for d in mine} - wrong
+        contexts = len(self._contexts.get((engine, cell), ()))
+        return Verdict(engine, cell, contexts, len(tied), len(wrong))
+
+    def _gap(
+        self,
+        inputs: EncoderInput,
+        search: SearchConfig,
+        want: Sequence[int],
+        have: Sequence[int],
+    ) -> float | None:
+        """Return how much log-probability lies between two replies, None if nobody rescores."""
+        if self._rescore is None:
+            return None
+        log_probs = self._rescore(inputs, want), self._rescore(inputs, have)
+        return tie_gap(log_probs, (len(want), len(have)), search.length_penalty)
+
+
+def _row_of(inputs: EncoderInput, row: int) -> EncoderInput:
+    rows = slice(row, row + 1)
+    return EncoderInput(
+        inputs.utterances[rows], inputs.emotion_words[rows], inputs.emotion_labels[rows]
+    )

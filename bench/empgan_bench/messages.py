@@ -1,0 +1,149 @@
+"""What a bench process and its workers say to each other: one JSON object a line, no pickle."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import msgspec
+import numpy as np
+
+from empgan_rt.config import SearchConfig
+from empgan_rt.graph_spec import EncoderInput
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """An `EncoderInput` as nested lists."""
+
+    utterances: list[list[list[int]]]
+    emotion_words: list[list[list[int]]]
+    emotion_labels: list[list[int]]
+
+    @classmethod
+    def of(cls, inputs: EncoderInput) -> Batch:
+        """Return the message that carries `inputs`."""
+        return cls(
+            inputs.utterances.tolist(),
+            inputs.emotion_words.tolist(),
+            inputs.emotion_labels.tolist(),
+        )
+
+    def inputs(self) -> EncoderInput:
+        """Return the int32 arrays."""
+        return EncoderInput(
+            np.array(self.utterances, np.int32),
+            np.array(self.emotion_words, np.int32),
+            np.array(self.emotion_labels, np.int32),
+        )
+
+
+class Open(msgspec.Struct, tag="open", frozen=True):
+    """Open an engine: `opener` is "module:function", see `engines`."""
+
+    opener: str
+    bundle: str
+    threads: int
+
+
+class Load(msgspec.Struct, tag="load", frozen=True):
+    """Keep these batches; they replace the ones before."""
+
+    batches: list[Batch]
+
+
+class Run(msgspec.Struct, tag="run", frozen=True):
+    """Decode batches of the last `Load`, named by their places, one after the other."""
+
+    items: list[int]
+    search: SearchConfig
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True):
+    """The engine is ready.
+
+    Attributes:
+        load_ms: time to open bundle and engine; imports are in it.
+        versions: packages that the engine computes with.
+        gc: "enabled" or "disabled": Python's cyclic garbage collector.
+        allocator: the preloaded library, or "system".
+    """
+
+    load_ms: float
+    versions: dict[str, str]
+    gc: str
+    allocator: str
+
+
+class Loaded(msgspec.Struct, tag="loaded", frozen=True):
+    """The batches are kept."""
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """Where the time of one batch went.
+
+    Attributes:
+        encode_ms: the encoder.
+        step_ms: all decoder steps.
+        search_ms: the rest of decoding: beam search on the host.
+        total_ms: from the encoder's inputs to the hypotheses.
+        first_token_ms: from the start to the end of the first decoder step.
+        steps: decoder steps.
+        dialogues: B.
+        tokens: tokens of the best replies, ends of sequence not counted.
+    """
+
+    encode_ms: float
+    step_ms: float
+    search_ms: float
+    total_ms: float
+    first_token_ms: float
+    steps: int
+    dialogues: int
+    tokens: int
+
+    @property
+    def per_token_ms(self) -> float:
+        """Time of a decoder step, search included, without the first one."""
+        return (self.total_ms - self.first_token_ms) / max(self.steps - 1, 1)
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One decoded batch; `replies` holds each best reply, ending in EOS if the model ended it."""
+
+    timing: Timing
+    replies: list[list[int]]
+
+
+class Ran(msgspec.Struct, tag="ran", frozen=True):
+    """One sample for each item that was asked for."""
+
+    samples: list[Sample]
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """An error: its `code` in `empgan_rt.errors`, or "internal"."""
+
+    code: str
+    message: str
+    hint: str
+
+
+Request = Open | Load | Run
+Answer = Opened | Loaded | Ran | Failed
+
+
+def send(pipe: IO[bytes], message: Request | Answer) -> None:
+    """Write one message and flush it."""
+    pipe.write(msgspec.json.encode(message) + b"\n")
+    pipe.flush()
+
+
+def decode_request(line: bytes) -> Request:
+    """Return the request in a line."""
+    request: Request = msgspec.json.decode(line, type=Request)
+    return request
+
+
+def decode_answer(line: bytes) -> Answer:
+    """Return the answer in a line."""
+    answer: Answer = msgspec.json.decode(line, type=Answer)
+    return answer

@@ -1,0 +1,69 @@
+"""Objectives such as `p99_ms<50`: parsed, and held against what was measured."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from empgan_rt.errors import InputError
+
+METRICS = (
+    "p50_ms",
+    "p90_ms",
+    "p95_ms",
+    "p99_ms",
+    "max_ms",
+    "first_token_p50_ms",
+    "per_token_p50_ms",
+    "dialogues_per_s",
+    "tokens_per_s",
+    "ratio",
+)
+_OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_PATTERN = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d*)?|\.\d+)\s*")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A bound on one metric, which every engine but the reference must keep in every cell."""
+
+    metric: str
+    sign: str
+    bound: float
+
+    @classmethod
+    def parse(cls, text: str) -> Objective:
+        """Return the objective in `text`: metric, sign and number.
+
+        Raises:
+            InputError: it is written otherwise or the metric is unknown.
+        """
+        match = _PATTERN.fullmatch(text)
+        if match is None or match[1] not in METRICS:
+            raise InputError(
+                f"objective {text[:60]!r}",
+                hint=f"write METRIC<NUMBER or METRIC>NUMBER; metrics are {', '.join(METRICS)}",
+            )
+        return cls(match[1], match[2], float(match[3]))
+
+    def missed(self, measured: Mapping[str, float | None]) -> str:
+        """Return what is wrong with one cell, or "" if the objective is kept.
+
+        A metric that was not measured, or was withheld, is a miss: nothing shows that it is kept.
+        """
+        value = measured.get(self.metric)
+        if value is None:
+            return f"{self} cannot be shown: too few samples, or no reference engine"
+        if _OPERATORS[self.sign](value, self.bound):
+            return ""
+        return f"{self} missed with {value:.4g}"
+
+    def __str__(self) -> str:
+        return f"{self.metric}{self.sign}{self.bound:g}"

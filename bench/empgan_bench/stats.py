@@ -1,0 +1,84 @@
+"""Percentiles, bootstrap intervals and paired ratios of measured times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+MIN_FOR_P99 = 1000  # below, p99 rests on fewer than ten samples
+NOISE_LIMIT = 0.03
+_RESAMPLES = 2000
+_CHUNK = 1 << 20  # resampled values held at a time
+
+FloatSeries = npt.NDArray[np.float64]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """Percentiles of n values (linear interpolation) and the 95 % interval of the median."""
+
+    n: int
+    p50: float
+    p50_low: float
+    p50_high: float
+    p90: float
+    p95: float
+    p99: float | None  # withheld below MIN_FOR_P99 values
+    max: float
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """An estimate and its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def summarise(values: Sequence[float], seed: int = 0) -> Summary:
+    """Return the percentiles of at least one value."""
+    series = np.asarray(values, np.float64)
+    p50, p90, p95, p99 = (float(p) for p in np.percentile(series, (50, 90, 95, 99)))
+    middle = median_interval(values, seed)
+    return Summary(
+        n=len(series),
+        p50=p50,
+        p50_low=middle.low,
+        p50_high=middle.high,
+        p90=p90,
+        p95=p95,
+        p99=p99 if len(series) >= MIN_FOR_P99 else None,
+        max=float(series.max()),
+    )
+
+
+def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """Return the median with its 95 % percentile-bootstrap interval (Efron 1979)."""
+    series = np.asarray(values, np.float64)
+    draw = np.random.default_rng(seed)
+    medians: list[FloatSeries] = []
+    left = _RESAMPLES
+    while left:
+        rows = min(left, max(1, _CHUNK // len(series)))
+        picked = series[draw.integers(0, len(series), (rows, len(series)))]
+        medians.append(np.median(picked, axis=1))
+        left -= rows
+    low, high = np.percentile(np.concatenate(medians), (2.5, 97.5))
+    return Interval(float(np.median(series)), float(low), float(high))
+
+
+def paired_ratio(above: Sequence[float], below: Sequence[float], seed: int = 0) -> Interval:
+    """Return the median of `above[i] / below[i]` with its interval; rounds are resampled whole.
+
+    Both series belong to the same rounds, so load that comes and goes cancels.
+    """
+    ratios = np.asarray(above, np.float64) / np.asarray(below, np.float64)
+    return median_interval(ratios.tolist(), seed)
+
+
+def repeat_noise(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return how far two interleaved series of one engine are apart: |median ratio - 1|."""
+    ratios = np.asarray(first, np.float64) / np.asarray(second, np.float64)
+    return float(abs(np.median(ratios) - 1.0))

@@ -1,0 +1,167 @@
+"""Interleaved measuring: every engine in its own live process, called in ABBA order.
+
+A round asks for the same work in the order A B B A: load that drifts falls on both alike, and
+each engine's two visits measure the noise. Not in the times: sending inputs and replies, and
+featurising. The warm-up, whose first pass feeds the parity gate, is kept apart and shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from empgan_rt.config import SearchConfig
+from empgan_rt.graph_spec import EncoderInput
+
+from .gate import Cell, ParityGate
+from .messages import Sample, Timing
+
+MIN_ROUNDS = 5
+_SETTLE_S = 0.02  # threads that still spin after a call go to sleep before the next engine's turn
+
+
+class Engine(Protocol):
+    """What a worker offers; see `client.Worker`."""
+
+    name: str
+
+    def load(self, batches: list[EncoderInput]) -> None:
+        """Keep the batches."""
+        ...
+
+    def run(self, items: list[int], search: SearchConfig) -> list[Sample]:
+        """Decode some of them."""
+        ...
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds used so far."""
+        ...
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """One engine's turn: batches decoded back to back. `position` is its place in the round."""
+
+    round: int
+    position: int
+    timings: list[Timing]
+
+    @property
+    def total_ms(self) -> float:
+        """Time of all its batches."""
+        return sum(timing.total_ms for timing in self.timings)
+
+
+class Series(msgspec.Struct):
+    """All that was measured of one engine in one cell.
+
+    Attributes:
+        warmup: the gate's first pass and the warm-up rounds, in order; not in any statistic.
+        visits: two for each round.
+        idle_cpu_s: CPU seconds it used while others ran.
+        idle_wall_s: how long others ran.
+    """
+
+    engine: str
+    cell: Cell
+    warmup: list[Timing]
+    visits: list[Visit]
+    idle_cpu_s: float = 0.0
+    idle_wall_s: float = 0.0
+
+    def by_position(self) -> tuple[list[float], list[float]]:
+        """Return total_ms of the earlier and of the later visit of each round."""
+        ordered = sorted(self.visits, key=lambda visit: (visit.round, visit.position))
+        return [v.total_ms for v in ordered[::2]], [v.total_ms for v in ordered[1::2]]
+
+    def by_round(self) -> list[float]:
+        """Return the time of both visits of each round."""
+        return [first + second for first, second in zip(*self.by_position(), strict=True)]
+
+
+def palindrome(engines: Sequence[str]) -> list[str]:
+    """Return the order of one round.
+
+    >>> palindrome(["a", "b"])
+    ['a', 'b', 'b', 'a']
+    """
+    return [*engines, *reversed(engines)]
+
+
+class CellTimer:
+    """Measures one cell: the same batches, search and engines throughout.
+
+    Args:
+        engines: by name, the reference first; its replies are what the gate wants.
+        cell: for the records.
+        batches: what is decoded.
+        search: how.
+        gate: sees every reply.
+        tick: called between visits, so that progress can be shown.
+    """
+
+    def __init__(
+        self,
+        engines: Mapping[str, Engine],
+        cell: Cell,
+        batches: Sequence[EncoderInput],
+        search: SearchConfig,
+        gate: ParityGate,
+        tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._engines, self._cell = engines, cell
+        self._batches, self._search = batches, search
+        self._gate, self._tick = gate, tick
+        self._wanted: dict[int, list[list[int]]] = {}
+        self._last = ""
+        self.series = {name: Series(name, cell, [], []) for name in engines}
+
+    def warm_up(self, rounds: int) -> None:
+        """Decode every batch once with each engine, for the gate, then `rounds` rounds."""
+        for item in range(len(self._batches)):
+            for name in self._engines:
+                self.series[name].warmup += self._visit(name, [item])
+        for number in range(rounds):
+            item = number % len(self._batches)
+            for name in palindrome(list(self._engines)):
+                self.series[name].warmup += self._visit(name, [item])
+
+    def measure(self, min_time_s: float, *, whole: bool) -> None:
+        """Run rounds until `min_time_s` seconds were measured, at least MIN_ROUNDS.
+
+        Args:
+            min_time_s: of all engines together.
+            whole: each visit decodes all batches (throughput), not one (latency).
+        """
+        everything = list(range(len(self._batches)))
+        measured_ms, number = 0.0, 0
+        while number < MIN_ROUNDS or measured_ms < min_time_s * 1e3:
+            items = everything if whole else [number % len(everything)]
+            for position, name in enumerate(palindrome(list(self._engines))):
+                visit = Visit(number, position, self._visit(name, items))
+                self.series[name].visits.append(visit)
+                measured_ms += visit.total_ms
+            number += 1
+
+    def _visit(self, name: str, items: list[int]) -> list[Timing]:
+        """Return one engine's times for some batches, and show its replies to the gate."""
+        if name != self._last:
+            time.sleep(_SETTLE_S)
+            self._last = name
+        idle = {other: e.cpu_s() for other, e in self._engines.items() if other != name}
+        start = time.perf_counter()
+        samples = self._engines[name].run(items, self._search)
+        wall_s = time.perf_counter() - start
+        for other, before in idle.items():
+            series = self.series[other]
+            series.idle_cpu_s += self._engines[other].cpu_s() - before
+            series.idle_wall_s += wall_s
+        for item, sample in zip(items, samples, strict=True):
+            wanted = self._wanted.setdefault(item, sample.replies)
+            self._gate.compare(
+                name, self._cell, item, self._batches[item], self._search, wanted, sample.replies
+            )
+        self._tick()
+        return [sample.timing for sample in samples]

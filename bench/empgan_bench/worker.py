@@ -1,0 +1,162 @@
+"""The process that holds one engine and decodes batches when it is told to.
+
+It reads requests from stdin and answers on stdout; whatever else would be printed goes to stderr.
+It ends when stdin does.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from empgan_rt.backend import Backend, Encoded
+from empgan_rt.beam_search import decode
+from empgan_rt.config import SearchConfig
+from empgan_rt.errors import EmpganError
+from empgan_rt.graph_spec import EOS, Candidates, EncoderInput, IntArray
+
+from .engines import Engine, resolve
+from .messages import (
+    Answer,
+    Failed,
+    Load,
+    Loaded,
+    Open,
+    Opened,
+    Ran,
+    Request,
+    Run,
+    Sample,
+    Timing,
+    decode_request,
+    send,
+)
+
+
+class StepClock:
+    """A `Backend` that passes everything on and adds up the time of its steps."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.device, self.precision = backend.device, backend.precision
+        self.seconds = 0.0
+        self.steps = 0
+        self.first_ended = 0.0  # time.perf_counter() after the first step
+
+    def encode(self, inputs: EncoderInput) -> Encoded:
+        """See `Backend.encode`."""
+        return self._backend.encode(inputs)
+
+    def open(self, slots: int, beam_size: int) -> Any:
+        """See `Backend.open`."""
+        return self._backend.open(slots, beam_size)
+
+    def admit(self, state: Any, slots: IntArray, encoded: Encoded) -> None:
+        """See `Backend.admit`."""
+        self._backend.admit(state, slots, encoded)
+
+    def step(
+        self,
+        state: Any,
+        token_ids: IntArray,
+        parents: IntArray,
+        banned: IntArray,
+        num_candidates: int,
+    ) -> Candidates:
+        """See `Backend.step`."""
+        start = time.perf_counter()
+        candidates = self._backend.step(state, token_ids, parents, banned, num_candidates)
+        end = time.perf_counter()
+        self.seconds += end - start
+        self.steps += 1
+        if self.steps == 1:
+            self.first_ended = end
+        return candidates
+
+    def close(self) -> None:
+        """See `Backend.close`."""
+        self._backend.close()
+
+
+def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sample:
+    """Return the replies to a batch and where the time went."""
+    rows = len(inputs.emotion_labels)
+    clock = StepClock(engine.backend)
+    start = time.perf_counter()
+    encoded = clock.encode(inputs)
+    encode_ended = time.perf_counter()
+    found = decode(clock, encoded, [search] * rows, [()] * rows, engine.vocabulary_size)
+    end = time.perf_counter()
+    best = [hypotheses[0] for hypotheses in found]
+    timing = Timing(
+        encode_ms=(encode_ended - start) * 1e3,
+        step_ms=clock.seconds * 1e3,
+        search_ms=(end - encode_ended - clock.seconds) * 1e3,
+        total_ms=(end - start) * 1e3,
+        first_token_ms=(clock.first_ended - start) * 1e3,
+        steps=clock.steps,
+        dialogues=rows,
+        tokens=sum(len(hypothesis.token_ids) for hypothesis in best),
+    )
+    replies = [[*h.token_ids, *([EOS] if h.finish_reason == "eos" else [])] for h in best]
+    return Sample(timing, replies)
+
+
+class _Worker:
+    """Answers requests, one engine and one set of batches at a time."""
+
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+        self._batches: Sequence[EncoderInput] = ()
+
+    def answer(self, request: Request) -> Answer:
+        """Return the answer; an error is one too."""
+        try:
+            if isinstance(request, Open):
+                return self._open(request)
+            if isinstance(request, Load):
+                self._batches = [batch.inputs() for batch in request.batches]
+                return Loaded()
+            return self._run(request)
+        except EmpganError as error:
+            return Failed(error.code, error.message, error.hint)
+        except Exception as error:
+            traceback.print_exc()
+            return Failed("internal", f"{type(error).__name__}: {str(error)[:300]}", "")
+
+    def _open(self, request: Open) -> Opened:
+        start = time.perf_counter()
+        self._engine = resolve(request.opener)(request.bundle, request.threads)
+        return Opened(
+            load_ms=(time.perf_counter() - start) * 1e3,
+            versions=dict(self._engine.versions),
+            gc="enabled" if gc.isenabled() else "disabled",
+            allocator=Path(os.environ.get("LD_PRELOAD", "")).name or "system",
+        )
+
+    def _run(self, request: Run) -> Ran:
+        if self._engine is None:
+            raise EmpganError("a worker was asked to run before it opened an engine")
+        batches = [self._batches[item] for item in request.items]
+        return Ran([measure(self._engine, inputs, request.search) for inputs in batches])
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until there are no more."""
+    worker = _Worker()
+    for line in requests:
+        send(answers, worker.answer(decode_request(line)))
+
+
+def main() -> None:
+    """Serve on stdin and stdout."""
+    # Engines may print to file descriptor 1; the protocol keeps a private copy of it.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        serve(sys.stdin.buffer, answers)

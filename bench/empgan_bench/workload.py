@@ -1,0 +1,101 @@
+"""The dialogues that are measured, and the seeded batches made of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from empgan_rt.dialogue import Dialogue
+from empgan_rt.errors import DataError, EmpganError, InputError
+from empgan_rt.graph_spec import EncoderInput
+from empgan_rt.text.featurizer import DialogueFeatures, Featurizer, encoder_input
+
+_CONTEXTS_PER_CELL = 128
+_MIN_ITEMS, _MAX_ITEMS = 2, 16
+
+
+class _Line(msgspec.Struct):
+    """One line of a workload: the turns so far, or a dialogue whose last turn is the reply."""
+
+    turns: list[str] | None = None
+    dialogue: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Contexts as ids.
+
+    Attributes:
+        source: "own dialogues", or the file's name.
+        sha256: of the file.
+        contexts: at least one.
+    """
+
+    source: str
+    sha256: str
+    contexts: Sequence[DialogueFeatures]
+
+    def batches(self, batch_size: int, seed: int) -> list[EncoderInput]:
+        """Return 2 to 16 batches of `batch_size` contexts, 128 contexts or more between them.
+
+        The contexts are shuffled by `seed`, and shuffled again whenever they run out.
+        """
+        wanted = -(-_CONTEXTS_PER_CELL // batch_size)
+        items = min(max(wanted, _MIN_ITEMS), _MAX_ITEMS)
+        draw = np.random.default_rng(seed)
+        order: list[int] = []
+        while len(order) < items * batch_size:
+            order += draw.permutation(len(self.contexts)).tolist()
+        return [
+            encoder_input([self.contexts[i] for i in order[at : at + batch_size]])
+            for at in range(0, items * batch_size, batch_size)
+        ]
+
+
+def load_workload(path: Path | None, featurizer: Featurizer) -> Workload:
+    """Return the contexts in a JSONL file, or in our own dialogues when `path` is None.
+
+    A line is {"turns": [...]}, read as it is, or {"dialogue": [...]}, read without its last turn.
+
+    Raises:
+        InputError: the file cannot be read.
+        DataError: a line is neither, or a turn is unacceptable; the message has its number.
+    """
+    if path is None:
+        file = resources.files("empgan_training") / "assets" / "own_dialogues.jsonl"
+        source, data = "own dialogues", file.read_bytes()
+    else:
+        try:
+            source, data = path.name, path.read_bytes()
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    contexts = [
+        _context(line, f"{source}:{number}", featurizer)
+        for number, line in enumerate(data.splitlines(), start=1)
+        if line.strip()
+    ]
+    if not contexts:
+        raise DataError(f"{source} holds no dialogue", hint='wanted lines of {"turns": [...]}')
+    return Workload(source, hashlib.sha256(data).hexdigest(), contexts)
+
+
+def _context(line: bytes, place: str, featurizer: Featurizer) -> DialogueFeatures:
+    try:
+        decoded = msgspec.json.decode(line, type=_Line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{place}: {error}", hint='wanted {"turns": ["...", ...]}') from None
+    turns = decoded.turns
+    if turns is None and decoded.dialogue is not None:
+        turns = decoded.dialogue[:-1] or decoded.dialogue
+    if not turns:
+        raise DataError(f"{place}: no turns", hint='wanted {"turns": ["...", ...]}')
+    try:
+        return featurizer.features(Dialogue.of(turns))
+    except EmpganError as error:
+        raise DataError(f"{place}: {error.message}", hint=error.hint) from None

@@ -1,0 +1,180 @@
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from empgan_bench import benchmark, cli, engines, timing
+from empgan_bench.files import FILES
+from empgan_rt.errors import (
+    BundleError,
+    DataError,
+    DependencyError,
+    EmpganError,
+    GateError,
+    InputError,
+)
+from support.bench_engines import write_text_bundle
+
+SMALL = ("--batch", "1,2", "--beam", "2", "--warmup", "0", "--min-time", "0", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    return str(write_text_bundle(tmp_path_factory.mktemp("bundles") / "toy.empgan"))
+
+
+@pytest.fixture
+def work(tmp_path):
+    file = tmp_path / "work.jsonl"
+    file.write_text('{"turns": ["word1 word2", "word3"]}\n{"turns": ["word4"]}\n')
+    return str(file)
+
+
+@pytest.fixture
+def use(monkeypatch):
+    """Let the command's engine names stand for fakes."""
+
+    def put(**openers):
+        table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
+        monkeypatch.setattr(cli, "ENGINES", table)
+        monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+        monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
+
+    return put
+
+
+def invoke(*arguments):
+    """Return click's result; an EmpganError is raised, as `empgan_rt.cli` gets it."""
+    result = CliRunner().invoke(cli.bench, arguments)
+    if isinstance(result.exception, EmpganError):
+        raise result.exception
+    return result
+
+
+@pytest.mark.parametrize("kind", ["latency", "throughput"])
+def test_two_engines_that_agree(kind, bundle, work, use, tmp_path):
+    use(onnxruntime="open_plain", eager="open_talking")
+    out = tmp_path / "new" / "out"
+    result = invoke(kind, bundle, *SMALL, "--workload", work, "--out", str(out), "--json")
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["passed"] is True
+    assert {(r["batch"], r["beam"]) for r in shown["ratios"]} == {(1, 2), (2, 2)}
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    saved = json.loads((out / "report.json").read_text())
+    assert saved["fingerprint"]["threads"] == 1
+    assert saved["fingerprint"]["cores_allowed"] >= 1
+    assert all(engine["rss_mib"] > 1 for engine in saved["engines"])
+
+
+def test_other_tokens_end_with_a_gate_error_after_the_report(bundle, work, use, tmp_path):
+    use(onnxruntime="open_other", eager="open_plain")
+    with pytest.raises(GateError, match="FAILED") as caught:
+        invoke("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
+    assert caught.value.exit_code == 6
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_missed_objective_ends_with_a_gate_error(bundle, work, use, tmp_path):
+    use(onnxruntime="open_plain", eager="open_plain")
+    arguments = ("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
+    assert invoke(*arguments, "--slo", "p50_ms<1000000").exit_code == 0
+    with pytest.raises(GateError, match="ratio>1e\\+06 missed"):
+        invoke(*arguments, "--slo", "ratio>1000000")
+
+
+def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
+    out = tmp_path / "out"
+    result = invoke(
+        *("latency", bundle, *SMALL, "--workload", work, "--out", str(out)),
+        *("--backends", "onnxruntime"),
+    )
+    assert result.exit_code == 0, result.output
+    assert "there is no ratio" in result.stdout
+    assert "report.html" in result.stdout
+    saved = json.loads((out / "report.json").read_text())
+    assert "onnxruntime" in saved["engines"][0]["versions"]
+    fixed = [s for s in saved["outcome"]["series"] if s["cell"]["mode"] == "fixed"]
+    assert {t["steps"] for s in fixed for v in s["visits"] for t in v["timings"]} == {20}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("--backends", "caffe"), InputError, "backend 'caffe'"),
+        (("--batch", "0"), InputError, "--batch '0'"),
+        (("--batch", "1,,2"), InputError, "--batch"),
+        (("--batch", "4097"), InputError, "--batch"),
+        (("--beam", "129"), InputError, "--beam"),
+        (("--beam", "five"), InputError, "--beam"),
+        (("--slo", "speed>9"), InputError, "objective 'speed>9'"),
+    ],
+)
+def test_bad_options(bundle, use, arguments, error, message):
+    with pytest.raises(error, match=message):
+        invoke("latency", bundle, *arguments)
+
+
+def test_failures_leave_no_empty_folder(bundle, work, use, tmp_path):
+    use(onnxruntime="open_refusing", eager="open_plain")
+    out = tmp_path / "out"
+    for folder, file, error in (
+        (str(tmp_path / "none"), work, BundleError),
+        (bundle, str(tmp_path / "none.jsonl"), InputError),
+        (bundle, work, BundleError),
+    ):
+        with pytest.raises(error):
+            invoke("latency", folder, *SMALL, "--workload", file, "--out", str(out))
+        assert not out.exists()
+    (tmp_path / "bad.jsonl").write_text("nonsense\n")
+    with pytest.raises(DataError, match=r"bad\.jsonl:1"):
+        invoke("latency", bundle, "--workload", str(tmp_path / "bad.jsonl"), "--out", str(out))
+
+
+def test_a_missing_extra_is_named(monkeypatch):
+    def missing(name):
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(engines, "import_module", missing)
+    with pytest.raises(DependencyError, match="torch is not installed") as caught:
+        engines.open_eager("default", 1)
+    assert "empgan-rt[train]" in caught.value.hint
+
+
+def test_json_of_a_failed_gate_is_still_one_object(bundle, work, use, tmp_path):
+    use(onnxruntime="open_other", eager="open_plain")
+    arguments = ("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
+    result = invoke("--json", *arguments)
+    assert result.exit_code == 6
+    shown = json.loads(result.stdout)
+    assert shown["passed"] is False
+    assert shown["error"]["code"] == "gate"
+
+
+def test_bare_bench_is_latency_of_the_default_bundle(monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "_run", lambda kind, **options: seen.append((kind, options)))
+    assert CliRunner().invoke(cli.bench, []).exit_code == 0
+    assert CliRunner().invoke(cli.bench, ["latency"]).exit_code == 0
+    assert seen[0] == seen[1]
+    kind, options = seen[0]
+    assert (kind, options["bundle"], options["batch"]) == ("latency", "default", "1,8,32,128")
+    assert options["workload"] is options["out"] is None
+    assert not options["as_json"]
+    CliRunner().invoke(cli.bench, ["--json"])
+    assert seen[2][1]["as_json"]
+
+
+@pytest.mark.slow
+def test_latency_of_tiny_against_eager(tmp_path):
+    out = tmp_path / "out"
+    result = invoke(
+        *("latency", "tiny", "--batch", "1,8", "--beam", "1,5", "--warmup", "1"),
+        *("--min-time", "0", "--threads", "1", "--out", str(out), "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert len(shown["ratios"]) == 8
+    assert all(r["replies_equal"] and r["ratio"] > 0 for r in shown["ratios"])
+    saved = json.loads((out / "report.json").read_text())
+    assert [engine["name"] for engine in saved["engines"]] == ["onnxruntime", "eager"]

@@ -1,0 +1,102 @@
+import io
+
+import numpy as np
+import pytest
+
+from empgan_bench.client import Worker
+from empgan_bench.messages import Failed, Loaded, Run, decode_answer, send
+from empgan_bench.worker import measure, serve
+from empgan_rt.config import SearchConfig
+from empgan_rt.errors import BundleError, EmpganError
+from empgan_rt.graph_spec import EOS
+from support import bench_engines
+from support.bench_engines import toy_workload
+
+SEARCH = SearchConfig(beam_size=2, max_length=6)
+
+
+def opener(name):
+    return f"support.bench_engines:{name}"
+
+
+@pytest.fixture(scope="module")
+def batches():
+    return toy_workload().batches(3, seed=0)[:2]
+
+
+def test_a_worker_answers_what_the_engine_says_in_process(batches):
+    with Worker("plain", opener("open_plain"), "anything", 1) as worker:
+        assert worker.opened.versions == {"fake": "1"}
+        worker.load(batches)
+        found = worker.run([1, 0, 1], SEARCH)
+        assert worker.cpu_s() > 0
+        assert worker.rss_mib() > 1
+    engine = bench_engines.open_plain("anything", 1)
+    wanted = [measure(engine, batches[item], SEARCH).replies for item in (1, 0, 1)]
+    assert [sample.replies for sample in found] == wanted
+
+
+def test_timings_add_up(batches):
+    timing = measure(bench_engines.open_plain("", 1), batches[0], SEARCH).timing
+    parts = timing.encode_ms + timing.step_ms + timing.search_ms
+    assert parts == pytest.approx(timing.total_ms)
+    assert 0 < timing.encode_ms < timing.first_token_ms <= timing.total_ms
+    assert timing.dialogues == 3
+
+
+def test_fixed_length_gives_exactly_that_many_steps_and_tokens(batches):
+    search = SearchConfig(beam_size=2, min_length=5, max_length=5, no_repeat_ngram=0)
+    sample = measure(bench_engines.open_plain("", 1), batches[0], search)
+    assert (sample.timing.steps, sample.timing.tokens) == (5, 15)
+    assert all(len(reply) == 5 and EOS not in reply for reply in sample.replies)
+
+
+def test_what_an_engine_prints_does_not_disturb_the_protocol(batches):
+    with Worker("talking", opener("open_talking"), "", 1) as worker:
+        worker.load(batches)
+        assert len(worker.run([0], SEARCH)) == 1
+
+
+def test_an_error_of_the_engine_keeps_its_class_and_hint():
+    with pytest.raises(BundleError, match="refusing: no such bundle") as caught:
+        Worker("refusing", opener("open_refusing"), "", 1)
+    assert caught.value.hint == "make one"
+
+
+def test_a_crash_is_named_and_the_worker_lives_on(batches):
+    with Worker("crashing", opener("open_crashing"), "", 1) as worker:
+        worker.load(batches)
+        for _ in range(2):
+            with pytest.raises(EmpganError, match="crashing: ValueError: a fault of the engine"):
+                worker.run([0], SEARCH)
+
+
+def test_a_dead_worker_is_named_with_status_and_last_words(batches):
+    with Worker("exiting", opener("open_exiting"), "", 1) as worker:
+        worker.load(batches)
+        with pytest.raises(EmpganError, match=r"exiting worker ended with status 9.*last words"):
+            worker.run([0], SEARCH)
+        with pytest.raises(EmpganError, match="ended with status 9"):
+            worker.run([0], SEARCH)
+
+
+def test_messages_are_one_line_each_and_a_run_before_an_open_is_refused(batches):
+    from empgan_bench.messages import Batch, Load
+
+    requests, answers = io.BytesIO(), io.BytesIO()
+    send(requests, Load([Batch.of(batch) for batch in batches]))
+    send(requests, Run([0], SEARCH))
+    assert requests.getvalue().count(b"\n") == 2
+    serve(io.BytesIO(requests.getvalue()), answers)
+    first, second = (decode_answer(line) for line in answers.getvalue().splitlines())
+    assert isinstance(first, Loaded)
+    assert isinstance(second, Failed)
+
+
+def test_batches_survive_the_pipe(batches):
+    from empgan_bench.messages import Batch
+
+    made = Batch.of(batches[0]).inputs()
+    for name, array in vars(batches[0]).items():
+        assert getattr(made, name).dtype == np.int32
+        np.testing.assert_array_equal(getattr(made, name), array)
