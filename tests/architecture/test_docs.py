@@ -1,0 +1,46 @@
+"""The pages that describe a contract name what the code names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from empgan_rt.manifest import MANIFEST_NAME, REQUIRED_FILES, SCHEMA_VERSION, Manifest
+from support.source_tree import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+def _first_cells(page: str, heading: str) -> set[str]:
+    """Return the names in backticks in the first column of the table below a heading."""
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+def test_bundle_page_lists_every_file() -> None:
+    page = (DOCS / "bundle-format.md").read_text("utf-8")
+    graphs = {"encoder.<precision>.onnx", "decoder_step.<precision>.onnx"}
+    optional = {"MODEL_CARD.md", "LICENSES/*"}
+    assert _first_cells(page, "Files") - graphs - optional == {MANIFEST_NAME, *REQUIRED_FILES}
+
+
+def test_bundle_page_lists_every_manifest_field() -> None:
+    page = (DOCS / "bundle-format.md").read_text("utf-8")
+    assert _first_cells(page, "Manifest") == {*Manifest.__struct_fields__}
+    assert f"Schema version **{SCHEMA_VERSION}**" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = LINK.findall(page.read_text("utf-8"))
+    assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def test_decisions_are_numbered_without_gaps() -> None:
+    numbers = [int(path.name[:4]) for path in sorted((DOCS / "decisions").glob("*.md"))]
+    assert numbers == [*range(1, len(numbers) + 1)]

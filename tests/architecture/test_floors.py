@@ -1,0 +1,275 @@
+"""The house plan as a test: a module imports lower floors or its own room, and nothing above.
+
+A room is a module or a folder of a package. A new one needs a line in `FLOORS` and one in
+docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from support.imports import Import, imports_of
+from support.source_tree import ROOT, module_paths
+
+FLOORS: Mapping[str, Mapping[str, int]] = {
+    "empgan_rt": {
+        "_version": 0,
+        "errors": 0,
+        "config": 1,
+        "console": 1,
+        "dialogue": 1,
+        "storage": 1,
+        "threads": 1,
+        "graph_spec": 2,
+        "hypothesis": 2,
+        "manifest": 2,
+        "sampling": 2,
+        "backend": 3,
+        "ngram": 3,
+        "text": 3,
+        "bundle": 4,
+        "graph_audit": 5,
+        "parity": 4,
+        "request": 4,
+        "search_rules": 4,
+        "expansion": 5,
+        "beam_search": 6,
+        "backends": 7,
+        "decoding": 7,
+        "graph_probe": 8,
+        "session": 8,
+        "responder": 9,
+        "__init__": 10,
+        "commands": 10,
+        "cli": 11,
+        "__main__": 12,
+    },
+    "empgan_training": {
+        "__init__": 0,
+        "config": 1,
+        "data": 1,
+        "metrics": 1,
+        "model": 1,
+        "algorithms": 2,
+        "checkpoint": 2,
+        "decoding": 2,
+        "stage": 2,
+        "eager": 3,
+        "evaluation": 3,
+        "validation": 3,
+        "opened_model": 4,
+        "report_text": 4,
+        "trainer": 4,
+        "evaluate": 5,
+        "cli": 6,
+    },
+    "empgan_export": {
+        "__init__": 0,
+        "contexts": 1,
+        "graphs": 1,
+        "licences": 1,
+        "lint": 1,
+        "model_card": 1,
+        "to_onnx": 1,
+        "token_parity": 1,
+        "package": 2,
+        "cli": 3,
+    },
+    "empgan_bench": {
+        "__init__": 0,
+        "fingerprint": 1,
+        "gate": 1,
+        "messages": 1,
+        "slo": 1,
+        "stats": 1,
+        "workload": 1,
+        "client": 2,
+        "engines": 2,
+        "timing": 2,
+        "summary": 3,
+        "worker": 3,
+        "suite": 4,
+        "plots": 5,
+        "report": 5,
+        "benchmark": 6,
+        "markdown": 6,
+        "page": 6,
+        "files": 7,
+        "cli": 8,
+    },
+}
+
+# Wing -> wings below it -> highest floor that it may use there.
+REACH: Mapping[str, Mapping[str, int]] = {
+    "empgan_rt": {},
+    "empgan_training": {"empgan_rt": 6},
+    "empgan_export": {"empgan_rt": 7, "empgan_training": 3},
+    "empgan_bench": {"empgan_rt": 7},
+}
+# What single modules may use beyond that.
+EXTRA: Mapping[str, tuple[str, ...]] = {
+    "empgan_rt.session": ("empgan_rt.responder",),  # its type alone
+    # `evaluate` scores bundles too.
+    "empgan_training.opened_model": ("empgan_rt.backends.loader",),
+    "empgan_bench.engines": ("empgan_training.eager",),
+}
+
+# Packages -> the modules (or folders) that may import them.
+USERS: Mapping[str, tuple[str, ...]] = {
+    "torch": (
+        "empgan_training.model",
+        "empgan_training.algorithms",
+        "empgan_training.data.batch",
+        "empgan_training.checkpoint",
+        "empgan_training.stage",
+        "empgan_training.eager",
+        "empgan_training.validation",
+        "empgan_training.trainer",
+        "empgan_export.graphs",
+        "empgan_export.to_onnx",
+        "empgan_export.package",
+    ),
+    "onnx": (
+        "empgan_export.lint",
+        "empgan_export.to_onnx",
+        "empgan_export.package",
+    ),
+}
+# The same, inside functions only.
+LATE_USERS: Mapping[str, tuple[str, ...]] = {
+    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe"),
+    "onnxruntime": ("empgan_rt.backends",),
+    "tensorrt": ("empgan_rt.backends",),
+    "torch": ("empgan_bench.engines",),
+}
+
+PATHS = module_paths()
+
+
+def room_of(module: str) -> tuple[str, str]:
+    """Return the wing and the room of a module."""
+    wing, room, *_ = module.split(".")
+    return wing, room
+
+
+def faults_of(module: str, source: str) -> Iterator[str]:
+    """Yield every import of a module that the plan forbids."""
+    wing, room = room_of(module)
+    if room not in FLOORS[wing]:
+        yield f"{module}: no floor; enter its room in FLOORS"
+        return
+    for found in imports_of(module, source, PATHS):
+        target = found.target
+        if target.split(".")[0] in FLOORS:
+            allowed = target in PATHS and _may_use(module, target)
+        else:
+            allowed = _may_use_package(module, found)
+        if not allowed:
+            yield f"{module}:{found.line}: may not import {target}"
+
+
+def _may_use(module: str, target: str) -> bool:
+    wing, room = room_of(module)
+    other, other_room = room_of(target)
+    if target in EXTRA.get(module, ()):
+        return True
+    floor = FLOORS[other].get(other_room)
+    if floor is None:
+        return False
+    if other != wing:
+        return floor <= REACH[wing].get(other, -1)
+    return other_room == room or floor < FLOORS[wing][room]
+
+
+def _may_use_package(module: str, found: Import) -> bool:
+    package = found.target.split(".")[0]
+    if package not in USERS and package not in LATE_USERS:
+        return True
+    users = USERS.get(package, ()) + (LATE_USERS.get(package, ()) if found.nested else ())
+    return any(module == user or module.startswith(f"{user}.") for user in users)
+
+
+@pytest.mark.parametrize("wing", FLOORS)
+def test_imports_run_down(wing: str) -> None:
+    modules = [name for name in PATHS if name.split(".")[0] == wing]
+    assert modules
+    assert [f for name in modules for f in faults_of(name, PATHS[name].read_text("utf-8"))] == []
+
+
+def test_every_room_of_the_table_exists() -> None:
+    rooms = {room_of(name) for name in PATHS}
+    assert {(wing, room) for wing, floors in FLOORS.items() for room in floors} == rooms
+
+
+@pytest.mark.parametrize("wing", FLOORS)
+def test_the_plan_on_paper_shows_every_room_on_its_floor(wing: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    section = page.split(f"\n### `{wing}`\n")[1].split("\n#")[0]
+    rows = dict(re.findall(r"^\| (\d+) \| (.*) \|$", section, re.MULTILINE))
+    floors = FLOORS[wing]
+    assert [room for room in floors if f"`{room}`" not in rows.get(str(floors[room]), "")] == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("empgan_rt.config", "from .beam_search import BeamSearch"),
+        ("empgan_rt.config", "def f():\n    from . import beam_search"),
+        ("empgan_rt.config", "from .dialogue import Turn"),  # the same floor, another room
+        ("empgan_rt.text.tokenizer", "from ..bundle import Bundle"),
+        ("empgan_rt.bundle", "from empgan_training.config import TrainConfig"),
+        ("empgan_rt.bundle", "import empgan_training.config"),
+        ("empgan_rt.bundle", "from importlib import import_module\nimport_module('torch')"),
+        ("empgan_rt.backends.ort", "import torch"),
+        ("empgan_rt.backends.ort", "import onnxruntime"),
+        ("empgan_rt.backends.ort", "from onnxruntime import InferenceSession"),
+        ("empgan_rt.bundle", "def f():\n    import onnxruntime"),
+        ("empgan_rt.graph_audit", "import onnx"),
+        ("empgan_training.metrics.bleu", "import torch"),
+        ("empgan_bench.engines", "import torch"),
+        ("empgan_training.trainer", "from empgan_rt.backends.loader import load_backend"),
+        ("empgan_export.graphs", "from empgan_export.package import package"),
+        ("empgan_bench.suite", "from empgan_training.eager import EagerBackend"),
+        ("empgan_rt.new_room", ""),
+        ("empgan_rt.config", "from .no_such_module import name"),
+    ],
+)
+def test_a_planted_fault_is_found(module: str, source: str) -> None:
+    assert len([*faults_of(module, source)]) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("empgan_rt.backends.ort", "def f():\n    import onnxruntime"),
+        (
+            "empgan_rt.text.featurizer",
+            "from .tokenizer import Tokenizer\nfrom ..config import Limits",
+        ),
+        ("empgan_training.trainer", "import torch\nfrom empgan_rt.beam_search import BeamSearch"),
+        ("empgan_bench.engines", "from empgan_training.eager import EagerBackend"),
+        ("empgan_bench.engines", "def f():\n    import torch"),
+    ],
+)
+def test_what_the_plan_allows_is_no_fault(module: str, source: str) -> None:
+    assert [*faults_of(module, source)] == []
+
+
+def test_the_runtime_imports_its_own_dependencies_only() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {line.split(">")[0] for line in project["dependencies"]}
+    assert {"numpy", "click"} <= declared
+    allowed = declared | {*sys.stdlib_module_names, "empgan_rt", *LATE_USERS}
+    found = {
+        f"{name}:{i.line}: {i.target}"
+        for name, path in PATHS.items()
+        if name.startswith("empgan_rt.")
+        for i in imports_of(name, path.read_text("utf-8"), PATHS)
+        if i.target.split(".")[0] not in allowed
+    }
+    assert found == set()
