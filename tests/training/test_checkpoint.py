@@ -39,7 +39,7 @@ def checkpoint(path: Path) -> Checkpoint:
 
 def test_round_trip(checkpoint: Checkpoint, tmp_path: Path) -> None:
     trainer = {"rng": torch.get_rng_state(), "mle/adam.0.step": torch.tensor(3.0)}
-    info = {"system": "EmpG", "scores": {"mle": {"perplexity": 31.5}}, "é": [1, None, True]}
+    info = {**checkpoint.info, "scores": {"mle": {"perplexity": 31.5}}, "é": [1, None, True]}
     full = replace(checkpoint, trainer=trainer, info=info)
     full.save(tmp_path / "deep" / "er" / "full.safetensors")
     again = Checkpoint.load(tmp_path / "deep" / "er" / "full.safetensors")
@@ -69,6 +69,31 @@ def test_the_featurizer_reads_as_in_training(checkpoint: Checkpoint) -> None:
     assert len(featurizer.tokenizer.vocabulary) == checkpoint.config.vocabulary_size
     assert len(featurizer.lexicon.vocabulary) == checkpoint.config.emotion_vocabulary_size
     assert module.texts_of(featurizer) == checkpoint.texts
+
+
+@pytest.mark.parametrize("name", ["system", "recipe", "scores", "data", "licence", "versions"])
+def test_a_checkpoint_without_one_of_its_facts_is_refused(
+    checkpoint: Checkpoint, tmp_path: Path, name: str
+) -> None:
+    info = {key: value for key, value in checkpoint.info.items() if key != name}
+    replace(checkpoint, info=info).save(tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match=f"does not state its {name}"):
+        Checkpoint.load(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("name", ["vocabulary_size", "emotion_vocabulary_size"])
+def test_vocabularies_of_another_size_are_refused(checkpoint: Checkpoint, name: str) -> None:
+    sizes: dict[str, Any] = {name: getattr(checkpoint.config, name) + 1}
+    wrong = replace(checkpoint, config=replace(checkpoint.config, **sizes))
+    with pytest.raises(CheckpointError, match="vocabularies of"):
+        wrong.featurizer(Limits())
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "emotion_lexicon.tsv"])
+def test_a_damaged_vocabulary_is_a_checkpoint_error(checkpoint: Checkpoint, name: str) -> None:
+    wrong = replace(checkpoint, texts={**checkpoint.texts, name: "{"})
+    with pytest.raises(CheckpointError, match="damaged vocabulary"):
+        wrong.featurizer(Limits())
 
 
 def test_tensors_that_are_views_are_stored(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -237,15 +262,16 @@ def test_a_failing_disk_keeps_the_old_file(
 ) -> None:
     target = tmp_path / "last.safetensors"
     shutil.copy(path, target)
+    new = replace(checkpoint, info={**checkpoint.info, "new": True})
     owner: Any = {"save_file": module, "fsync": module.os, "replace": Path}[step]
     with monkeypatch.context() as patch:
         patch.setattr(owner, step, failing)
         with pytest.raises(StorageError, match=r"last\.safetensors"):
-            replace(checkpoint, info={"new": True}).save(target)
+            new.save(target)
     assert target.read_bytes() == path.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
-    replace(checkpoint, info={"new": True}).save(target)  # and the next try works
-    assert Checkpoint.load(target).info == {"new": True}
+    new.save(target)  # and the next try works
+    assert Checkpoint.load(target).info == new.info
 
 
 def test_a_folder_that_cannot_be_made_is_a_storage_error(

@@ -77,6 +77,10 @@ def test_prepare_reads_one_unsplit_file(capfd: pytest.CaptureFixture[str], tmp_p
     assert forced.code == 0
     assert "emotion vocabulary" in forced.out
     assert "11,647" in forced.out
+    assert "dropped: 0 duplicates, 0 too short, 0 without a label change" in forced.out
+    hashes = json.loads((out / "report.json").read_bytes())["sha256"]
+    for name, digest in hashes.items():
+        assert f"{digest[:12]}\n" in forced.out, name
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,8 @@ def test_prepare_reads_one_unsplit_file(capfd: pytest.CaptureFixture[str], tmp_p
         ["evaluate", "tiny", "--data", "nowhere", "--metrics", "meteor"],
         ["evaluate", "tiny", "--data", "nowhere", "--beam", "0"],
         ["evaluate", "tiny", "--data", "nowhere", "--save-predictions", "nowhere/p"],
+        ["evaluate", "none", "--data", "nowhere", "--save-predictions", "."],
+        ["evaluate", "none", "--data", ".", "--save-predictions", "p", "--metrics", "perplexity"],
     ],
 )
 def test_bad_arguments_end_with_2(

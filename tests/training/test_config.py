@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
 import empgan_training
@@ -39,6 +41,12 @@ def test_an_empty_recipe_is_the_papers(tmp_path: Path) -> None:
         dropout=0.4,
     )
     assert config.mle == StageConfig(learning_rate=1e-4, batch_samples=32, plateau_factor=1.0)
+
+
+def test_the_papers_recipe_lists_every_key_with_its_default() -> None:
+    (path,) = (path for path in RECIPES if path.stem == "paper")
+    listed = tomllib.loads(path.read_text("utf-8"))
+    assert listed == msgspec.to_builtins(TrainConfig(out="runs/paper"))
 
 
 def test_values_are_read_from_their_sections(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +13,18 @@ import pytest
 import torch
 
 from empgan_rt.config import Limits, SearchConfig
-from empgan_rt.errors import BundleError, CheckpointError, DataError, InputError, StorageError
+from empgan_rt.errors import (
+    BundleError,
+    CheckpointError,
+    DataError,
+    DependencyError,
+    DivergenceError,
+    InputError,
+    StorageError,
+)
 from empgan_rt.graph_spec import EOS, UNK, UNKNOWN_LABEL
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
+from empgan_training import evaluate as evaluate_module
 from empgan_training.data.prepared import PreparedData, all_samples
 from empgan_training.decoding import (
     context_of,
@@ -24,6 +35,7 @@ from empgan_training.decoding import (
 )
 from empgan_training.evaluate import (
     backend_perplexity,
+    check_predictions_path,
     evaluate,
     evaluate_files,
     save_predictions,
@@ -221,6 +233,41 @@ def test_predictions_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         save_predictions([Prediction("a#1", "x")], tmp_path / "folder")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_predictions_are_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    options = EvaluateOptions()
+    check_predictions_path(tmp_path / "new", options)
+    for path in (tmp_path, tmp_path / "none" / "p"):
+        with pytest.raises(InputError, match="folder"):
+            check_predictions_path(path, options)
+    with pytest.raises(InputError, match="no predictions come from perplexity, recogniser"):
+        check_predictions_path(
+            tmp_path / "new", replace(options, metrics=("perplexity", "recogniser"))
+        )
+
+
+@pytest.mark.parametrize("package", ["sacrebleu.metrics.bleu", "rouge_score.rouge_scorer"])
+def test_a_missing_package_is_told_before_anything_is_computed(
+    model: OpenedModel, prepared: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(evaluate_module, "PreparedData", None)  # calling it fails otherwise
+    with pytest.raises(DependencyError):
+        evaluate(model, prepared, EvaluateOptions())
+
+
+def test_a_perplexity_beyond_float64_is_a_divergence(
+    model: OpenedModel, prepared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sample, *_) = all_samples(PreparedData(prepared, Limits()).split("test"))
+    targets = [targets_of(sample, 60)]
+    for nats in (-800.0 * len(targets[0]), -math.inf, math.nan):
+        monkeypatch.setattr(
+            evaluate_module, "forced_log_probs", lambda *_, nats=nats: np.array([nats])
+        )
+        with pytest.raises(DivergenceError, match="nats per token"):
+            backend_perplexity(model, [sample], targets, "gold")
 
 
 def test_files_of_any_system_are_scored_line_by_line(tmp_path: Path) -> None:

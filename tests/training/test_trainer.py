@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import signal
@@ -78,7 +79,7 @@ def without_times(value: Any) -> Any:
 
 def assert_same_run(ours: Path, theirs: Path) -> None:
     """Weights, optimisers, random state, scores and metrics are equal to the bit."""
-    for name in ("last.safetensors", "best.safetensors"):
+    for name in ("last.safetensors", "best.safetensors", "recogniser.safetensors"):
         a, b = Checkpoint.load(ours / name), Checkpoint.load(theirs / name)
         assert without_times(a.info) == without_times(b.info)
         assert a.texts == b.texts
@@ -106,6 +107,7 @@ def test_a_run_leaves_everything_that_its_docstring_names(whole: Path) -> None:
         "tensorboard",
         "last.safetensors",
         "best.safetensors",
+        "recogniser.safetensors",
     }
     assert any((whole / "tensorboard").iterdir())
     stored = msgspec.json.decode((whole / "recipe.json").read_bytes(), type=TrainConfig)
@@ -134,7 +136,7 @@ def test_small_checkpoints_of_other_tests_look_like_a_runs(whole: Path, folder: 
 def test_the_recogniser_is_frozen_in_the_second_stage(folder: Path, tmp_path: Path) -> None:
     trainer = Trainer(recipe(folder, tmp_path / "run"))
     trainer.run(max_steps=RECOGNISER_STEPS + 1)
-    before = Checkpoint.load(tmp_path / "run" / "best.safetensors").model
+    before = Checkpoint.load(tmp_path / "run" / "recogniser.safetensors").model
     trainer.run()
     after = Checkpoint.load(tmp_path / "run" / "last.safetensors").model
     for name in before:
@@ -154,7 +156,7 @@ def test_the_best_recogniser_is_kept_not_the_last(
 
     def watch(checkpoint: Checkpoint, path: Path) -> None:
         save(checkpoint, path)
-        if path.name == "best.safetensors":
+        if path.name == "recogniser.safetensors":
             kept.append(dict(Checkpoint.load(path).model))
 
     monkeypatch.setattr(Checkpoint, "save", watch)
@@ -162,9 +164,100 @@ def test_the_best_recogniser_is_kept_not_the_last(
     assert len(kept) == 1
     last = Checkpoint.load(tmp_path / "run" / "last.safetensors")
     assert last.info["stages"]["recogniser"]["finished"]
+    assert last.info["scores"]["recogniser"]["macro_f1"] == 0.9
     for name in last.model:
         if name.startswith("recogniser."):
             assert torch.equal(last.model[name], kept[0][name]), name
+
+
+def scripted(folder: Path, out: Path, resume: bool = False) -> Trainer:
+    """Return a trainer whose second stage is best after its first epoch."""
+    stage = StageConfig(learning_rate=0.02, batch_samples=28, max_epochs=3, patience=3)
+    trainer = Trainer(recipe(folder, out, mle=stage), resume=resume)
+    mle = trainer.stages[1]
+    mle.task = replace(mle.task, validate=lambda: {"perplexity": 10.0 + mle.state.epoch})
+    return trainer
+
+
+def test_each_checkpoint_states_the_scores_of_its_own_weights(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    scripted(folder, out).run(max_steps=RECOGNISER_STEPS + 13)  # 6 steps an epoch
+    scores = scripted(folder, out, resume=True).run()
+    last, best = (Checkpoint.load(out / f"{name}.safetensors").info for name in ("last", "best"))
+    assert last["scores"]["mle"]["perplexity"] == 12.0
+    assert best["scores"]["mle"]["perplexity"] == 10.0
+    assert scores["mle"]["perplexity"] == last["best_scores"]["mle"]["perplexity"] == 10.0
+
+
+def test_an_untrained_generator_is_never_the_best(folder: Path, tmp_path: Path) -> None:
+    Trainer(recipe(folder, tmp_path / "run")).run(max_steps=RECOGNISER_STEPS + 1)
+    assert (tmp_path / "run" / "recogniser.safetensors").is_file()
+    assert not (tmp_path / "run" / "best.safetensors").exists()
+
+
+def rewrite(path: Path, **changes: Any) -> None:
+    """Save a checkpoint again with other attributes."""
+    replace(Checkpoint.load(path), **changes).save(path)
+
+
+def test_a_run_of_the_older_layout_goes_on(folder: Path, tmp_path: Path, whole: Path) -> None:
+    """One file for both stages, only the best scores, no thread count."""
+    run = tmp_path / "run"
+    config = recipe(folder, run)
+    Trainer(config).run(max_steps=RECOGNISER_STEPS)  # the second epoch is not validated yet
+    (run / "recogniser.safetensors").replace(run / "best.safetensors")
+    info = dict(Checkpoint.load(run / "last.safetensors").info)
+    best = info["scores"] = info.pop("best_scores")
+    del info["threads"]
+    rewrite(run / "last.safetensors", info=info)
+    resumed = Trainer(config, resume=True)
+    assert resumed.best_scores == best
+    stage = resumed.stages[0]
+    stage.task = replace(stage.task, validate=lambda: {"macro_f1": -1.0})  # the first was better
+    resumed.run()
+    scores = Checkpoint.load(run / "last.safetensors").info["scores"]
+    assert scores["recogniser"] == best["recogniser"]
+
+
+def test_another_torch_or_thread_count_is_warned_of(
+    folder: Path, tmp_path: Path, whole: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    with caplog.at_level(logging.WARNING, "empgan_training"):
+        Trainer(recipe(folder, run), resume=True)
+        assert caplog.messages == []
+        info = Checkpoint.load(run / "last.safetensors").info
+        versions = {**info["versions"], "torch": "1.0"}
+        rewrite(run / "last.safetensors", info={**info, "threads": 9, "versions": versions})
+        Trainer(recipe(folder, run), resume=True)
+    assert len(caplog.messages) == 2
+    assert "torch 1.0" in caplog.messages[0]
+    assert "threads 9, now 1" in caplog.messages[1]
+    assert all("no longer bit-exact" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("damage", ["weight", "adam", "name", "rng", "stages"])
+def test_a_trainer_state_that_does_not_fit_is_a_checkpoint_error(
+    folder: Path, tmp_path: Path, whole: Path, damage: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    last = Checkpoint.load(run / "last.safetensors")
+    info, model, trainer = dict(last.info), dict(last.model), dict(last.trainer)
+    if damage == "weight":
+        model["label_head.bias"] = model["label_head.bias"][:-1]
+    elif damage == "adam":
+        trainer["mle/adam.first.step"] = torch.zeros(1)
+    elif damage == "name":
+        trainer["mle/adam"] = torch.zeros(1)
+    elif damage == "rng":
+        trainer["rng"] = torch.zeros(3)
+    else:
+        info["stages"] = {"mle": info["stages"]["mle"]}
+    rewrite(run / "last.safetensors", info=info, model=model, trainer=trainer)
+    with pytest.raises(CheckpointError, match="cannot go on"):
+        Trainer(recipe(folder, run), resume=True)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +314,7 @@ def test_a_crash_after_the_last_checkpoint_is_resumed_to_the_bit(
 def test_a_finished_run_resumed_does_nothing(folder: Path, tmp_path: Path, whole: Path) -> None:
     shutil.copytree(whole, tmp_path / "run")
     scores = Trainer(recipe(folder, tmp_path / "run"), resume=True).run()
-    assert scores == Checkpoint.load(whole / "last.safetensors").info["scores"]
+    assert scores == Checkpoint.load(whole / "last.safetensors").info["best_scores"]
     assert_same_run(tmp_path / "run", whole)
 
 

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from empgan_rt.config import GeneratorConfig, Limits
-from empgan_rt.errors import CheckpointError, StorageError
+from empgan_rt.errors import BundleError, CheckpointError, StorageError
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.featurizer import Featurizer
 from empgan_rt.text.tokenizer import Tokenizer
@@ -29,6 +29,7 @@ from empgan_rt.text.tokenizer import Tokenizer
 from .model.generator import Generator
 
 FORMAT = "empgan-checkpoint-1"
+_FACTS = ("system", "recipe", "scores", "data", "licence", "versions")
 _TEXTS = ("tokenizer.json", "emotion_lexicon.tsv", "emotion_vocabulary.txt")
 
 
@@ -40,7 +41,8 @@ class Checkpoint:
         config: sizes of the generator.
         model: its weights by parameter name.
         texts: tokenizer.json, emotion_lexicon.tsv, emotion_vocabulary.txt.
-        info: JSON-ready facts: system, seed, metrics, data hashes, licence.
+        info: JSON-ready facts: system, recipe, scores, data, licence, versions; more where the
+            run can be resumed.
         trainer: optimiser and random states; empty unless the run can be resumed from it.
     """
 
@@ -100,6 +102,9 @@ class Checkpoint:
             texts = {name: header[name] for name in _TEXTS}
         except (KeyError, ValueError, AttributeError) as error:
             raise CheckpointError(f"{path} has a damaged header: {error}") from error
+        missing = [name for name in _FACTS if name not in info]
+        if missing:
+            raise CheckpointError(f"{path} does not state its {', '.join(missing)}")
         parts: dict[str, dict[str, Tensor]] = {"model": {}, "trainer": {}}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
@@ -123,11 +128,25 @@ class Checkpoint:
         return generator.eval()
 
     def featurizer(self, limits: Limits) -> Featurizer:
-        """Return the featurizer that the system was trained with."""
+        """Return the featurizer that the system was trained with.
+
+        Raises:
+            CheckpointError: a vocabulary is damaged, or its size is not the configuration's.
+        """
         tokenizer, lexicon, vocabulary = (self.texts[name].encode() for name in _TEXTS)
-        return Featurizer(
-            Tokenizer.from_json(tokenizer), EmotionLexicon.from_files(lexicon, vocabulary), limits
-        )
+        try:
+            words = Tokenizer.from_json(tokenizer)
+            emotions = EmotionLexicon.from_files(lexicon, vocabulary)
+        except BundleError as error:
+            raise CheckpointError(f"a damaged vocabulary: {error}") from error
+        found = len(words.vocabulary), len(emotions.vocabulary)
+        wanted = self.config.vocabulary_size, self.config.emotion_vocabulary_size
+        if found != wanted:
+            raise CheckpointError(
+                f"vocabularies of {found[0]} words and {found[1]} emotion words",
+                hint=f"the configuration wants {wanted[0]} and {wanted[1]}",
+            )
+        return Featurizer(words, emotions, limits)
 
 
 def texts_of(featurizer: Featurizer) -> dict[str, str]:

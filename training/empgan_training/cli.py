@@ -16,8 +16,8 @@ from .data.dailydialog import SPLITS
 from .data.prepare import PrepareOptions
 from .data.prepare import prepare as prepare_corpus
 from .data.vocabulary import VocabularyOptions
+from .evaluate import check_predictions_path, evaluate_files, save_predictions
 from .evaluate import evaluate as evaluate_model
-from .evaluate import evaluate_files, save_predictions
 from .evaluation import METRICS, EvaluateOptions
 from .opened_model import open_model
 from .report_text import evaluation_text, prepare_text, text_scores_text, train_text
@@ -208,8 +208,8 @@ def evaluate(
     names = tuple(dict.fromkeys(name.strip() for name in metrics.split(",")))
     search = SearchConfig(beam_size=beam)
     options = EvaluateOptions(split, names, labels, samples, limit, search)
-    if save is not None and not save.parent.is_dir():
-        raise InputError(f"no folder {save.parent}", hint="make it first")
+    if save is not None:
+        check_predictions_path(save, options)
     evaluation = evaluate_model(open_model(model), folder, options)
     if save is not None and evaluation.generation is not None:
         save_predictions(evaluation.generation.predictions, save)

@@ -5,6 +5,7 @@ Samples of similar size are batched together; what is returned is in the order o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -15,13 +16,28 @@ from empgan_rt import console
 from empgan_rt.backend import Backend
 from empgan_rt.beam_search import decode
 from empgan_rt.config import SearchConfig
+from empgan_rt.errors import DivergenceError
 from empgan_rt.graph_spec import EOS, PAD, SOS, UNKNOWN_LABEL, EncoderInput, IntArray
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
 
 from .data.prepared import PreparedDialogue, Sample
 
 BATCH_ROWS = 32
+_LARGEST_MEAN = 700.0  # nats; exp() of more is no float64
 Labels = Literal["gold", "recognised"]
+
+
+def perplexity_of(nats: float, tokens: int) -> float:
+    """Return exp of the mean negative log-probability per token.
+
+    Raises:
+        DivergenceError: the mean is not finite, or too large for a perplexity.
+    """
+    if not nats / tokens < _LARGEST_MEAN:
+        raise DivergenceError(
+            f"a mean loss of {nats / tokens} nats per token", hint="lower the learning rate"
+        )
+    return math.exp(nats / tokens)
 
 
 def context_of(sample: Sample, labels: Labels, max_turns: int) -> DialogueFeatures:

@@ -99,7 +99,7 @@ class EagerBackend:
         """Run the encoder over a batch of dialogues."""
         arrays = (inputs.utterances, inputs.emotion_words, inputs.emotion_labels)
         with torch.inference_mode():
-            state = self.generator.encode(*(torch.from_numpy(a).to(self.device) for a in arrays))
+            state = self.generator.encode(*(torch.tensor(a, device=self.device) for a in arrays))
         return Encoded(len(arrays[0]), state.label_probs.float().cpu().numpy(), state)
 
     def open(self, slots: int, beam_size: int) -> EagerState:
@@ -136,13 +136,13 @@ class EagerBackend:
         with torch.inference_mode():
             state.hidden, ids, log_probs = decode_step(
                 self.generator,
-                torch.from_numpy(token_ids).to(self.device),
-                torch.from_numpy(parents).to(self.device),
+                torch.tensor(token_ids, device=self.device),
+                torch.tensor(parents, device=self.device),
                 state.hidden,
                 state.values,
                 state.keys,
                 state.mask,
-                torch.from_numpy(banned).to(self.device),
+                torch.tensor(banned, device=self.device),
                 num_candidates,
             )
         return Candidates(ids.cpu().numpy(), log_probs.float().cpu().numpy())
@@ -166,7 +166,7 @@ def log_prob(
     arrays = (inputs.utterances, inputs.emotion_words, inputs.emotion_labels)
     targets = [*reply, EOS] if ended else list(reply)
     with torch.inference_mode():
-        keys, values, mask, hidden, _ = generator.encode(*map(torch.from_numpy, arrays))
+        keys, values, mask, hidden, _ = generator.encode(*map(torch.tensor, arrays))
         state = hidden.unsqueeze(1)
         total = 0.0
         for token, target in zip([SOS, *targets], targets, strict=False):

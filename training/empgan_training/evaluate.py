@@ -8,7 +8,6 @@ faster teacher forcing of training. Texts are compared as words of the model's o
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from .decoding import (
     context_of,
     forced_log_probs,
     generate,
+    perplexity_of,
     recognised_labels,
     targets_of,
 )
@@ -36,9 +36,12 @@ from .evaluation import (
     Prediction,
 )
 from .metrics.classification import ClassificationScores, score_labels
+from .metrics.inputs import import_eval_package
 from .metrics.ngram_lm import AddOneTrigram
 from .metrics.scores import TextScores, score_texts
 from .opened_model import OpenedModel
+
+TEXT_PACKAGES = ("sacrebleu.metrics.bleu", "rouge_score.rouge_scorer")
 
 
 def evaluate(model: OpenedModel, folder: Path, options: EvaluateOptions) -> Evaluation:
@@ -50,10 +53,13 @@ def evaluate(model: OpenedModel, folder: Path, options: EvaluateOptions) -> Eval
         DependencyError: a package of the wanted metrics is missing.
         DivergenceError: the model computed NaN or infinity.
     """
+    wanted = set(options.metrics)
+    if wanted.intersection(TEXT_METRICS):
+        for module in TEXT_PACKAGES:  # found to be missing now, not after an hour of replies
+            import_eval_package(module)
     data = PreparedData(folder, model.featurizer.limits)
     data.featurizer = model.featurizer  # the folder may have been made with other vocabularies
     dialogues = data.split(options.split)
-    wanted = set(options.metrics)
     language = generation = recogniser = None
     if "perplexity" in wanted:
         language = _language(model, data.split("train"), dialogues, options)
@@ -82,6 +88,23 @@ def evaluate_files(predictions: Path, references: Path) -> TextScores:
         DependencyError: a package of the metrics is missing.
     """
     return score_texts(_token_lines(predictions), _token_lines(references))
+
+
+def check_predictions_path(path: Path, options: EvaluateOptions) -> None:
+    """Refuse, before anything is computed, a file that `save_predictions` could not write.
+
+    Raises:
+        InputError: no metric generates replies, `path` is a folder, or its folder is missing.
+    """
+    if not set(options.metrics).intersection(TEXT_METRICS):
+        raise InputError(
+            f"no predictions come from {', '.join(options.metrics)}",
+            hint=f"add one of {', '.join(TEXT_METRICS)} to --metrics",
+        )
+    if path.is_dir():
+        raise InputError(f"{path} is a folder", hint="name a file in it")
+    if not path.parent.is_dir():
+        raise InputError(f"no folder {path.parent}", hint="make it first")
 
 
 def save_predictions(predictions: Sequence[Prediction], path: Path) -> None:
@@ -140,6 +163,9 @@ def backend_perplexity(
 
     Args:
         targets: from `targets_of`, one for each sample.
+
+    Raises:
+        DivergenceError: the mean loss is not finite, or too large for a perplexity.
     """
     limits = model.featurizer.limits
     log_probs = forced_log_probs(
@@ -148,7 +174,7 @@ def backend_perplexity(
         targets,
         len(model.featurizer.tokenizer.vocabulary),
     )
-    return math.exp(-log_probs.sum() / sum(map(len, targets)))
+    return perplexity_of(-float(log_probs.sum()), sum(map(len, targets)))
 
 
 def _generation(

@@ -43,15 +43,20 @@ def prepare_text(report: Mapping[str, Any], out: Path) -> str:
             (key.replace("_", " "), f"{report[key]['ours']:,}", f"{report[key]['paper']:,}")
         )
     read = ", ".join(f"{count:,} {name}" for name, count in report["read"].items())
-    bad = report["bad_lines"]
+    bad, dropped = report["bad_lines"], report["dropped"]
+    hashes: list[Row] = [("file", "sha256")]
+    hashes += [(name, digest[:12]) for name, digest in report["sha256"].items()]
     notes = [
         f"read: {read}; malformed lines left out: {len(bad)}",
+        f"dropped: {dropped['duplicate']:,} duplicates, {dropped['too_short']:,} too short, "
+        f"{dropped['label_change']:,} without a label change (--label-change)",
         f"unknown words in train: {report['train_unknown_percent']} %",
         f"table samples: {report['table_samples']}",
         f"licence: {report['licence']}; what is trained on it inherits that",
         f"written to {out}",
     ]
-    return "\n\n".join([aligned(counts), aligned(shares), aligned(sizes), "\n".join(notes)])
+    tables = [aligned(rows) for rows in (counts, shares, sizes, hashes)]
+    return "\n\n".join([*tables, "\n".join(notes)])
 
 
 def train_text(result: Mapping[str, Any]) -> str:
@@ -60,7 +65,7 @@ def train_text(result: Mapping[str, Any]) -> str:
     for stage, scores in result["scores"].items():
         values = ", ".join(f"{k} {v:.4g}" for k, v in scores.items() if isinstance(v, float))
         lines.append(f"{stage}, best validation: {values} (epoch {scores['epoch']})")
-    best = result["best"] or "none yet, no epoch has ended"
+    best = result["best"] or "none yet, no epoch of the generator has ended"
     lines.append(f"best checkpoint: {best}")
     if not result["finished"]:
         lines.append("stopped before the end; go on with --resume")

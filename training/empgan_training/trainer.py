@@ -1,28 +1,23 @@
 """Trains one system: the emotion recogniser first, then, with it frozen, the generator.
 
 A run's folder holds `recipe.json`, `metrics.jsonl`, TensorBoard events, `last.safetensors`
-(everything that resuming needs) and `best.safetensors` (the best weights on validation).
+(everything that resuming needs), `recogniser.safetensors` (the recogniser that is best on
+validation, with an untrained generator) and, once the generator has been validated,
+`best.safetensors` (the best weights on validation).
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import platform
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
-from empgan_rt._version import __version__
 from empgan_rt.config import GeneratorConfig, Limits
-from empgan_rt.errors import CheckpointError, InputError
+from empgan_rt.errors import InputError, StorageError
 from empgan_rt.threads import allowed_cores
 
 from .algorithms.mle import class_weights, generator_loss, recogniser_loss
@@ -30,11 +25,12 @@ from .checkpoint import Checkpoint, texts_of
 from .config import TrainConfig
 from .data.batch import Batch
 from .data.prepared import PreparedData
+from .interrupt import interrupt_flag
 from .model.generator import Generator
-from .stage import Losses, Stage, StageState, StageTask
+from .resume import check_same_run, restore_training, run_facts, training_state
+from .run_log import RunLog, truncate_metrics
+from .stage import Losses, Stage, StageTask
 from .validation import recogniser_scores, teacher_forced
-
-log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -56,6 +52,7 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.set_num_threads(config.threads or allowed_cores())
         self.last, self.best = self.out / "last.safetensors", self.out / "best.safetensors"
+        self.best_recogniser = self.out / "recogniser.safetensors"
         self._check_folder(resume)
         self.data = PreparedData(Path(config.data), Limits())
         self.train = self.data.split("train")
@@ -63,66 +60,76 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator = self._new_generator().to(self.device)
         self.stages = [self._recogniser_stage(), self._mle_stage()]
-        self.scores: dict[str, Any] = {}
+        self.scores: dict[str, Any] = {}  # of each stage's latest validation
+        self.best_scores: dict[str, Any] = {}
         if resume:
             self._restore(Checkpoint.load(self.last))
 
     def run(self, max_steps: int | None = None) -> dict[str, Any]:
         """Train every stage to its end and return the best validation scores.
 
+        For the main thread only: others cannot receive signals. Ctrl-C and SIGTERM wait for the
+        step or validation under way.
+
         Args:
             max_steps: stop, resumable, after this many optimiser steps of the whole run.
 
         Raises:
             DivergenceError: a loss is not finite; `last.safetensors` is from before it.
+            StorageError: the run's folder cannot be written; `last.safetensors` is intact.
             KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is saved.
         """
-        self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "recipe.json").write_bytes(
-            msgspec.json.format(msgspec.json.encode(self.config), indent=2) + b"\n"
-        )
-        writer = SummaryWriter(str(self.out / "tensorboard"))
         try:
-            with _interrupt_flag() as interrupted:
+            self.out.mkdir(parents=True, exist_ok=True)
+            recipe = msgspec.json.format(msgspec.json.encode(self.config), indent=2)
+            (self.out / "recipe.json").write_bytes(recipe + b"\n")
+            if not self.last.exists():  # so that there is a good checkpoint before the first step
+                self._checkpoint(resumable=True).save(self.last)
+            with (
+                interrupt_flag() as interrupted,
+                closing(RunLog(self.out)) as run_log,
+            ):
                 for stage in self.stages:
                     if interrupted or self._steps_left(max_steps) <= 0:
                         break
                     if not stage.state.finished:
-                        self._run_stage(stage, writer, interrupted, max_steps)
-        finally:
-            writer.close()
+                        self._run_stage(stage, run_log, interrupted, max_steps)
+        except OSError as error:
+            raise StorageError(f"{self.out} cannot be written: {error.strerror}") from error
         if interrupted:
             raise KeyboardInterrupt
-        return self.scores
+        return self.best_scores
 
     def _run_stage(
-        self, stage: Stage, writer: SummaryWriter, interrupted: list[int], max_steps: int | None
+        self, stage: Stage, run_log: RunLog, interrupted: list[int], max_steps: int | None
     ) -> None:
         name = stage.task.name
 
         def on_log(record: dict[str, Any]) -> None:
-            with (self.out / "metrics.jsonl").open("ab") as file:
-                file.write(msgspec.json.encode({"stage": name, **record}) + b"\n")
-            for key, value in record.items():
-                if isinstance(value, float):
-                    writer.add_scalar(f"{name}/{record['split']}/{key}", value, record["step"])
+            run_log.write(name, record)
             if record["split"] == "validation":
-                log.info("%s %s", name, {k: v for k, v in record.items() if k != "split"})
-                self.scores[f"{name}_now"] = record
+                self.scores[name] = dict(record)
 
         def on_save(is_best: bool) -> None:
             if is_best:
-                self.scores[name] = self.scores[f"{name}_now"]
-                self._checkpoint(resumable=False).save(self.best)
+                self.best_scores[name] = self.scores[name]
+                best = self.best_recogniser if name == "recogniser" else self.best
+                self._checkpoint(resumable=False).save(best)
             if name == "recogniser" and stage.state.finished:
-                # what is frozen is the best, not the last
-                self.generator.load_state_dict(dict(Checkpoint.load(self.best).model))
+                self._take_best_recogniser()
             self._checkpoint(resumable=True).save(self.last)
 
         def should_stop() -> bool:
             return bool(interrupted) or self._steps_left(max_steps) <= 0
 
         stage.run(on_log, on_save, should_stop, self.config.save_every_s)
+
+    def _take_best_recogniser(self) -> None:
+        """What is frozen is the best, not the last."""
+        # older runs kept it in best.safetensors
+        path = self.best_recogniser if self.best_recogniser.is_file() else self.best
+        self.generator.load_state_dict(dict(Checkpoint.load(path).model))
+        self.scores["recogniser"] = self.best_scores["recogniser"]
 
     def _steps_left(self, max_steps: int | None) -> int:
         done = sum(stage.state.step for stage in self.stages)
@@ -196,30 +203,11 @@ class Trainer:
         )
 
     def _checkpoint(self, *, resumable: bool) -> Checkpoint:
-        info = {
-            "system": self.config.system,
-            "recipe": msgspec.to_builtins(self.config),
-            "scores": self.scores,
-            "data": {
-                "sha256": self.data.report["sha256"],
-                "restricted_lexicons": sorted(self.data.featurizer.lexicon.restricted_sources),
-            },
-            "licence": self.data.report["licence"],
-            "versions": {
-                "empgan-rt": __version__,
-                "torch": str(torch.__version__),
-                "python": platform.python_version(),
-            },
-        }
-        tensors = {}
+        info = {**run_facts(self.config, self.data), "scores": self.scores}
+        tensors: dict[str, torch.Tensor] = {}
         if resumable:
-            info["stages"] = {stage.task.name: asdict(stage.state) for stage in self.stages}
-            tensors["rng"] = torch.get_rng_state()
-            if self.device.type == "cuda":
-                tensors["cuda_rng"] = torch.cuda.get_rng_state()
-            for stage in self.stages:
-                for name, tensor in stage.optimiser_tensors().items():
-                    tensors[f"{stage.task.name}/{name}"] = tensor
+            state, tensors = training_state(self.stages, self.device)
+            info |= {**state, "best_scores": self.best_scores}
         return Checkpoint(
             self.generator.config,
             dict(self.generator.state_dict()),
@@ -229,68 +217,10 @@ class Trainer:
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        info = checkpoint.info
-        try:
-            theirs, data = info["recipe"], info["data"]["sha256"]
-            states = [StageState(**info["stages"][stage.task.name]) for stage in self.stages]
-            scores, rng = dict(info["scores"]), checkpoint.trainer["rng"]
-        except (KeyError, TypeError, ValueError) as error:
-            raise CheckpointError(f"{self.last} holds no trainer state") from error
-        ours = msgspec.to_builtins(self.config)
-        # nothing that is learned depends on these
-        free = ("out", "data", "threads", "save_every_s")
-        changed = [k for k in ours if k not in free and ours[k] != theirs.get(k)]
-        if changed or data != self.data.report["sha256"]:
-            raise InputError(
-                f"the run in {self.out} had another {', '.join(changed) or 'data folder'}",
-                hint="resume with the same recipe and data, or start a new run",
-            )
-        self.generator.load_state_dict(dict(checkpoint.model))
-        self.scores = scores
-        for stage, state in zip(self.stages, states, strict=True):
-            prefix = f"{stage.task.name}/"
-            tensors = {
-                key.removeprefix(prefix): t
-                for key, t in checkpoint.trainer.items()
-                if key.startswith(prefix)
-            }
-            stage.restore(state, tensors)
-        torch.set_rng_state(rng)
-        if self.device.type == "cuda" and "cuda_rng" in checkpoint.trainer:
-            torch.cuda.set_rng_state(checkpoint.trainer["cuda_rng"])
-        self._truncate_metrics()
-
-    def _truncate_metrics(self) -> None:
-        """Drop records from after the checkpoint, so that the file reads as one run."""
-        path = self.out / "metrics.jsonl"
-        if not path.exists():
-            return
+        check_same_run(checkpoint, self.config, self.data)
+        restore_training(checkpoint, self.generator, self.stages, self.device)
+        self.scores = dict(checkpoint.info["scores"])
+        # older runs stored the best scores alone
+        self.best_scores = dict(checkpoint.info.get("best_scores", self.scores))
         reached = {stage.task.name: stage.state.step for stage in self.stages}
-        kept = []
-        for line in path.read_bytes().splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:  # a crash cut the last line short
-                continue
-            if record["step"] <= reached[record["stage"]]:
-                kept.append(line + b"\n")
-        staging = path.with_suffix(".writing")
-        staging.write_bytes(b"".join(kept))
-        staging.replace(path)
-
-
-@contextmanager
-def _interrupt_flag() -> Iterator[list[int]]:
-    """Yield a list that receives the signal number on Ctrl-C or SIGTERM; a second one kills."""
-    received: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        received.append(number)
-        signal.signal(number, signal.SIG_DFL)
-
-    old = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        truncate_metrics(self.out, reached)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from empgan_rt.errors import DivergenceError
-
 from .algorithms.mle import generator_loss
 from .data.batch import batches
 from .data.prepared import PreparedDialogue
+from .decoding import perplexity_of
 from .metrics.classification import ClassificationScores, score_labels
 from .model.generator import Generator
-
-_LARGEST_MEAN = 700.0  # nats; exp() of more is no float64
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,8 @@ class TeacherForced:
     Attributes:
         perplexity: per token, EOS included, UNK counted.
         tokens: how many those were.
-        emotion_words: Psi_emo in nats; label: Psi_lab in nats.
+        emotion_words: Psi_emo, nats per emotion word, EOS included.
+        label: Psi_lab, nats per sample.
     """
 
     perplexity: float
@@ -39,24 +36,26 @@ class TeacherForced:
 def teacher_forced(
     generator: Generator, dialogues: Sequence[PreparedDialogue], max_response: int
 ) -> TeacherForced:
-    """Return the teacher-forced scores of every sample of some dialogues, gold labels read."""
+    """Return the teacher-forced scores of every sample of some dialogues, gold labels read.
+
+    Raises:
+        DivergenceError: the mean loss is not finite, or too large for a perplexity.
+    """
     device = next(generator.parameters()).device
     nats = emotion = label = 0.0
-    tokens = samples = 0
+    tokens = emotion_tokens = samples = 0
     generator.eval()
     with torch.inference_mode():
         for batch in batches(dialogues, 64, max_response):
             loss = generator_loss(generator, batch.to(device))
             nats += float(loss.response) * loss.tokens
-            emotion += float(loss.emotion_words) * batch.samples
+            emotion += float(loss.emotion_words) * loss.emotion_tokens
             label += float(loss.label) * batch.samples
             tokens += loss.tokens
+            emotion_tokens += loss.emotion_tokens
             samples += batch.samples
-    if not nats / tokens < _LARGEST_MEAN:
-        raise DivergenceError(
-            f"a mean loss of {nats / tokens} nats per token", hint="lower the learning rate"
-        )
-    return TeacherForced(math.exp(nats / tokens), tokens, emotion / samples, label / samples)
+    perplexity = perplexity_of(nats, tokens)
+    return TeacherForced(perplexity, tokens, emotion / emotion_tokens, label / samples)
 
 
 def recogniser_scores(

@@ -102,8 +102,8 @@ def test_every_sample_comes_exactly_once(
 ) -> None:
     order = None if shuffle is None else random.Random(shuffle)
     found: Counter[object] = Counter()
-    for batch in batches(dialogues, samples, 200, order):
-        found.update(sample_keys(batch))
+    for group in grouped(dialogues, samples, order):
+        found.update(sample_keys(collate(group, 200)))
     wanted: Counter[object] = Counter()
     for sample in all_samples(dialogues):
         turns = sample.dialogue.turns
@@ -111,6 +111,15 @@ def test_every_sample_comes_exactly_once(
         response = turns[sample.response]
         wanted[(context, (*response.token_ids, EOS), response.label)] += 1
     assert found == wanted
+
+
+def test_batches_take_the_shortest_dialogues_first(dialogues: list[PreparedDialogue]) -> None:
+    found = list(batches(dialogues, 16, 200))
+    wanted = [collate(group, 200) for group in grouped(dialogues, 16)]
+    assert [sample_keys(batch) for batch in found] == [sample_keys(batch) for batch in wanted]
+    turns = [batch.utterances.shape[1] for batch in found]
+    assert turns == sorted(turns)
+    assert turns[0] < turns[-1]
 
 
 def test_batches_hold_about_the_wanted_samples(dialogues: list[PreparedDialogue]) -> None:

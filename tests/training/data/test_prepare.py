@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from empgan_rt.errors import DataError, InputError, StorageError
+from empgan_training.data import folder as folder_module
 from empgan_training.data import prepare as module
 from empgan_training.data.dailydialog import SPLITS
 from empgan_training.data.prepare import PrepareOptions, prepare
@@ -267,6 +268,44 @@ def test_a_failing_disk_leaves_what_was_there(
     if existing:
         assert {path.name for path in out.iterdir()} == FILES
         assert (out / "report.json").read_bytes() == (own / "report.json").read_bytes()
+
+
+def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
+    short = dialogue("Only.", "Two.")
+    changing = dialogue("My cat ran off.", "Oh no.", "She is back.", emotion=[0, 5, 0])
+    flat = dialogue("It rains.", "Take a coat.", "I will.")
+    splits = {"test": [changing, changing, short, flat], "train": [changing, *PLAIN]}
+    source = corpus(tmp_path / "c", **splits, validation=PLAIN[:10])
+    plain = prepare(source, tmp_path / "plain", PrepareOptions())
+    assert plain["dropped"] == {"duplicate": 12, "too_short": 1, "label_change": 0}
+    report = prepare(source, tmp_path / "out", PrepareOptions(label_change=True))
+    kept = sum(part["dialogues"] for part in report["splits"].values())
+    assert report["dropped"]["label_change"] >= 1
+    assert kept + sum(report["dropped"].values()) == sum(report["read"].values())
+    assert json.loads((tmp_path / "out" / "report.json").read_bytes())["dropped"] == dict(
+        report["dropped"]
+    )
+
+
+def test_everything_is_on_the_disk_before_the_folder_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    source = corpus(tmp_path / "c")
+    flushed: list[tuple[str, bool]] = []
+    fsync = folder_module.os.fsync
+
+    def watch(descriptor: int) -> None:
+        name = Path(f"/proc/self/fd/{descriptor}").resolve().name
+        flushed.append((name, out.exists()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(folder_module.os, "fsync", watch)
+    prepare(source, out, PrepareOptions())
+    before = [name for name, placed in flushed if not placed]
+    assert set(before[:-1]) == FILES
+    assert before[-1].startswith(".out-")  # the new folder itself, last
+    assert [name for name, placed in flushed if placed] == [tmp_path.name]
 
 
 def test_an_empty_split_stops(tmp_path: Path) -> None:

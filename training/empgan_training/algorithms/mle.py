@@ -22,6 +22,7 @@ class GeneratorLoss(NamedTuple):
         emotion_words: Psi_emo, nats per emotion word, EOS included.
         label: Psi_lab, nats per sample.
         tokens: response tokens that were counted.
+        emotion_tokens: emotion words that were counted, EOS included.
     """
 
     total: Tensor
@@ -29,6 +30,7 @@ class GeneratorLoss(NamedTuple):
     emotion_words: Tensor
     label: Tensor
     tokens: int
+    emotion_tokens: int
 
 
 def sample_memory(generator: Generator, batch: Batch) -> tuple[Memory, Tensor]:
@@ -78,6 +80,7 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
         emotion_words=emotion_words,
         label=label,
         tokens=int(real.sum()),
+        emotion_tokens=int(real_words.sum()),
     )
 
 

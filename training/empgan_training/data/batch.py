@@ -84,29 +84,25 @@ def _padded(rows: Sequence[Sequence[int]]) -> Tensor:
 
 
 def batches(
-    dialogues: Sequence[PreparedDialogue],
-    samples: int,
-    max_response: int,
-    shuffle: random.Random | None = None,
-    bucket: int = 50,
+    dialogues: Sequence[PreparedDialogue], samples: int, max_response: int
 ) -> Iterator[Batch]:
-    """Yield batches of about `samples` samples of dialogues of similar length.
-
-    Args:
-        shuffle: decides the order; without it the dialogues are read once, longest together.
-        bucket: batches whose dialogues are sorted by length together.
-    """
-    for group in grouped(dialogues, samples, shuffle, bucket):
+    """Yield each dialogue once, shortest first, in batches of about `samples` samples."""
+    for group in grouped(dialogues, samples):
         yield collate(group, max_response)
 
 
 def grouped(
     dialogues: Sequence[PreparedDialogue],
     samples: int,
-    shuffle: random.Random | None,
-    bucket: int,
+    shuffle: random.Random | None = None,
+    bucket: int = 50,
 ) -> list[list[PreparedDialogue]]:
-    """Return the dialogues of each batch."""
+    """Return the dialogues of each batch, of similar length and about `samples` samples.
+
+    Args:
+        shuffle: decides the order; without it the shortest dialogues come first.
+        bucket: batches whose dialogues are sorted by length together, where there is a shuffle.
+    """
     order = list(dialogues)
     if shuffle is not None:
         shuffle.shuffle(order)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,11 +18,12 @@ from typing import Any
 
 import msgspec
 
-from empgan_rt.errors import DataError, InputError, StorageError
+from empgan_rt.errors import DataError, InputError
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
 
 from .dailydialog import SPLITS, Corpus, LabelledDialogue, read_corpus
+from .folder import write_folder
 from .vocabulary import (
     PAPER_EMOTION_VOCABULARY,
     PAPER_VOCABULARY,
@@ -84,7 +83,7 @@ def prepare(
         raise InputError(f"{out} is no prepared folder", hint="--force replaces those only")
     corpus = read_corpus(source)
     rules = Tokenizer.from_words([], lowercase=options.vocabulary.lowercase)
-    splits = _apply_protocol(_normalised(corpus, rules), options)
+    splits, dropped = _apply_protocol(_normalised(corpus, rules), options)
     turns = [text for d in splits["train"] for text in d.utterances]
     tokenizer = build_tokenizer(turns, options.vocabulary)
     sentences = [tokenizer.words(text) for text in turns]
@@ -100,8 +99,9 @@ def prepare(
         "test_samples.jsonl": _lines(samples),
     }
     report = _report(corpus, splits, sentences, tokenizer, lexicon, len(samples), files, options)
+    report["dropped"] = dropped
     files["report.json"] = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
-    _write_folder(out, files)
+    write_folder(out, files)
     return report
 
 
@@ -122,28 +122,34 @@ def _key(dialogue: LabelledDialogue) -> str:
 
 def _apply_protocol(
     raw: dict[str, list[LabelledDialogue]], options: PrepareOptions
-) -> dict[str, list[LabelledDialogue]]:
-    """Return clean splits: test first, then validation, so that train gives way to both."""
+) -> tuple[dict[str, list[LabelledDialogue]], dict[str, int]]:
+    """Return clean splits, and how many dialogues were dropped for which reason.
+
+    Test comes first, then validation, so that train gives way to both.
+    """
     if options.split is not None or "all" in raw:
         raw = _resplit([d for part in raw.values() for d in part], options)
     seen: set[str] = set()
+    dropped = {"duplicate": 0, "too_short": 0, "label_change": 0}
     splits: dict[str, list[LabelledDialogue]] = {}
     for name in ("test", "validation", "train"):
         kept = []
         for dialogue in raw.get(name, []):
             key = _key(dialogue)
             if key in seen:
+                dropped["duplicate"] += 1
                 continue
             seen.add(key)
             if len(dialogue.utterances) < options.min_turns:
-                continue
-            if options.label_change and len(set(dialogue.emotions)) < 2:
-                continue
-            kept.append(dialogue)
+                dropped["too_short"] += 1
+            elif options.label_change and len(set(dialogue.emotions)) < 2:
+                dropped["label_change"] += 1
+            else:
+                kept.append(dialogue)
         if not kept:
             raise DataError(f"no {name} dialogue is left", hint="check the source and the filters")
         splits[name] = kept
-    return splits
+    return splits, dropped
 
 
 def _resplit(
@@ -220,34 +226,3 @@ def _report(
 
 def _lines(rows: Any) -> bytes:
     return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-
-
-def _write_folder(out: Path, files: Mapping[str, bytes]) -> None:
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
-            for name, data in files.items():
-                (staging / name).write_bytes(data)
-            staging.chmod(0o755)
-            _put_in_place(staging, out)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
-
-
-def _put_in_place(staging: Path, out: Path) -> None:
-    """Rename the new folder to `out`; an older one goes only once the new one stands."""
-    if not out.exists():
-        staging.replace(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-    out.replace(old)
-    try:
-        staging.replace(out)
-    except BaseException:
-        old.replace(out)
-        raise
-    shutil.rmtree(old)

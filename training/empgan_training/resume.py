@@ -1,0 +1,124 @@
+"""What a run stores beside its weights so that it can go on, and how it is taken up again."""
+
+from __future__ import annotations
+
+import logging
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor
+
+from empgan_rt._version import __version__
+from empgan_rt.errors import CheckpointError, InputError
+
+from .checkpoint import Checkpoint
+from .config import TrainConfig
+from .data.prepared import PreparedData
+from .model.generator import Generator
+from .stage import Stage, StageState
+
+# What is learned depends on none of these, but for `threads`: it decides the order of float
+# sums, so another count is allowed, with a warning.
+_FREE = ("out", "data", "threads", "save_every_s")
+
+log = logging.getLogger(__name__)
+
+
+def run_facts(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
+    """Return what every checkpoint of a run says of it: recipe, data, licence, versions."""
+    return {
+        "system": config.system,
+        "recipe": msgspec.to_builtins(config),
+        "data": {
+            "sha256": data.report["sha256"],
+            "restricted_lexicons": sorted(data.featurizer.lexicon.restricted_sources),
+        },
+        "licence": data.report["licence"],
+        "versions": {
+            "empgan-rt": __version__,
+            "torch": str(torch.__version__),
+            "python": platform.python_version(),
+        },
+    }
+
+
+def training_state(
+    stages: Sequence[Stage], device: torch.device
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return the facts and tensors that resuming needs beyond the weights."""
+    info = {
+        "stages": {stage.task.name: asdict(stage.state) for stage in stages},
+        "threads": torch.get_num_threads(),
+    }
+    tensors = {"rng": torch.get_rng_state()}
+    if device.type == "cuda":
+        tensors["cuda_rng"] = torch.cuda.get_rng_state()
+    for stage in stages:
+        for name, tensor in stage.optimiser_tensors().items():
+            tensors[f"{stage.task.name}/{name}"] = tensor
+    return info, tensors
+
+
+def check_same_run(checkpoint: Checkpoint, config: TrainConfig, data: PreparedData) -> None:
+    """Refuse another recipe or other data; warn where the result cannot be equal to the bit.
+
+    Raises:
+        InputError: the recipe or the data differ from the checkpoint's.
+        CheckpointError: the checkpoint is not of a run that can go on, or does not say what they
+            were.
+    """
+    info = checkpoint.info
+    if "stages" not in info or "rng" not in checkpoint.trainer:
+        raise CheckpointError("the checkpoint to resume from holds no trainer state")
+    ours = msgspec.to_builtins(config)
+    try:
+        theirs, sha256 = info["recipe"], info["data"]["sha256"]
+        changed = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
+        then = {"torch": info["versions"]["torch"], "threads": info.get("threads")}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError("the checkpoint to resume from holds no recipe or data") from error
+    if changed or sha256 != data.report["sha256"]:
+        raise InputError(
+            f"the run in {config.out} had another {', '.join(changed) or 'data folder'}",
+            hint="resume with the same recipe and data, or start a new run",
+        )
+    now = {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    for name, value in then.items():
+        if value is not None and value != now[name]:
+            log.warning(
+                "the run had %s %s, now %s: it goes on, but is no longer bit-exact",
+                *(name, value, now[name]),
+            )
+
+
+def restore_training(
+    checkpoint: Checkpoint, generator: Generator, stages: Sequence[Stage], device: torch.device
+) -> None:
+    """Put weights, optimisers and random states back.
+
+    Raises:
+        CheckpointError: the checkpoint lacks one of them, or it does not fit the run.
+    """
+    try:
+        states: Mapping[str, Any] = checkpoint.info["stages"]
+        generator.load_state_dict(dict(checkpoint.model))
+        for stage in stages:
+            prefix = f"{stage.task.name}/"
+            tensors = {
+                key.removeprefix(prefix): tensor
+                for key, tensor in checkpoint.trainer.items()
+                if key.startswith(prefix)
+            }
+            stage.restore(StageState(**states[stage.task.name]), tensors)
+        torch.set_rng_state(checkpoint.trainer["rng"])
+        if device.type == "cuda" and "cuda_rng" in checkpoint.trainer:
+            torch.cuda.set_rng_state(checkpoint.trainer["cuda_rng"])
+    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"the run cannot go on from its checkpoint: {type(error).__name__}: {error}",
+            hint="start a new run",
+        ) from error
