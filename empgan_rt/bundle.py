@@ -146,7 +146,7 @@ class Bundle:
         """
         variant = self.manifest.variants.get(precision)
         if variant is None:
-            have = ", ".join(sorted(self.manifest.variants))
+            have = ", ".join(map(repr, sorted(self.manifest.variants)))
             raise InputError(f"precision {precision!r}", hint=f"this bundle has {have}")
         return self.files[variant.encoder if which == "encoder" else variant.decoder_step]
 
@@ -188,5 +188,5 @@ def _check_names(found: set[str], wanted: set[str]) -> None:
     """Raise BundleError, naming a few, if files are missing or extra."""
     for names, what in ((wanted - found, "missing"), (found - wanted, "not in the manifest")):
         if names:
-            shown = ", ".join(name[:60] for name in sorted(names)[:5])
+            shown = ", ".join(repr(name[:60]) for name in sorted(names)[:5])
             raise BundleError(f"{len(names)} files {what}: {shown}")

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, cast
@@ -143,10 +144,12 @@ def _run(given: list[str], *, as_json: bool) -> int:
 
 
 def _complain(error: EmpganError, as_json: bool) -> None:
+    """Tell of an error where the caller looks for it, or at least on stderr; never raise."""
     if as_json:
-        console.emit({"error": error_record(error)}, "", as_json=True)
-    else:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        with suppress(StorageError, BrokenPipeError):
+            console.emit({"error": error_record(error)}, "", as_json=True)
+            return
+    console.complain(error)
 
 
 def _bug(error: Exception) -> EmpganError:

@@ -133,7 +133,7 @@ class SearchConfig:
         for name in ("allow_unknown", "early_stopping", "sample"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} is {getattr(self, name)!r}", hint="give true or false")
-        if isinstance(self.banned_words, str) or not all(
+        if not isinstance(self.banned_words, tuple | list) or not all(
             isinstance(word, str) for word in self.banned_words
         ):
             raise InputError("banned_words are not words", hint="give a tuple of strings")
@@ -142,7 +142,11 @@ class SearchConfig:
                 f"num_hypotheses is {self.num_hypotheses} with beam_size {self.beam_size}",
                 hint="raise beam_size to at least num_hypotheses",
             )
-        if self.seed is not None and not (isinstance(self.seed, int) and 0 <= self.seed < 2**63):
+        if self.seed is not None and (
+            not isinstance(self.seed, int)
+            or isinstance(self.seed, bool)
+            or not 0 <= self.seed < 2**63
+        ):
             raise InputError(f"seed is {self.seed!r}", hint="give an int from 0 to 2**63 - 1")
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol, TypeVar
 
 import click
@@ -17,7 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .errors import StorageError
+from .errors import EmpganError, StorageError
 
 _PLAIN_INTERVAL_S = 10.0
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -89,12 +89,42 @@ def emit(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     Raises:
         StorageError: what is behind stdout is full.
     """
-    try:
-        if as_json:
+    if as_json:
+        with _storage_errors():
             sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
             sys.stdout.flush()
-        else:
-            print(text, flush=True)
+    else:
+        write(text + "\n")
+
+
+def write(text: str) -> None:
+    """Print a piece of a line for people, at once.
+
+    Raises:
+        StorageError: what is behind stdout is full.
+    """
+    with _storage_errors():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def complain(error: EmpganError) -> None:
+    """Print an error on stderr, control characters escaped; does nothing if that is impossible."""
+    lines = f"error: {error}".split("\n")
+    with suppress(OSError, ValueError):  # full, or closed
+        print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, control characters escaped: a stranger may have written it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Raise StorageError if stdout refuses what the block writes."""
+    try:
+        yield
     except BrokenPipeError:
         raise  # whoever read stdout has had enough, which is no fault
     except OSError as error:

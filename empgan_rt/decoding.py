@@ -6,6 +6,7 @@ stream delays nobody, and whoever stops asking for steps has cancelled.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -16,10 +17,41 @@ import numpy as np
 from .backend import Backend
 from .beam_search import BeamSearch, decode_steps
 from .dialogue import Alternative, Emotion, RecognisedEmotion, Reply, Timings
-from .errors import DeadlineError
+from .errors import DeadlineError, ProviderError
 from .graph_spec import UNKNOWN_LABEL, FloatArray
 from .request import Request
 from .text.featurizer import Featurizer, TurnFeatures, encoder_input
+
+
+class ProcessLock:
+    """A lock of the process that made it; to a forked child it could seem held for ever."""
+
+    def __init__(self) -> None:
+        self._lock, self._process = threading.Lock(), os.getpid()
+
+    @contextmanager
+    def held(self, deadline: float | None = None) -> Iterator[None]:
+        """Hold the lock during the block.
+
+        Raises:
+            ProviderError: this is another process.
+            DeadlineError: the lock cannot be had before this `time.perf_counter()`.
+        """
+        if os.getpid() != self._process:
+            raise ProviderError(
+                "the model was loaded before this process was forked",
+                hint="load it in the child, or start the child with the spawn method",
+            )
+        left = threading.TIMEOUT_MAX if deadline is None else deadline - time.perf_counter()
+        if left <= 0 or not self._lock.acquire(timeout=min(left, threading.TIMEOUT_MAX)):
+            raise DeadlineError(
+                "no reply within the time allowed",
+                hint="allow more time, or choose a smaller beam_size or max_length",
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 class Decoding:
@@ -37,7 +69,7 @@ class Decoding:
     def __init__(
         self,
         backend: Backend,
-        lock: threading.Lock,
+        lock: ProcessLock,
         requests: Sequence[Request],
         featurizer: Featurizer,
         bundle_id: str,
@@ -53,11 +85,12 @@ class Decoding:
         Raises:
             DeadlineError: the time allowed is over.
             DivergenceError: the model computed NaN or infinity.
+            ProviderError: this process was forked after the model was loaded.
         """
         requests = self._requests
         started = time.perf_counter()
         inputs = encoder_input([request.features for request in requests])
-        with _held(self._lock, self._deadline):
+        with self._lock.held(self._deadline):
             encoded = self._backend.encode(inputs)
             self._label_probs = encoded.label_probs
             self._encode_s = time.perf_counter() - started
@@ -74,7 +107,7 @@ class Decoding:
         yield self._search
         while not self._search.is_finished:
             resumed = time.perf_counter()
-            with _held(self._lock, self._deadline):
+            with self._lock.held(self._deadline):
                 next(steps)
             self._decode_s += time.perf_counter() - resumed
             yield self._search
@@ -129,18 +162,3 @@ def _emotion(turn: TurnFeatures, probabilities: FloatArray) -> RecognisedEmotion
         probabilities = np.eye(len(Emotion), dtype=np.float32)[turn.label - 1]
     label = Emotion(int(probabilities.argmax()) + 1)
     return RecognisedEmotion(label, dict(zip(Emotion, probabilities.tolist(), strict=True)), given)
-
-
-@contextmanager
-def _held(lock: threading.Lock, deadline: float | None) -> Iterator[None]:
-    """Hold the lock during the block; raise DeadlineError if it cannot be had in time."""
-    left = threading.TIMEOUT_MAX if deadline is None else deadline - time.perf_counter()
-    if left <= 0 or not lock.acquire(timeout=min(left, threading.TIMEOUT_MAX)):
-        raise DeadlineError(
-            "no reply within the time allowed",
-            hint="allow more time, or choose a smaller beam_size or max_length",
-        )
-    try:
-        yield
-    finally:
-        lock.release()

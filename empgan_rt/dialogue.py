@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
@@ -59,6 +59,13 @@ class Dialogue:
     turns: tuple[Turn, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.turns, tuple | list):
+            raise InputError(f"turns of type {type(self.turns).__name__}", hint="use Dialogue.of")
+        strange = [type(turn).__name__ for turn in self.turns if not isinstance(turn, Turn)]
+        if strange:
+            raise InputError(
+                f"a turn of type {strange[0]}", hint="use Dialogue.of, or give empgan_rt.Turn"
+            )
         if not self.turns:
             raise InputError("a dialogue without turns", hint="give at least one turn")
 
@@ -73,6 +80,10 @@ class Dialogue:
             return turns
         if isinstance(turns, str):
             raise InputError("a dialogue given as one string", hint="give a list of turns")
+        if not isinstance(turns, Iterable):
+            raise InputError(
+                f"a dialogue of type {type(turns).__name__}", hint="give a list of turns"
+            )
         made: list[Turn] = []
         for turn in turns:
             if isinstance(turn, str):

@@ -22,7 +22,7 @@ from .manifest import WEIGHTS_NAME
 
 MAX_DEPTH = 8  # of subgraphs
 STANDARD_DOMAINS = ("", "ai.onnx")
-PROBE = (sys.executable, "-m", "empgan_rt.graph_probe")
+PROBE = (sys.executable, "-P", "-m", "empgan_rt.graph_probe")  # -P: nothing from the folder
 PROBE_LIMIT_S = 300.0
 _DATA_KEYS = {"location", "offset", "length", "checksum"}
 
@@ -66,7 +66,7 @@ def probe(path: str, bundle_id: str) -> None:
     try:
         done = subprocess.run(
             [*PROBE, path],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True,
             text=True,
             timeout=PROBE_LIMIT_S,
@@ -123,7 +123,7 @@ def _faults(onnx: Any, model: Any, weights_size: int) -> Iterator[str]:
             yield from _tensor_faults(onnx, tensor, weights_size)
     foreign = sorted(domains - {*STANDARD_DOMAINS})
     if foreign:
-        yield f"operators of {', '.join(domain[:40] for domain in foreign[:3])}"
+        yield f"operators of {', '.join(repr(domain[:40]) for domain in foreign[:3])}"
 
 
 def _tensor_faults(onnx: Any, tensor: Any, weights_size: int) -> Iterator[str]:

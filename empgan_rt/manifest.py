@@ -192,7 +192,7 @@ def strict_convert(
         raise BundleError(f"{name}: {error}") from None
     unknown = [] if ignore_unknown else sorted(_unknown_keys(document, made))
     if unknown:
-        raise BundleError(f"{name} has unknown fields: {', '.join(unknown)[:200]}")
+        raise BundleError(f"{name} has unknown fields: {', '.join(map(repr, unknown))[:200]}")
     return made
 
 
@@ -215,7 +215,7 @@ def _unknown_keys(document: Any, made: Any) -> Iterator[str]:
 
 def _version(text: object, field: str) -> tuple[int, ...]:
     """Return the numbers of a version, missing ones as 0."""
-    match = _VERSION.match(text) if isinstance(text, str) else None
+    match = _VERSION.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise BundleError(f"{MANIFEST_NAME}: {field} is {str(text)[:40]!r}, not a version")
     return tuple(int(part or 0) for part in match.groups())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import threading
 import time
 from collections.abc import Generator, Sequence
 
@@ -13,7 +12,7 @@ from .backend import Backend
 from .backends.loader import load_backend
 from .bundle import Bundle
 from .config import SearchConfig
-from .decoding import Decoding
+from .decoding import Decoding, ProcessLock
 from .dialogue import Chunk, Reply
 from .errors import InputError
 from .request import MAX_BATCH, Request, Turns, group, read_request
@@ -44,7 +43,7 @@ class Responder:
         self.search = bundle.search if search is None else search
         self._backend = backend
         self._featurizer = bundle.featurizer()
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
 
     @classmethod
     def load(
@@ -74,7 +73,7 @@ class Responder:
         opened = Bundle.open(bundle)
         responder = cls(opened, load_backend(opened, backend, device, precision), search)
         if opened.manifest.licence != _CODE_LICENCE:
-            _log.info("the weights of this model are licensed %s", opened.manifest.licence)
+            _log.info("the weights of this model are licensed %r", opened.manifest.licence)
         return responder
 
     def reply(
@@ -91,6 +90,7 @@ class Responder:
             InputError: a turn, label or setting is not acceptable.
             DeadlineError: the reply was not there in time.
             DivergenceError: the model computed NaN or infinity.
+            ProviderError: this process was forked after the model was loaded.
         """
         deadline = None
         if deadline_s is not None:
@@ -172,8 +172,12 @@ class Responder:
         return Session(self, search)
 
     def close(self) -> None:
-        """Release the model; further calls raise InputError."""
-        with self._lock:
+        """Release the model; further calls raise InputError.
+
+        Raises:
+            ProviderError: this process was forked after the model was loaded.
+        """
+        with self._lock.held():
             self._backend.close()
 
     def __enter__(self) -> Responder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import threading
 from importlib import metadata
 from typing import Any
 
@@ -17,6 +18,7 @@ PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 _log = logging.getLogger(__name__)
 _DTYPES = {"float32": "tensor(float)", "int32": "tensor(int32)", "int64": "tensor(int64)"}
+_POOL = threading.Lock()  # `functools.cache` lets two threads compute the same value
 _FATAL = 4  # every error also arrives as an exception; standard error stays clean
 
 
@@ -122,7 +124,8 @@ def _session_options(onnxruntime: Any) -> Any:
         # The calling thread does the work. Without a pool the host's own sessions are unaffected.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
     else:
-        _size_global_pool(onnxruntime, threads)
+        with _POOL:
+            _size_global_pool(onnxruntime, threads)
         options.use_per_session_threads = False
     return options
 

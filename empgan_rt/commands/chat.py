@@ -12,7 +12,7 @@ import click
 
 from .. import console
 from ..dialogue import Emotion, Reply
-from ..errors import EmpganError, InputError
+from ..errors import EmpganError, InputError, StorageError
 from ..responder import Responder
 from ..session import Session
 from .records import alternative_records, error_record, reply_record
@@ -75,11 +75,13 @@ class Chat:
             if line.startswith("/"):
                 return self._command(*line[1:].split())
             self._say(line)
+        except StorageError:
+            raise  # nobody would see the next reply either
         except EmpganError as error:
             if self._as_json:
                 console.emit({"error": error_record(error)}, "", as_json=True)
             else:
-                click.echo(f"error: {error}", err=True)
+                console.complain(error)
         return True
 
     def _say(self, line: str) -> None:
@@ -92,11 +94,11 @@ class Chat:
         chunks = self._session.stream(line, emotion=self._emotion)
         try:
             for chunk in chunks:
-                click.echo(chunk.text, nl=chunk.reply is not None)
+                console.write(chunk.text if chunk.reply is None else chunk.text + "\n")
                 if chunk.reply is not None:
                     self._answered(chunk.reply)
         except EmpganError:
-            click.echo()  # ends the line that was begun
+            console.write("\n")  # ends the line that was begun
             raise
 
     def _answered(self, reply: Reply) -> None:
@@ -138,7 +140,7 @@ def _typed() -> Iterator[str]:
         try:
             yield input("> ")
         except EOFError:
-            click.echo()
+            console.write("\n")
             return
 
 

@@ -87,7 +87,7 @@ def as_text(record: dict[str, Any]) -> str:
     lines = [
         f"bundle       {record['bundle_id']}, schema {record['schema_version']}",
         f"licence      {_shown(record['licence'])}",
-        f"variants     {', '.join(sorted(record['variants']))}",
+        f"variants     {_shown(', '.join(sorted(record['variants'])))}",
         f"size         {record['total_bytes'] / 2**20:.1f} MiB in {len(record['files'])} files",
         *_table("model", model),
         *_table("limits", limits),
@@ -104,15 +104,15 @@ def as_text(record: dict[str, Any]) -> str:
         )
     for precision, found in record.get("verified", {}).items():
         gaps = ", ".join(f"{name} {value:.1e}" for name, value in found["max_abs"].items())
-        lines.append(f"verified     {precision}: {gaps} (at most {found['atol']:.0e})")
+        lines.append(f"verified     {_shown(precision)}: {gaps} (at most {found['atol']:.0e})")
     return "\n".join(lines)
 
 
 def _table(title: str, entries: dict[str, Any]) -> list[str]:
-    return [title, *(f"  {name:<24} {_shown(value)}" for name, value in entries.items())]
+    return [title, *(f"  {_shown(name):<24} {_shown(value)}" for name, value in entries.items())]
 
 
 def _shown(value: Any) -> str:
     """Return a value on one line, control characters escaped: a stranger may have written it."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text[:500])
+    return console.printable(text[:500])

@@ -67,25 +67,32 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
 def open_output(path: str) -> Iterator[BinaryIO]:
     """Open a file that appears under its name when the block ends well, or stdout if "-".
 
+    What is there but no regular file, like a FIFO or a device, is written to directly; a link
+    stays, and the file that it leads to is replaced.
+
     Raises:
         InputError: the path is a folder.
         StorageError: the disk refused; a file that was there is untouched.
     """
-    if path != STANDARD and Path(path).is_dir():
-        raise InputError(f"{path} is a folder", hint="give the name of a file")
+    out = Path(path)
+    hint = "what was there is untouched"
     try:
         if path == STANDARD:
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
+        elif out.is_dir():
+            raise InputError(f"{path} is a folder", hint="give the name of a file")
+        elif out.exists() and not out.is_file():
+            hint = ""
+            with out.open("wb") as file:
+                yield file
         else:
-            with _replaced(Path(path)) as file:
+            with _replaced(Path(os.path.realpath(out))) as file:
                 yield file
     except BrokenPipeError:
         raise  # whoever read stdout has had enough, which is no fault
     except OSError as error:
-        raise StorageError(
-            f"{path} could not be written: {error.strerror}", hint="what was there is untouched"
-        ) from None
+        raise StorageError(f"{path} could not be written: {error.strerror}", hint=hint) from None
 
 
 @contextmanager

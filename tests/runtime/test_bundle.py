@@ -134,10 +134,10 @@ def test_truncated_and_lengthened_files_are_refused(toy: Path, name: str) -> Non
 
 def test_missing_and_extra_files_are_named(toy: Path) -> None:
     (toy / "tokenizer.json").rename(toy / "stranger.json")
-    with pytest.raises(BundleError, match=r"missing: tokenizer\.json"):
+    with pytest.raises(BundleError, match=r"missing: 'tokenizer\.json'"):
         Bundle.open(toy)
     shutil.copy(toy / "stranger.json", toy / "tokenizer.json")
-    with pytest.raises(BundleError, match=r"not in the manifest: stranger\.json"):
+    with pytest.raises(BundleError, match=r"not in the manifest: 'stranger\.json'"):
         Bundle.open(toy)
     (toy / "stranger.json").unlink()
     (toy / "LICENSES" / "extra").write_bytes(b"")
@@ -223,8 +223,11 @@ def test_newer_minor_loads_and_its_fields_are_ignored(toy: Path) -> None:
         ({"schema_version": "0.9"}, "reads schema 1.x"),
         ({"schema_version": 1.0}, "not a version"),
         ({"schema_version": "one"}, "not a version"),
-        ({"novelty": 1}, "unknown fields: novelty"),
-        ({"model": {"vocabulary_size": 23, "emotion_vocabulary_size": 11, "x": 1}}, "fields: x"),
+        ({"schema_version": "1.0\x1b[2J"}, "not a version"),
+        ({"min_reader": "0.1.0\n"}, "not a version"),
+        ({"\x1b[2J": 1}, r"unknown fields: '\\x1b\[2J'"),
+        ({"novelty": 1}, "unknown fields: 'novelty'"),
+        ({"model": {"vocabulary_size": 23, "emotion_vocabulary_size": 11, "x": 1}}, "fields: 'x'"),
         ({"model": {"vocabulary_size": 23.0, "emotion_vocabulary_size": 11}}, "Expected `int`"),
         ({"model": {"vocabulary_size": -1, "emotion_vocabulary_size": 11}}, "vocabulary_size"),
         ({"variants": {}}, "no variant"),
@@ -262,7 +265,7 @@ def test_hostile_json_is_refused(raw: bytes, message: str) -> None:
 def test_unknown_search_setting_is_refused(tmp_path: Path) -> None:
     fields = write_staging(tmp_path / "toy")
     (tmp_path / "toy" / "generation.json").write_bytes(b'{"beam_size": 3, "beem": 3}')
-    with pytest.raises(BundleError, match=r"generation\.json has unknown fields: beem"):
+    with pytest.raises(BundleError, match=r"generation\.json has unknown fields: 'beem'"):
         Bundle.seal(tmp_path / "toy", fields)
 
 
@@ -345,3 +348,9 @@ def test_a_failed_flush_publishes_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(StorageError, match="Input/output error"):
         publish(new, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_names_of_strange_files_are_escaped(toy: Path) -> None:
+    (toy / "\x1b[2J").touch()
+    with pytest.raises(BundleError, match=r"not in the manifest: '\\x1b\[2J'"):
+        Bundle.open(toy)

@@ -147,3 +147,17 @@ def test_a_terminal_gets_a_prompt_and_history(
     assert outcome.out.splitlines() == [*wanted, ""]
     assert outcome.err.count("[you: ") == 3  # shown on a terminal unless told otherwise
     assert "readline" in sys.modules
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_bytes_that_are_no_text_in_a_command_stop_nothing(
+    command: Command, toy_folder: Path, options: list[str]
+) -> None:
+    outcome = command(
+        "-q", "chat", toy_folder, *options, stdin=lines_of(b"/\xff\x1b[31m", LINES[0])
+    )
+    assert outcome.code == 0
+    told = (outcome.out + outcome.err).splitlines()
+    assert len(told) == 2
+    assert "\x1b" not in outcome.err
+    assert "dcff" in "".join(told)

@@ -244,3 +244,39 @@ def test_a_reader_who_leaves_is_no_error(toy_folder: Path) -> None:
     assert process.wait() == 0, complaints
     assert "Traceback" not in complaints
     assert "BrokenPipe" not in complaints
+
+
+def test_an_error_cannot_paint_the_terminal(command: Command, stub: Callable[..., None]) -> None:
+    def fail() -> None:
+        raise errors.BundleError("\x1b]0;title\x07", hint="one\ntwo")
+
+    stub(fail)
+    assert command("chat").err == "error: \\x1b]0;title\\x07 (one\ntwo)\n"
+
+
+def test_a_lone_surrogate_in_an_error_is_escaped(
+    command: Command, stub: Callable[..., None]
+) -> None:
+    def fail() -> None:
+        raise errors.InputError("\udcff", hint="\ud83d")
+
+    stub(fail)
+    assert command("chat", "--json").json["error"] == {
+        "code": "bad_input",
+        "message": "\\udcff",
+        "hint": "\\ud83d",
+    }
+    assert command("chat").code == 2
+
+
+@pytest.mark.parametrize("error", [errors.StorageError("full"), BrokenPipeError()])
+def test_an_error_that_stdout_does_not_take_goes_to_stderr(
+    command: Command, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(*arguments: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr(console, "emit", refuse)
+    outcome = command("nonsense", "--json")
+    assert outcome.code == 2
+    assert "nonsense" in outcome.err

@@ -66,15 +66,15 @@ HOSTILE: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     "functions": (add_function, "1 functions"),
     "domain": (
         lambda m: m.graph.node.append(helper.make_node("Evil", [], ["x"], domain="com.evil")),
-        "operators of com.evil",
+        "operators of 'com.evil'",
     ),
     "imported domain": (
         lambda m: m.opset_import.append(helper.make_opsetid("com.microsoft", 1)),
-        "operators of com.microsoft",
+        "operators of 'com.microsoft'",
     ),
     "domain in a subgraph": (
         lambda m: nest(m, 3, helper.make_node("Evil", [], ["x"], domain="com.evil")),
-        "operators of com.evil",
+        "operators of 'com.evil'",
     ),
     "depth": (lambda m: nest(m, 10, helper.make_node("Abs", ["x"], ["y"])), "nested deeper"),
     "training": (lambda m: m.training_info.add(), "training information"),
@@ -145,3 +145,13 @@ def test_the_child_runs_the_checker(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=GRAPH) as caught:
         probe(str(folder), "any")
     assert str(tmp_path) not in caught.value.message
+
+
+def test_the_child_runs_nothing_from_the_current_folder(
+    bundle: Bundle, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit(3)\n")
+    path = toy_folder.resolve()
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    monkeypatch.chdir(tmp_path)
+    probe(str(path), bundle.bundle_id)

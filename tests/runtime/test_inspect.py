@@ -130,7 +130,7 @@ def test_a_flipped_byte_ends_with_4(command: Command, copy: Path) -> None:
 
 def test_a_missing_file_and_a_missing_folder_end_with_4(command: Command, copy: Path) -> None:
     (copy / "goldens.npz").unlink()
-    assert "missing: goldens.npz" in command("inspect", copy).err
+    assert "missing: 'goldens.npz'" in command("inspect", copy).err
     assert command("inspect", copy).code == 4
     assert command("inspect", copy / "nothing").code == 4
 
@@ -178,8 +178,11 @@ def test_untrusted_refuses_before_anything_is_loaded(
 
 def test_a_strangers_words_cannot_paint_the_terminal(command: Command, tmp_path: Path) -> None:
     fields = write_staging(tmp_path / "toy")
-    hostile = replace(fields, provenance={"data": "\x1b[31mred\nnext"}, licence="\x1b]0;title\x07")
+    hostile = replace(
+        fields, provenance={"data": "\x1b[31mred\nnext", "\x1b[2J": 1}, licence="\x1b]0;title\x07"
+    )
     outcome = command("inspect", Bundle.seal(tmp_path / "toy", hostile))
     assert outcome.code == 0
     assert "\x1b" not in outcome.out
     assert "\\x1b[31mred\\nnext" in outcome.out
+    assert "\\x1b[2J" in outcome.out

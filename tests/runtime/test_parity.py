@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,76 @@ def test_tie_gap_is_in_log_probability_of_the_longer_reply() -> None:
     assert tie_gap((-4.0, -8.0), (2, 4), 1.0) == 0.0  # equal scores per token
     assert tie_gap((-4.0, -8.2), (2, 4), 1.0) == pytest.approx(0.2)
     assert tie_gap((-4.0, -4.3), (2, 9), 0.0) == pytest.approx(0.3)
+
+
+def arrays_of(goldens: bytes) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(goldens)) as file:
+        return dict(file)
+
+
+def test_replayed_arrays_are_writable(backend: OrtBackend, goldens: bytes) -> None:
+    seen: list[bool] = []
+
+    class Watching(Doctored):
+        def encode(self, inputs: EncoderInput) -> Encoded:
+            seen.extend(array.flags.writeable for array in vars(inputs).values())
+            return super().encode(inputs)
+
+    replay(Watching(backend), goldens)
+    assert seen == [True] * 9
+
+
+def packed(arrays: dict[str, np.ndarray]) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def header_of(shape: str) -> bytes:
+    """An .npy file of four bytes that claims this shape."""
+    text = f"{{'descr': '<i4', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + bytes(4)
+
+
+HOSTILE = {
+    "another dtype": lambda a: {"1.token_ids": a["1.token_ids"].astype(np.int64)},
+    "another byte order": lambda a: {"1.log_probs": a["1.log_probs"].astype(">f4")},
+    "another rank": lambda a: {"1.label_probs": a["1.label_probs"][0]},
+    "fewer steps": lambda a: {"1.parents": a["1.parents"][:-1]},
+    "fewer rows": lambda a: {"1.utterances": a["1.utterances"][:-1]},
+    "fewer labels": lambda a: {"1.label_probs": a["1.label_probs"][..., :-1]},
+    "fewer candidates": lambda a: {
+        name: a[name][..., :-1] for name in ("1.candidate_ids", "1.log_probs")
+    },
+    "no words": lambda a: {"1.emotion_words": a["1.emotion_words"][..., :0]},
+}
+
+
+@pytest.mark.parametrize("case", sorted(HOSTILE))
+def test_goldens_that_do_not_fit_are_refused(
+    backend: OrtBackend, goldens: bytes, case: str
+) -> None:
+    arrays = arrays_of(goldens)
+    assert replay(backend, packed(arrays)).tokens_equal
+    with pytest.raises(BundleError, match="do not fit"):
+        replay(backend, packed(arrays | HOSTILE[case](arrays)))
+
+
+def test_compressed_goldens_are_refused(backend: OrtBackend, goldens: bytes) -> None:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays_of(goldens))
+    with pytest.raises(BundleError, match="cannot be read"):
+        replay(backend, file.getvalue())
+
+
+@pytest.mark.parametrize("shape", ["(1000000000000000,)", "(2,)", "()" * 3000, "(", "(1, 'a')"])
+def test_headers_that_lie_are_refused(backend: OrtBackend, goldens: bytes, shape: str) -> None:
+    file = io.BytesIO(goldens)
+    with zipfile.ZipFile(file) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, raw in (parts | {"0.token_ids.npy": header_of(shape)}).items():
+            archive.writestr(name, raw)
+    with pytest.raises(BundleError, match="goldens"):
+        replay(backend, file.getvalue())

@@ -208,7 +208,10 @@ def test_a_full_disk_leaves_the_old_file(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", [["reply", "TOY", "IN", "-"], ["inspect", "TOY"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["reply", "TOY", "IN", "-"], ["inspect", "TOY"], ["chat", "TOY"], ["chat", "TOY", "--json"]],
+)
 def test_a_full_disk_behind_stdout_is_a_storage_error(
     toy_folder: Path, tmp_path: Path, arguments: list[str]
 ) -> None:
@@ -218,9 +221,35 @@ def test_a_full_disk_behind_stdout_is_a_storage_error(
         done = subprocess.run(
             [sys.executable, "-m", "empgan_rt", *(paths.get(a, a) for a in arguments)],
             env={"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+            input=b"I am happy.\n",
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,
         )
     assert done.returncode == 9, done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_what_is_no_regular_file_is_written_to_and_stays(
+    command: Command, toy_folder: Path, tmp_path: Path
+) -> None:
+    source, fifo = write(tmp_path / "in.jsonl", GOOD), tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert command("reply", toy_folder, source, fifo).code == 0
+        assert fifo.is_fifo()
+        assert len(os.read(reader, 1 << 16).splitlines()) == len(GOOD)
+    finally:
+        os.close(reader)
+
+
+def test_a_link_stays_and_its_file_is_replaced(
+    command: Command, toy_folder: Path, tmp_path: Path
+) -> None:
+    source, target = write(tmp_path / "in.jsonl", GOOD), tmp_path / "target.jsonl"
+    (tmp_path / "link").symlink_to(target.name)
+    for _ in range(2):  # not there, then there
+        assert command("reply", toy_folder, source, tmp_path / "link").code == 0
+        assert (tmp_path / "link").is_symlink()
+        assert len(read(target)) == len(GOOD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from empgan_rt import (
     DivergenceError,
     Emotion,
     InputError,
+    ProviderError,
     Reply,
     Responder,
     SearchConfig,
@@ -315,7 +317,7 @@ def test_the_licence_of_the_weights_is_logged(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="empgan_rt"):
         Responder.load(toy_folder)
-    assert [r.getMessage() for r in caplog.records if "licensed CC0-1.0" in r.getMessage()]
+    assert [r.getMessage() for r in caplog.records if "licensed 'CC0-1.0'" in r.getMessage()]
     assert capsys.readouterr().out == ""
 
 
@@ -415,7 +417,7 @@ def test_a_deadline_ends_the_search_between_steps(bundle: Bundle) -> None:
 
 def test_a_deadline_counts_the_wait_for_other_threads(bundle: Bundle) -> None:
     responder, backend = counting(bundle)
-    with responder._lock, pytest.raises(DeadlineError):
+    with responder._lock.held(), pytest.raises(DeadlineError):
         responder.reply(["I am"], deadline_s=0.01)
     assert backend.encodes == 0
 
@@ -468,3 +470,35 @@ def test_a_stream_that_nobody_reads_delays_nobody(bundle: Bundle) -> None:
     reply = list(rest)[-1].reply
     assert same(reply, responder.reply(["I am"], search))
     assert same(between, responder.reply(["the day"]))
+
+
+def test_a_forked_child_is_told_and_never_waits(
+    toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    responder = Responder.load(toy_folder)
+    stream = responder.stream(["I am happy."], SearchConfig(beam_size=1, min_length=5))
+    next(stream)
+    parent = os.getpid()
+    with responder._lock.held():  # as another thread of the parent might, for ever
+        monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+        with pytest.raises(ProviderError, match="forked"):
+            responder.reply(["I am happy."], deadline_s=0.2)
+        with pytest.raises(ProviderError, match="forked"):
+            next(stream)
+
+
+def test_what_is_no_tuple_of_turns_is_no_dialogue() -> None:
+    for turns in (("hi",), "hi", None, (Turn("hi"), None)):
+        with pytest.raises(InputError, match="of type"):
+            Dialogue(turns)
+    for turns in (None, 3):
+        with pytest.raises(InputError, match="of type"):
+            Dialogue.of(turns)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"banned_words": None}, {"banned_words": 3}, {"seed": True}, {"seed": 1.0}]
+)
+def test_settings_of_another_type_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        SearchConfig(**wrong)

@@ -99,7 +99,7 @@ def small_checkpoint(tmp_path: Path, seed: int = 0) -> Path:
     info = {
         "system": "EmpG",
         "recipe": msgspec.to_builtins(TrainConfig(seed=seed)),
-        "scores": {},
+        "scores": {"mle": {"perplexity": 1000.0}},
         "data": {"sha256": data.report["sha256"], "restricted_lexicons": []},
         "licence": "Apache-2.0",
         "versions": {"torch": str(torch.__version__)},

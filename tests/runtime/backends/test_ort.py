@@ -3,6 +3,8 @@
 import dataclasses
 import os
 import sys
+import threading
+import time
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -390,3 +392,27 @@ def test_encoded_names_its_rows(backend: OrtBackend) -> None:
     encoded = backend.encode(toy_inputs(3))
     assert isinstance(encoded, Encoded)
     assert encoded.label_probs.shape == (3, 3, 7)
+
+
+def test_two_threads_size_the_pool_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    class Fake:
+        """Takes long to make its pool, so that both threads would be in there."""
+
+        SessionOptions = SimpleNamespace
+
+        def set_global_thread_pool_sizes(self, intra: int, inter: int) -> None:
+            sizes.append((intra, inter))
+            time.sleep(0.05)
+
+    fake = Fake()
+    monkeypatch.setattr(ort_session, "fix_num_threads", lambda: 2)
+    threads = [
+        threading.Thread(target=ort_session._session_options, args=(fake,)) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sizes == [(2, 1)]
