@@ -16,7 +16,7 @@ def read_contexts(path: Path | None, count: int) -> list[list[str]]:
         path: JSON lines with "turns" or "dialogue"; None takes our own dialogues.
 
     Raises:
-        DataError: a line holds neither, or the file cannot be read.
+        DataError: a line holds neither, the file is empty, or it cannot be read.
     """
     try:
         if path is None:
@@ -28,6 +28,8 @@ def read_contexts(path: Path | None, count: int) -> list[list[str]]:
         raise DataError(f"contexts {path} cannot be read: {error.strerror}") from error
     contexts = []
     for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             row = json.loads(line)
             turns = row["turns"] if "turns" in row else row["dialogue"][:-1]
@@ -39,4 +41,6 @@ def read_contexts(path: Path | None, count: int) -> list[list[str]]:
                 hint='wanted {"turns": ["...", ...]}',
             ) from error
         contexts.append(turns)
+    if not contexts:
+        raise DataError(f"{path} holds no context", hint="give at least one")
     return contexts[:count]

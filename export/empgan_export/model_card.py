@@ -6,6 +6,8 @@ from typing import Any
 
 from empgan_training.checkpoint import Checkpoint
 
+_SHOWN = {"recogniser": ("accuracy", "macro_f1"), "mle": ("perplexity",)}
+
 
 def model_card(checkpoint: Checkpoint) -> str:
     """Return Markdown with what the checkpoint knows of itself."""
@@ -13,10 +15,10 @@ def model_card(checkpoint: Checkpoint) -> str:
     config = checkpoint.config
     mle: dict[str, Any] = info["recipe"]["mle"]
     scores = "\n".join(
-        f"| {stage} | {name} | {value:.4g} |"
-        for stage in ("recogniser", "mle")
-        for name, value in sorted(info["scores"].get(stage, {}).items())
-        if isinstance(value, float)
+        f"| {stage} | {name} | {info['scores'][stage][name]:.4g} |"
+        for stage, names in _SHOWN.items()
+        for name in names
+        if name in info["scores"].get(stage, {})
     )
     return f"""# {info["system"]}
 

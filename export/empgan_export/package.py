@@ -6,25 +6,20 @@ ones. Nothing appears at the destination unless every check has passed.
 
 from __future__ import annotations
 
-import copy
-import dataclasses
 import shutil
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import numpy as np
 import onnx
 import safetensors.torch
 import torch
 
 from empgan_rt import console, parity
 from empgan_rt._version import __version__
-from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
@@ -32,9 +27,8 @@ from empgan_rt.errors import CheckpointError, InputError, ParityError, StorageEr
 from empgan_rt.graph_spec import graph_specs
 from empgan_rt.manifest import ManifestFields, Variant
 from empgan_rt.storage import publish
-from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 from empgan_training.checkpoint import Checkpoint
-from empgan_training.eager import EagerBackend, inference_weights, log_prob
+from empgan_training.eager import EagerBackend, inference_weights
 from empgan_training.model.generator import Generator
 
 from .contexts import read_contexts
@@ -43,7 +37,7 @@ from .licences import write_licences
 from .lint import lint
 from .model_card import model_card
 from .to_onnx import WEIGHTS_FILE, stored_tensors, to_onnx
-from .token_parity import TokenParity, compare_replies
+from .verify import verify
 
 GRAPH_FILES = {"encoder": "encoder.fp32.onnx", "decoder_step": "decoder_step.fp32.onnx"}
 
@@ -94,14 +88,23 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     """Export a checkpoint to a verified bundle.
 
     Raises:
-        InputError: `out` exists and `force` is not set.
-        CheckpointError: the checkpoint is damaged, or its lexicon must not be passed on.
+        InputError: `out` exists and `force` is not set or it is no bundle, or the model card
+            cannot be read.
+        CheckpointError: the checkpoint is damaged, its generator was never trained, or its
+            lexicon must not be passed on.
+        DataError: the contexts cannot be read.
         ParityError: the graphs do not compute what eager PyTorch does; nothing is published.
         StorageError: the bundle cannot be written.
     """
-    if out.exists() and not (options.force or options.dry_run):
-        raise InputError(f"{out} exists", hint="choose another folder or pass --force")
+    _check_destination(out, options)
     checkpoint = Checkpoint.load(checkpoint_path)
+    card = _card(checkpoint, options)
+    contexts = read_contexts(options.contexts, options.num_contexts)
+    stages = checkpoint.info.get("stages", {})
+    if "mle" not in checkpoint.info["scores"] and not stages.get("mle", {}).get("step"):
+        raise CheckpointError(
+            f"the generator in {checkpoint_path} was never trained", hint="train it further"
+        )
     restricted = checkpoint.featurizer(options.limits).lexicon.restricted_sources
     if restricted:
         raise CheckpointError(
@@ -122,12 +125,14 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
             _write_graphs(generator, staging)
             bar.update(1, "graphs")
             eager = EagerBackend(generator)
-            _write_texts(checkpoint, staging, options)
+            _write_texts(checkpoint, staging, options, card)
             goldens = parity.record(eager, parity.seeded_goldens(generator.config))
             (staging / "goldens.npz").write_bytes(goldens)
             bar.update(2, "goldens")
             unchecked = _seal(checkpoint, staging, options, {})
-            record = _verify(unchecked, eager, goldens, checkpoint, options, bar)
+            featurizer = checkpoint.featurizer(options.limits)
+            dialogues = [featurizer.features(Dialogue.of(turns)) for turns in contexts]
+            record = verify(unchecked, eager, goldens, dialogues, options.atol, bar)
             (staging / "manifest.json").unlink()
             bundle_id = _seal(checkpoint, staging, options, record).bundle_id
             if not options.dry_run:
@@ -175,15 +180,29 @@ def _write_graphs(generator: Generator, staging: Path) -> None:
             raise ParityError(f"{path.name} is no valid ONNX: {error}") from error
 
 
-def _write_texts(checkpoint: Checkpoint, staging: Path, options: ExportOptions) -> None:
+def _check_destination(out: Path, options: ExportOptions) -> None:
+    if not out.exists() or options.dry_run:
+        return
+    if not options.force:
+        raise InputError(f"{out} exists", hint="choose another folder or pass --force")
+    if not (out / "manifest.json").is_file():
+        raise InputError(f"{out} is no bundle", hint="--force replaces bundles only")
+
+
+def _card(checkpoint: Checkpoint, options: ExportOptions) -> str:
+    if options.model_card is None:
+        return model_card(checkpoint)
+    try:
+        return options.model_card.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"model card {options.model_card} cannot be read: {error}") from error
+
+
+def _write_texts(checkpoint: Checkpoint, staging: Path, options: ExportOptions, card: str) -> None:
     for name, text in checkpoint.texts.items():
         (staging / name).write_bytes(text.encode("utf-8"))
     search = msgspec.json.format(msgspec.json.encode(asdict(options.search)), indent=2)
     (staging / "generation.json").write_bytes(search + b"\n")
-    if options.model_card is None:
-        card = model_card(checkpoint)
-    else:
-        card = options.model_card.read_text("utf-8")
     (staging / "MODEL_CARD.md").write_text(card, "utf-8")
     write_licences(staging / "LICENSES", str(checkpoint.info["licence"]))
 
@@ -215,68 +234,3 @@ def _seal(
     )
     Bundle.seal(staging, fields)
     return Bundle.open(staging)
-
-
-def _verify(
-    bundle: Bundle,
-    eager: EagerBackend,
-    goldens: bytes,
-    checkpoint: Checkpoint,
-    options: ExportOptions,
-    bar: console.Reporter,
-) -> dict[str, Any]:
-    """Return the parity record of a staged bundle, or raise ParityError."""
-    candidate = OrtBackend(bundle)
-    deviation = parity.replay(candidate, goldens)
-    parity.check(deviation, options.atol)
-    drift = parity.replay(candidate, parity.record(eager, [_long_golden(bundle)]))
-    parity.check(drift, options.atol)
-    bar.update(3, "values")
-    featurizer = checkpoint.featurizer(options.limits)
-    contexts = [
-        featurizer.features(Dialogue.of(turns))
-        for turns in read_contexts(options.contexts, options.num_contexts)
-    ]
-    record = {
-        "atol": options.atol,
-        "max_abs": dict(deviation.max_abs),
-        "max_abs_30_steps": dict(drift.max_abs),
-        "ties": deviation.ties,
-        "greedy": _tokens(eager, candidate, contexts, SearchConfig(beam_size=1)),
-        "beam_5": _tokens(eager, candidate, contexts, SearchConfig(beam_size=5)),
-    }
-    candidate.close()
-    bar.update(4, "tokens")
-    return record
-
-
-def _long_golden(bundle: Bundle) -> parity.Golden:
-    """Return a seeded golden with its forced tokens and parents repeated to 30 steps."""
-    golden = parity.seeded_goldens(bundle.model, seed=1)[1]
-    return dataclasses.replace(
-        golden,
-        token_ids=np.resize(golden.token_ids, (30, *golden.token_ids.shape[1:])),
-        parents=np.resize(golden.parents, (30, *golden.parents.shape[1:])),
-    )
-
-
-def _tokens(
-    eager: EagerBackend,
-    candidate: OrtBackend,
-    contexts: Sequence[DialogueFeatures],
-    search: SearchConfig,
-) -> dict[str, int]:
-    reference = copy.deepcopy(eager.generator).double()
-
-    def rate(context: DialogueFeatures, reply: Sequence[int], ended: bool) -> float:
-        return log_prob(reference, encoder_input([context]), reply, ended=ended)
-
-    size = eager.generator.config.vocabulary_size
-    result: TokenParity = compare_replies(eager, candidate, contexts, search, size, rate)
-    if result.mismatches:
-        raise ParityError(
-            f"{len(result.mismatches)} of {result.contexts} replies differ with beam "
-            f"{search.beam_size}, first at context {result.mismatches[0]}",
-            hint="the graph does not compute what eager PyTorch does",
-        )
-    return {"contexts": result.contexts, "ties": result.ties}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from empgan_export import package
+from empgan_export import package, verify
 from empgan_export.contexts import read_contexts
 from empgan_export.package import ExportOptions, export_bundle
 from empgan_rt import parity
@@ -79,12 +79,12 @@ def test_failed_parity_publishes_nothing(tmp_path, monkeypatch):
 
 def test_mismatching_replies_publish_nothing(tmp_path, monkeypatch):
     checkpoint, _ = small_bundle()
-    decode = package.compare_replies
+    decode = verify.compare_replies
 
     def worse(*args, **kwargs):
         return dataclasses.replace(decode(*args, **kwargs), mismatches=(2,))
 
-    monkeypatch.setattr(package, "compare_replies", worse)
+    monkeypatch.setattr(verify, "compare_replies", worse)
     with pytest.raises(ParityError, match="first at context 2"):
         export_bundle(checkpoint, tmp_path / "x.empgan", FEW)
     assert list(tmp_path.iterdir()) == []
@@ -98,6 +98,28 @@ def test_restricted_lexicon_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="nrc"):
         export_bundle(tmp_path / "nrc.safetensors", tmp_path / "x.empgan", FEW)
     assert not (tmp_path / "x.empgan").exists()
+
+
+def test_an_untrained_generator_is_refused(tmp_path):
+    checkpoint = Checkpoint.load(small_bundle()[0])
+    info = {**checkpoint.info, "scores": {"recogniser": {"macro_f1": 30.0}}}
+    dataclasses.replace(checkpoint, info=info).save(tmp_path / "raw.safetensors")
+    with pytest.raises(CheckpointError, match="never trained"):
+        export_bundle(tmp_path / "raw.safetensors", tmp_path / "x.empgan", FEW)
+
+
+def test_force_spares_what_is_no_bundle(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    forced = dataclasses.replace(FEW, force=True)
+    with pytest.raises(InputError, match="no bundle"):
+        export_bundle(small_bundle()[0], tmp_path / "thesis", forced)
+    assert (tmp_path / "thesis").is_dir()
+
+
+def test_missing_model_card_is_told_at_once(tmp_path):
+    options = dataclasses.replace(FEW, model_card=tmp_path / "none.md")
+    with pytest.raises(InputError, match=r"none\.md"):
+        export_bundle(small_bundle()[0], tmp_path / "x.empgan", options)
 
 
 def test_weights_beyond_float16_are_refused(tmp_path):
@@ -122,12 +144,15 @@ def test_contexts_file(tmp_path):
     path.write_text('{"turns": ["Hi.", "Hello!"]}\n{"dialogue": ["One.", "Two.", "Three."]}\n')
     assert read_contexts(path, 5) == [["Hi.", "Hello!"], ["One.", "Two."]]
     assert len(read_contexts(None, 200)) == 200
+    path.write_text("\n")
+    with pytest.raises(DataError, match="holds no context"):
+        read_contexts(path, 5)
     path.write_text('{"turns": ["Hi."]}\n' + json.dumps({"turns": [3]}))
     with pytest.raises(DataError, match=r"contexts\.jsonl:2"):
         read_contexts(path, 5)
 
 
 def test_long_golden_has_thirty_steps():
-    golden = package._long_golden(Bundle.open(small_bundle()[1]))
+    golden = verify._long_golden(Bundle.open(small_bundle()[1]))
     assert golden.token_ids.shape[0] == golden.parents.shape[0] == 30
     assert golden.token_ids.dtype == np.int32
