@@ -42,7 +42,9 @@ class Workload:
     contexts: Sequence[DialogueFeatures]
 
     def batches(self, batch_size: int, seed: int) -> list[EncoderInput]:
-        """Return 2 to 16 batches of `batch_size` contexts, 128 contexts or more between them.
+        """Return 2 to 16 batches of `batch_size` contexts.
+
+        That is 16 contexts at batch 1, and 128 or more from batch 8 on.
 
         The contexts are shuffled by `seed`, and shuffled again whenever they run out.
         """
