@@ -13,6 +13,7 @@ MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 38
 def _check(owner: object, name: str, low: float, high: float) -> None:
     """Raise InputError unless `low <= owner.name <= high` and its type is the declared one."""
     value = getattr(owner, name)
+    # `object` is wide for `fields`; the callers are all dataclasses.
     declared = {f.name: f.type for f in fields(owner)}[name]  # type: ignore[arg-type]
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     is_number = is_whole or isinstance(value, float)

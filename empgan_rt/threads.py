@@ -49,7 +49,7 @@ def num_threads() -> int:
 
 def fix_num_threads() -> int:
     """Return the number of threads and let it never change again; for backends."""
-    global _in_use  # noqa: PLW0603
+    global _in_use  # noqa: PLW0603 - the pool belongs to the process
     with _lock:
         _in_use = num_threads()
         return _in_use

@@ -10,7 +10,9 @@ import pytest
 import empgan_rt
 from empgan_rt import errors
 
-HEAVY = ("torch", "onnxruntime", "onnx", "rich", "click", "safetensors")
+UPPER_WINGS = ("empgan_training", "empgan_export", "empgan_bench")
+ENGINES = ("torch", "onnxruntime", "onnx", "tensorrt", "safetensors", *UPPER_WINGS)
+HEAVY = (*ENGINES, "rich", "click")
 PUBLIC = [
     "Alternative",
     "BundleError",
@@ -69,6 +71,10 @@ def test_importing_loads_no_engine() -> None:
     assert loaded_by("import empgan_rt; from empgan_rt import Responder, Session") == set()
 
 
-@pytest.mark.parametrize("name", ["click", "onnxruntime"])
+def test_the_command_loads_no_engine() -> None:
+    assert loaded_by("import empgan_rt.cli") & {*ENGINES} == set()
+
+
+@pytest.mark.parametrize("name", ["click", "onnxruntime", "empgan_training"])
 def test_the_check_can_fail(name: str) -> None:
     assert name in loaded_by(f"import empgan_rt, {name}")
