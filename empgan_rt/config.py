@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 from .errors import InputError
+
+Context = Literal["hierarchical", "flat"]
+Stream = Literal["utterances", "emotion_words", "emotion_labels"]
 
 MAX_BEAM_SIZE = 128
 MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 3840
@@ -23,7 +27,9 @@ def _check(owner: object, name: str, low: float, high: float) -> None:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Sizes of the EmpGAN generator; travels in checkpoints and manifests.
+    """Shape and sizes of a generator; travels in checkpoints and manifests.
+
+    The defaults are EmpG, the paper's generator; its baselines leave parts of it out.
 
     Attributes:
         vocabulary_size: V, entries of the general vocabulary, four specials included.
@@ -31,8 +37,13 @@ class GeneratorConfig:
         embedding_size: E, width of a word embedding, shared by encoder and decoder.
         emotion_embedding_size: width of an emotion-word embedding.
         label_embedding_size: width of an emotion-label embedding.
-        hidden_size: H, width of every GRU; the memory is 3 H wide.
+        hidden_size: H, width of every GRU.
         recogniser_size: width of the emotion recogniser's embedding and GRUs.
+        context: "hierarchical" reads words into turns and turns into a context, one memory
+            position a turn; "flat" reads the dialogue as one sequence, one position a token.
+        streams: what makes the memory (Eq. 2), in this order; a flat context has "utterances".
+        attention: whether the decoder attends to every position, or reads the newest one alone.
+        prepend_label: whether the newest turn's emotion label stands before a flat sequence.
     """
 
     vocabulary_size: int
@@ -42,6 +53,10 @@ class GeneratorConfig:
     label_embedding_size: int = 100
     hidden_size: int = 400
     recogniser_size: int = 64
+    context: Context = "hierarchical"
+    streams: tuple[Stream, ...] = get_args(Stream)
+    attention: bool = True
+    prepend_label: bool = False
 
     def __post_init__(self) -> None:
         for name in ("vocabulary_size", "emotion_vocabulary_size"):
@@ -54,6 +69,24 @@ class GeneratorConfig:
             "recogniser_size",
         ):
             _check(self, name, 1, 8192)
+        flat = self.context == "flat"
+        if self.context not in get_args(Context) or (self.prepend_label and not flat):
+            raise InputError(
+                f"context is {self.context!r} with prepend_label {self.prepend_label!r}",
+                hint="give hierarchical or flat; only flat takes a label before it",
+            )
+        known = [stream for stream in get_args(Stream) if stream in self.streams]
+        if (*known,) != self.streams or known[:1] != ["utterances"] or (flat and len(known) > 1):
+            raise InputError(
+                f"streams are {self.streams!r} of a {self.context} context",
+                hint="give utterances, and in a hierarchical context emotion_words and "
+                "emotion_labels after it if wanted",
+            )
+
+    @property
+    def memory_size(self) -> int:
+        """G, width of one memory position."""
+        return self.hidden_size * len(self.streams)
 
 
 @dataclass(frozen=True)

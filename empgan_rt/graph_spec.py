@@ -1,7 +1,8 @@
 """Both graphs of a bundle: tensor names, dtypes and axes, and the records that cross them.
 
-Axes: B dialogues, M turns, L tokens of a turn, N emotion words of a turn, K beams,
-C candidates, S banned ids, H hidden width, V vocabulary size.
+Axes: B dialogues, M turns, L tokens of a turn, N emotion words of a turn, P memory positions
+(turns, or tokens where the context is flat), K beams, C candidates, S banned ids, H hidden width,
+V vocabulary size.
 
 The **encoder** reads a dialogue (Eq. 2; projections of Eq. 3 and Eq. 6 that do not depend on
 the step are applied here, once). The **decoder step** reorders the hidden state by parent,
@@ -48,9 +49,9 @@ def graph_specs(hidden_size: int) -> Mapping[str, GraphSpec]:
     """Return the signatures of both graphs for a generator of this hidden width."""
     h = hidden_size
     memory = (
-        TensorSpec("values", "float32", ("B", "M", h)),  # W_o's memory part times g (Eq. 6)
-        TensorSpec("keys", "float32", ("B", "M", h)),  # W_s g (Eq. 3)
-        TensorSpec("mask", "float32", ("B", "M")),  # 0 for a turn, STRUCK for padding
+        TensorSpec("values", "float32", ("B", "P", h)),  # W_o's memory part times g (Eq. 6)
+        TensorSpec("keys", "float32", ("B", "P", h)),  # W_s g (Eq. 3)
+        TensorSpec("mask", "float32", ("B", "P")),  # 0 where it is read, STRUCK elsewhere
     )
     encoder = GraphSpec(
         "encoder",

@@ -24,7 +24,7 @@ from ._version import __version__
 from .config import GeneratorConfig, Limits
 from .errors import BundleError
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 MIN_READER = "0.1.0"  # the first release that reads what `render` writes
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"

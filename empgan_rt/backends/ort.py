@@ -34,28 +34,28 @@ _NAN_HINT = "the weights are damaged; export the bundle again"
 
 @dataclass
 class OrtState:
-    """Decoder memory of S slots of K beams; M is the longest dialogue among them.
+    """Decoder memory of S slots of K beams; P is the longest memory among them.
 
     Attributes:
         hidden: (S, K, H) float32.
-        values, keys: (S, M, H) float32, zero where a slot has fewer turns.
-        mask: (S, M) float32, 0 for a turn, else STRUCK.
-        turns: (S,) turns of each slot; 0 while a slot is empty.
+        values, keys: (S, P, H) float32, zero where a slot has fewer positions.
+        mask: (S, P) float32, 0 where it is read, else STRUCK.
+        lengths: (S,) positions of each slot; 0 while a slot is empty.
     """
 
     hidden: FloatArray
     values: FloatArray
     keys: FloatArray
     mask: FloatArray
-    turns: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
 
-    def resize(self, turns: int) -> None:
-        """Cut or pad the memory to `turns` turns."""
-        missing = max(0, turns - self.mask.shape[1])
+    def resize(self, length: int) -> None:
+        """Cut or pad the memory to `length` positions."""
+        missing = max(0, length - self.mask.shape[1])
         pad = ((0, 0), (0, missing))
-        self.values = np.pad(self.values[:, :turns], (*pad, (0, 0)))
-        self.keys = np.pad(self.keys[:, :turns], (*pad, (0, 0)))
-        self.mask = np.pad(self.mask[:, :turns], pad, constant_values=STRUCK)
+        self.values = np.pad(self.values[:, :length], (*pad, (0, 0)))
+        self.keys = np.pad(self.keys[:, :length], (*pad, (0, 0)))
+        self.mask = np.pad(self.mask[:, :length], pad, constant_values=STRUCK)
 
 
 class OrtBackend:
@@ -125,7 +125,7 @@ class OrtBackend:
             values=np.zeros((slots, 1, width), np.float32),
             keys=np.zeros((slots, 1, width), np.float32),
             mask=np.full((slots, 1), STRUCK, np.float32),
-            turns=np.zeros(slots, np.int64),
+            lengths=np.zeros(slots, np.int64),
         )
 
     def admit(self, state: OrtState, slots: IntArray, encoded: Encoded) -> None:
@@ -134,18 +134,18 @@ class OrtBackend:
         Raises:
             InputError: there are not as many slots as rows, or one is unknown or named twice.
         """
-        count = len(state.turns)
+        count = len(state.lengths)
         known = _checked("slots", np.asarray(slots, np.int32), (encoded.rows,), count - 1)
         if len(np.unique(known)) != len(known):
             raise InputError("a slot is named twice", hint="give each row a slot of its own")
         fresh: Mapping[str, FloatArray] = encoded.tensors
-        # Columns up to the last real turn; the batch may have been padded further.
+        # Columns up to the last one read; the batch may have been padded further.
         columns = np.arange(1, fresh["mask"].shape[1] + 1)
-        state.turns[known] = ((fresh["mask"] == 0) * columns).max(axis=1)
-        turns = max(1, int(state.turns.max()))
-        if turns != state.mask.shape[1]:
-            state.resize(turns)
-        shared = min(turns, fresh["mask"].shape[1])
+        state.lengths[known] = ((fresh["mask"] == 0) * columns).max(axis=1)
+        length = max(1, int(state.lengths.max()))
+        if length != state.mask.shape[1]:
+            state.resize(length)
+        shared = min(length, fresh["mask"].shape[1])
         state.mask[known] = STRUCK
         state.mask[known, :shared] = fresh["mask"][:, :shared]
         for old, new in ((state.values, fresh["values"]), (state.keys, fresh["keys"])):

@@ -26,7 +26,7 @@ from empgan_rt.graph_spec import GraphSpec, TensorSpec
 
 OPSET = 18
 WEIGHTS_FILE = "weights.safetensors"
-_TRACED_SIZES = {"B": 2, "M": 3, "L": 6, "N": 5, "K": 4, "S": 7}  # none 1, none equal
+_TRACED_SIZES = {"B": 2, "M": 3, "P": 8, "L": 6, "N": 5, "K": 4, "S": 7}  # none 1, none equal
 op: Any = opset18  # its stubs know no symbolic values
 _ELEMENT = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
 _STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}

@@ -51,6 +51,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     },
     "empgan_training": {
         "__init__": 0,
+        "systems": 0,
         "config": 1,
         "data": 1,
         "interrupt": 1,

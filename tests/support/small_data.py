@@ -16,6 +16,7 @@ from empgan_training.config import TrainConfig
 from empgan_training.data.prepare import PrepareOptions, prepare
 from empgan_training.data.prepared import PreparedData
 from empgan_training.model.generator import Generator
+from empgan_training.systems import SYSTEMS, SystemName
 
 OWN_DIALOGUES = Path(empgan_training.__file__).parent / "assets" / "own_dialogues.jsonl"
 SMALL_SIZES = {
@@ -76,35 +77,32 @@ def small_generator(config: GeneratorConfig, seed: int = 0, std: float = 0.5) ->
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.normal_(std=std)
-        for embedding in (
-            generator.word_embedding,
-            generator.emotion_embedding,
-            generator.recogniser.embedding,
-        ):
-            embedding.weight[0] = 0.0  # padding
+        for module in generator.modules():
+            if isinstance(module, torch.nn.Embedding):
+                module.weight[0] = 0.0  # padding
     return generator
 
 
-def small_checkpoint(tmp_path: Path, seed: int = 0) -> Path:
+def small_checkpoint(tmp_path: Path, seed: int = 0, system: SystemName = "EmpG") -> Path:
     """Return a checkpoint of random weights with the tokenizer and lexicon of `prepare_own`.
 
     Its vocabularies are real (about a thousand words), its widths are `SMALL_SIZES`.
     """
     data = PreparedData(prepare_own(tmp_path), Limits())
-    config = GeneratorConfig(
+    config = SYSTEMS[system].generator_config(
         vocabulary_size=len(data.featurizer.tokenizer.vocabulary),
         emotion_vocabulary_size=len(data.featurizer.lexicon.vocabulary),
         **SMALL_SIZES,
     )
     info = {
-        "system": "EmpG",
-        "recipe": msgspec.to_builtins(TrainConfig(seed=seed)),
+        "system": system,
+        "recipe": msgspec.to_builtins(TrainConfig(seed=seed, system=system)),
         "scores": {"mle": {"perplexity": 1000.0}},
         "data": {"sha256": data.report["sha256"], "restricted_lexicons": []},
         "licence": "Apache-2.0",
         "versions": {"torch": str(torch.__version__)},
     }
-    path = tmp_path / f"small-{seed}.safetensors"
+    path = tmp_path / f"{system}-{seed}.safetensors"
     generator = small_generator(config, seed)
     Checkpoint(config, generator.state_dict(), texts_of(data.featurizer), info, {}).save(path)
     return path

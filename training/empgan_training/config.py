@@ -14,6 +14,8 @@ from msgspec import Meta, Struct
 
 from empgan_rt.errors import InputError
 
+from .systems import SystemName
+
 SHIPPED_NAMES = ("default", "paper", "tiny")
 SHIPPED = resources.files(__package__) / "recipes"
 
@@ -60,7 +62,7 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """A whole recipe.
 
     Attributes:
-        system: which of the paper's systems; EmpG is the generator without critics.
+        system: one of the paper's nine; EmpG is the generator without critics.
         data: the prepared folder.
         out: the run's folder: checkpoints, metrics.jsonl, TensorBoard.
         seed: of weights, dropout and data order.
@@ -69,7 +71,7 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         save_every_s: seconds between checkpoints within an epoch.
     """
 
-    system: Literal["EmpG"] = "EmpG"
+    system: SystemName = "EmpG"
     data: str = "prepared"
     out: str = "runs/empg"
     seed: Annotated[int, Meta(ge=0)] = 1

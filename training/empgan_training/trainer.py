@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import torch
 
-from empgan_rt.config import GeneratorConfig, Limits
+from empgan_rt.config import Limits
 from empgan_rt.errors import InputError, StorageError
 from empgan_rt.threads import allowed_cores
 
@@ -30,6 +30,7 @@ from .model.generator import Generator
 from .resume import check_same_run, restore_training, run_facts, training_state
 from .run_log import RunLog, truncate_metrics
 from .stage import Losses, Stage, StageTask
+from .systems import SYSTEMS
 from .validation import recogniser_scores, teacher_forced
 
 
@@ -147,7 +148,7 @@ class Trainer:
         sizes = msgspec.structs.asdict(self.config.model)
         dropout = sizes.pop("dropout")
         featurizer = self.data.featurizer
-        config = GeneratorConfig(
+        config = SYSTEMS[self.config.system].generator_config(
             vocabulary_size=len(featurizer.tokenizer.vocabulary),
             emotion_vocabulary_size=len(featurizer.lexicon.vocabulary),
             **sizes,
@@ -172,19 +173,12 @@ class Trainer:
 
     def _mle_stage(self) -> Stage:
         def losses(batch: Batch) -> Losses:
-            loss = generator_loss(self.generator, batch)
-            return {
-                "total": loss.total,
-                "response": loss.response,
-                "emotion_words": loss.emotion_words,
-                "label": loss.label,
-            }
+            return generator_loss(self.generator, batch).parts()
 
         def validate() -> dict[str, float]:
-            scores = asdict(
-                teacher_forced(self.generator, self.validation, self.config.max_response)
-            )
-            return {name: float(value) for name, value in scores.items()}
+            scores = teacher_forced(self.generator, self.validation, self.config.max_response)
+            found = asdict(scores).items()
+            return {name: float(value) for name, value in found if value is not None}
 
         self.generator.recogniser.requires_grad_(False)
         task = StageTask("mle", self.generator, losses, validate, "perplexity", False)

@@ -23,14 +23,14 @@ class TeacherForced:
     Attributes:
         perplexity: per token, EOS included, UNK counted.
         tokens: how many those were.
-        emotion_words: Psi_emo, nats per emotion word, EOS included.
-        label: Psi_lab, nats per sample.
+        emotion_words: Psi_emo, nats per emotion word, EOS included; None without that head.
+        label: Psi_lab, nats per sample; None without that head.
     """
 
     perplexity: float
     tokens: int
-    emotion_words: float
-    label: float
+    emotion_words: float | None
+    label: float | None
 
 
 def teacher_forced(
@@ -49,13 +49,20 @@ def teacher_forced(
         for batch in batches(dialogues, 64, max_response):
             loss = generator_loss(generator, batch.to(device))
             nats += float(loss.response) * loss.tokens
-            emotion += float(loss.emotion_words) * loss.emotion_tokens
-            label += float(loss.label) * batch.samples
+            if loss.emotion_words is not None:
+                emotion += float(loss.emotion_words) * loss.emotion_tokens
+            if loss.label is not None:
+                label += float(loss.label) * batch.samples
             tokens += loss.tokens
             emotion_tokens += loss.emotion_tokens
             samples += batch.samples
     perplexity = perplexity_of(nats, tokens)
-    return TeacherForced(perplexity, tokens, emotion / emotion_tokens, label / samples)
+    return TeacherForced(
+        perplexity,
+        tokens,
+        emotion / emotion_tokens if emotion_tokens else None,
+        label / samples if generator.label_head is not None else None,
+    )
 
 
 def recogniser_scores(

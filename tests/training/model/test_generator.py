@@ -204,12 +204,7 @@ def test_labels_change_the_memory_only_through_the_label_state(generator: Genera
     for dialogue in (angry, happy):
         u, e, labels = arrays(dialogue)
         with torch.no_grad():
-            memory = generator.memory(
-                generator.semantic(u),
-                generator.emotional(e),
-                generator.label_probs(u, labels),
-                torch.tensor([2]),
-            )
+            memory = generator.memory(u, e, generator.label_probs(u, labels), torch.tensor([2]))
         states.append(memory.states)
     width = CONFIG.hidden_size
     torch.testing.assert_close(states[0][..., : 2 * width], states[1][..., : 2 * width])
@@ -222,16 +217,17 @@ def test_the_label_gru_starts_from_the_emotion_context_of_the_last_valid_turn(
     u, e, labels = arrays(DIALOGUES)
     turns = [len(d) for d in DIALOGUES]
     with torch.no_grad():
-        emotional = generator.emotional(e)
         probs = generator.label_probs(u, labels)
-        memory = generator.memory(generator.semantic(u), emotional, probs, torch.tensor(turns))
+        memory = generator.memory(u, e, probs, torch.tensor(turns))
+    width = CONFIG.hidden_size
+    emotional = memory.states[..., width : 2 * width]
+    assert generator.labels is not None
     for b, count in enumerate(turns):
         embedded = probs[b, :count] @ generator.labels.embedding
         with torch.no_grad():
             states, _ = torch.nn.GRU.forward(
                 generator.labels.gru, embedded.unsqueeze(0), emotional[b, count - 1].view(1, 1, -1)
             )
-        width = CONFIG.hidden_size
         torch.testing.assert_close(memory.states[b, :count, 2 * width :], states[0], **TOL)
         torch.testing.assert_close(memory.newest[b], memory.states[b, count - 1], **TOL)
 
@@ -260,7 +256,7 @@ def test_samples_of_batched_dialogues_equal_each_context_alone(
     generator: Generator, oracle: Oracle, batch: Batch, gradients: bool
 ) -> None:
     with torch.set_grad_enabled(gradients):
-        memory, emotional = sample_memory(generator, batch)
+        memory = sample_memory(generator, batch)
         keys, values, hidden = generator.decoder.prepare(memory.states, memory.newest)
     assert batch.samples == 4
     for s in range(batch.samples):
@@ -270,7 +266,8 @@ def test_samples_of_batched_dialogues_equal_each_context_alone(
         close(memory.states[s, :count].detach(), expected.g)
         close(memory.newest[s].detach(), expected.g[-1])
         close(hidden[s].detach(), expected.d0)
-        close(emotional[s].detach(), expected.emotional)
+        assert memory.emotional is not None
+        close(memory.emotional[s].detach(), expected.emotional)
         alone = encode(generator, [context])
         torch.testing.assert_close(keys[s, :count].detach(), alone.keys[0], **TOL)
         torch.testing.assert_close(values[s, :count].detach(), alone.values[0], **TOL)

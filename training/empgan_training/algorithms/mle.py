@@ -9,12 +9,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..data.batch import Batch
-from ..model.encoders import last_valid, lengths_of
+from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
 
 
 class GeneratorLoss(NamedTuple):
-    """Eq. 9 and its three parts, each a mean: over tokens, emotion words and samples.
+    """Eq. 9 and its parts, each a mean: over tokens, emotion words and samples.
+
+    A generator without the stream that a part is read from has None there.
 
     Attributes:
         total: Psi_g.
@@ -27,27 +29,34 @@ class GeneratorLoss(NamedTuple):
 
     total: Tensor
     response: Tensor
-    emotion_words: Tensor
-    label: Tensor
+    emotion_words: Tensor | None
+    label: Tensor | None
     tokens: int
     emotion_tokens: int
 
+    def parts(self) -> dict[str, Tensor]:
+        """Return the total and the parts that exist, by name."""
+        parts = {
+            "total": self.total,
+            "response": self.response,
+            "emotion_words": self.emotion_words,
+            "label": self.label,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
-def sample_memory(generator: Generator, batch: Batch) -> tuple[Memory, Tensor]:
-    """Return the memory of each sample and its last emotion-word context (S, H).
 
-    The labels read are the gold ones, as in the paper.
-    """
-    semantic = generator.semantic(batch.utterances)[batch.dialogue_of]
-    emotional = generator.emotional(batch.emotion_words)[batch.dialogue_of]
-    probs = functional.one_hot(batch.labels.long(), 8)[..., 1:].to(semantic.dtype)
-    memory = generator.memory(semantic, emotional, probs[batch.dialogue_of], batch.context_turns)
-    return memory, last_valid(emotional, batch.context_turns)
+def sample_memory(generator: Generator, batch: Batch) -> Memory:
+    """Return the memory of each sample; the labels read are the gold ones, as in the paper."""
+    dtype = generator.word_embedding.weight.dtype
+    probs = functional.one_hot(batch.labels.long(), 8)[..., 1:].to(dtype)
+    return generator.memory(
+        batch.utterances, batch.emotion_words, probs, batch.context_turns, batch.dialogue_of
+    )
 
 
 def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
     """Return Psi_g of one batch by teacher forcing (Eq. 9)."""
-    memory, emotional = sample_memory(generator, batch)
+    memory = sample_memory(generator, batch)
     decoder = generator.decoder
     keys, values, hidden = decoder.prepare(memory.states, memory.newest)
     output = decoder(
@@ -62,26 +71,30 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
     response = functional.cross_entropy(
         decoder.vocabulary(output[real]).float(), batch.response_out[real]
     )
-    auxiliary = generator.emotion_decoder
-    states = auxiliary(
-        generator.emotion_embedding(batch.emotion_in), lengths_of(batch.emotion_in), emotional
-    )
-    real_words = batch.emotion_out != 0
-    emotion_words = functional.cross_entropy(
-        auxiliary.vocabulary(states[real_words]).float(), batch.emotion_out[real_words]
-    )
-    newest_label = memory.newest[:, -generator.config.hidden_size :]
-    label = functional.cross_entropy(
-        generator.label_head(newest_label).float(), batch.response_label - 1
-    )
-    return GeneratorLoss(
-        total=response + emotion_words + label,
-        response=response,
-        emotion_words=emotion_words,
-        label=label,
-        tokens=int(real.sum()),
-        emotion_tokens=int(real_words.sum()),
-    )
+    emotion_words, emotion_tokens = _emotion_word_loss(generator, memory, batch)
+    label = None
+    if generator.label_head is not None:
+        newest_label = memory.newest[:, -generator.config.hidden_size :]
+        logits = generator.label_head(newest_label).float()
+        label = functional.cross_entropy(logits, batch.response_label - 1)
+    total = response
+    for part in (emotion_words, label):
+        if part is not None:
+            total = total + part
+    return GeneratorLoss(total, response, emotion_words, label, int(real.sum()), emotion_tokens)
+
+
+def _emotion_word_loss(
+    generator: Generator, memory: Memory, batch: Batch
+) -> tuple[Tensor | None, int]:
+    """Return Psi_emo (Eq. 8) and the words it is the mean of."""
+    auxiliary, embedding = generator.emotion_decoder, generator.emotion_embedding
+    if auxiliary is None or embedding is None:
+        return None, 0
+    states = auxiliary(embedding(batch.emotion_in), lengths_of(batch.emotion_in), memory.emotional)
+    real = batch.emotion_out != 0
+    logits = auxiliary.vocabulary(states[real]).float()
+    return functional.cross_entropy(logits, batch.emotion_out[real]), int(real.sum())
 
 
 def recogniser_loss(generator: Generator, batch: Batch, class_weights: Tensor) -> Tensor:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+from empgan_rt.graph_spec import EOS, NUM_LABELS
 
 from .gru import GRU
 
@@ -68,11 +71,11 @@ class HierarchicalEncoder(nn.Module):
 
 
 class LabelEncoder(nn.Module):
-    """Reads the emotion labels of a dialogue, starting from its emotion-word context."""
+    """Reads the emotion labels of a dialogue, starting from another stream's context."""
 
-    def __init__(self, num_labels: int, label_size: int, hidden_size: int, dropout: float) -> None:
+    def __init__(self, label_size: int, hidden_size: int, dropout: float) -> None:
         super().__init__()
-        self.embedding = nn.Parameter(torch.empty(num_labels, label_size))
+        self.embedding = nn.Parameter(torch.empty(NUM_LABELS, label_size))
         nn.init.normal_(self.embedding, std=0.1)
         self.dropout = nn.Dropout(dropout)
         self.gru = GRU(label_size, hidden_size)
@@ -82,7 +85,60 @@ class LabelEncoder(nn.Module):
 
         Args:
             label_probs: (B, M, 7) distribution over labels; one-hot where a label is known.
-            initial: (B, H) emotion-word context at the last valid turn.
+            initial: (B, H) context of the other stream at the last valid turn.
         """
         embedded = self.dropout(label_probs @ self.embedding)
         return self.gru.run(embedded, initial)
+
+
+class FlatEncoder(nn.Module):
+    """Reads a dialogue as one sequence of words, an emotion label before it if wanted."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, dropout: float, *, prepend_label: bool
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.gru = GRU(input_size, hidden_size)
+        self.label_embedding: nn.Parameter | None = None
+        if prepend_label:
+            self.label_embedding = nn.Parameter(torch.empty(NUM_LABELS, input_size))
+            nn.init.normal_(self.label_embedding, std=0.1)
+
+    def forward(
+        self, embedded: Tensor, lengths: Tensor, label_probs: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return states (B, P, H) and how many are valid (B,).
+
+        Args:
+            embedded: (B, P, E), or (B, P - 1, E) where a label is prepended.
+            lengths: (B,) words of each sequence.
+            label_probs: (B, 7) of the label that is prepended.
+        """
+        if self.label_embedding is not None:
+            label = (label_probs @ self.label_embedding).unsqueeze(1)
+            embedded, lengths = torch.cat([label, embedded], dim=1), lengths + 1
+        return self.gru.run(self.dropout(embedded), lengths=lengths), lengths
+
+
+def one_sequence(utterances: Tensor, turns: Tensor) -> Tensor:
+    """Return (B, M * (L + 1)) ids: the words of each dialogue's turns, every turn ended by EOS.
+
+    Outside an export the columns that are padding in every row are left out.
+
+    Args:
+        utterances: (B, M, L) ids.
+        turns: (B,) turns of each dialogue that are read.
+    """
+    position = torch.arange(utterances.shape[1], device=utterances.device)
+    read = (position < turns.unsqueeze(1)).unsqueeze(-1)  # (B, M, 1)
+    ends = (utterances != 0).sum(-1, keepdim=True)
+    ended = functional.pad(utterances, (0, 1)).scatter(2, ends, EOS)
+    ids = torch.where(read, ended, torch.zeros_like(ended)).flatten(1)
+    real = ids != 0
+    width = ids.shape[1]
+    place = torch.where(real, real.cumsum(1) - 1, width)  # padding all goes to one column more
+    joined = functional.pad(torch.zeros_like(ids), (0, 1)).scatter(1, place, ids)
+    if not torch.compiler.is_exporting():
+        width = int(real.sum(1).max())
+    return joined[:, :width]

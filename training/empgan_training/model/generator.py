@@ -1,7 +1,8 @@
-"""The empathetic generator: two hierarchies and a label encoder make the memory (Eq. 2)."""
+"""The generator: up to three streams make the memory (Eq. 2) that one decoder reads."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,7 +14,14 @@ from empgan_rt.graph_spec import NUM_LABELS, STRUCK, UNKNOWN_LABEL
 
 from .auxiliary import EmotionWordDecoder
 from .decoder import Decoder
-from .encoders import HierarchicalEncoder, LabelEncoder, last_valid, lengths_of
+from .encoders import (
+    FlatEncoder,
+    HierarchicalEncoder,
+    LabelEncoder,
+    last_valid,
+    lengths_of,
+    one_sequence,
+)
 from .recogniser import EmotionRecogniser
 
 
@@ -21,9 +29,9 @@ class EncoderState(NamedTuple):
     """What decoding needs to know of a batch of dialogues.
 
     Attributes:
-        keys: (B, M, H), W_s g (Eq. 3).
-        values: (B, M, H), W_og g (Eq. 6).
-        mask: (B, M), 0 for a turn, STRUCK for padding.
+        keys: (B, P, H), W_s g (Eq. 3).
+        values: (B, P, H), W_og g (Eq. 6).
+        mask: (B, P), 0 where the decoder reads, STRUCK elsewhere.
         hidden: (B, H), d_0.
         label_probs: (B, M, 7), the labels that were read, soft where they were recognised.
     """
@@ -39,48 +47,49 @@ class Memory(NamedTuple):
     """The context of each sample before it is projected for the decoder.
 
     Attributes:
-        states: (B, M, 3 H), Eq. 2.
-        newest: (B, 3 H), the state of the last valid turn.
-        mask: (B, M).
+        states: (B, P, G), Eq. 2.
+        newest: (B, G), the state of the last valid position.
+        mask: (B, P), 0 where the decoder reads, STRUCK elsewhere.
+        emotional: (B, H), the newest emotion-word context; None without that stream.
     """
 
     states: Tensor
     newest: Tensor
     mask: Tensor
+    emotional: Tensor | None
 
 
 class Generator(nn.Module):
-    """EmpG: encoder, recogniser, decoder and the two training-only heads."""
+    """Encoders, recogniser, decoder and the training-only heads of the streams it has."""
 
     def __init__(self, config: GeneratorConfig, dropout: float = 0.0) -> None:
         super().__init__()
         self.config = config
-        hidden = config.hidden_size
-        words, emotions = config.vocabulary_size, config.emotion_vocabulary_size
-        word_size, emotion_size = config.embedding_size, config.emotion_embedding_size
-        self.word_embedding = nn.Embedding(words, word_size, padding_idx=0)
-        self.emotion_embedding = nn.Embedding(emotions, emotion_size, padding_idx=0)
-        for embedding in (self.word_embedding, self.emotion_embedding):
-            nn.init.normal_(embedding.weight, std=0.1)
-            nn.init.zeros_(embedding.weight[0])  # padding
-        self.utterances = HierarchicalEncoder(word_size, hidden, dropout)
-        self.emotion_words = HierarchicalEncoder(emotion_size, hidden, dropout)
-        self.labels = LabelEncoder(NUM_LABELS, config.label_embedding_size, hidden, dropout)
+        hidden, words = config.hidden_size, config.vocabulary_size
+        word_size = config.embedding_size
+        self.word_embedding = _embedding(words, word_size)
+        self.emotion_embedding: nn.Embedding | None = None
+        self.emotion_words: HierarchicalEncoder | None = None
+        self.emotion_decoder: EmotionWordDecoder | None = None
+        self.labels: LabelEncoder | None = None
+        self.label_head: nn.Linear | None = None
+        self.utterances: HierarchicalEncoder | FlatEncoder
+        if config.context == "flat":
+            self.utterances = FlatEncoder(
+                word_size, hidden, dropout, prepend_label=config.prepend_label
+            )
+        else:
+            self.utterances = HierarchicalEncoder(word_size, hidden, dropout)
+        if "emotion_words" in config.streams:
+            emotions, emotion_size = config.emotion_vocabulary_size, config.emotion_embedding_size
+            self.emotion_embedding = _embedding(emotions, emotion_size)
+            self.emotion_words = HierarchicalEncoder(emotion_size, hidden, dropout)
+            self.emotion_decoder = EmotionWordDecoder(emotion_size, hidden, emotions, dropout)
+        if "emotion_labels" in config.streams:
+            self.labels = LabelEncoder(config.label_embedding_size, hidden, dropout)
+            self.label_head = nn.Linear(hidden, NUM_LABELS)
         self.recogniser = EmotionRecogniser(words, config.recogniser_size, dropout)
-        self.decoder = Decoder(word_size, 3 * hidden, hidden, words, dropout)
-        self.emotion_decoder = EmotionWordDecoder(emotion_size, hidden, emotions, dropout)
-        self.label_head = nn.Linear(hidden, NUM_LABELS)
-
-    def semantic(self, utterances: Tensor) -> Tensor:
-        """Return the semantic context (B, M, H) of (B, M, L) ids."""
-        context: Tensor = self.utterances(self.word_embedding(utterances), lengths_of(utterances))
-        return context
-
-    def emotional(self, emotion_words: Tensor) -> Tensor:
-        """Return the fine-grained emotional context (B, M, H) of (B, M, N) ids."""
-        embedded = self.emotion_embedding(emotion_words)
-        context: Tensor = self.emotion_words(embedded, lengths_of(emotion_words))
-        return context
+        self.decoder = Decoder(word_size, config.memory_size, hidden, words, dropout)
 
     def label_probs(self, utterances: Tensor, labels: Tensor) -> Tensor:
         """Return (B, M, 7): one-hot where `labels` (B, M) is 1..7, recognised where it is 8."""
@@ -90,29 +99,61 @@ class Generator(nn.Module):
         return torch.where(unknown, recognised, given.to(recognised.dtype))
 
     def memory(
-        self, semantic: Tensor, emotional: Tensor, label_probs: Tensor, turns: Tensor
+        self,
+        utterances: Tensor,
+        emotion_words: Tensor,
+        label_probs: Tensor,
+        turns: Tensor,
+        dialogue_of: Tensor | None = None,
     ) -> Memory:
-        """Return Eq. 2 for contexts of `turns` (B,) turns.
+        """Return Eq. 2 of S contexts, each the first turns of a dialogue.
 
         Args:
-            semantic, emotional: (B, M, H) from the methods of those names.
+            utterances: (B, M, L) ids of the general vocabulary.
+            emotion_words: (B, M, N) ids of the emotion vocabulary.
             label_probs: (B, M, 7).
+            turns: (S,) turns of each context.
+            dialogue_of: (S,) row of each context's dialogue; None if each has one context.
         """
-        labels = self.labels(label_probs, last_valid(emotional, turns))
-        states = torch.cat([semantic, emotional, labels], dim=-1)
+
+        def of_contexts(states: Tensor) -> Tensor:
+            return states if dialogue_of is None else states[dialogue_of]
+
+        label_probs = of_contexts(label_probs)
+        if isinstance(self.utterances, FlatEncoder):
+            ids = one_sequence(of_contexts(utterances), turns)
+            newest_label = last_valid(label_probs, turns)
+            states, lengths = self.utterances(
+                self.word_embedding(ids), lengths_of(ids), newest_label
+            )
+            return self._memory([states], lengths, None)
+        # read once for every context: a context's states are the first of its dialogue's
+        embedded = self.word_embedding(utterances)
+        streams = [of_contexts(self.utterances(embedded, lengths_of(utterances)))]
+        emotional = None
+        if self.emotion_words is not None and self.emotion_embedding is not None:
+            embedded = self.emotion_embedding(emotion_words)
+            lengths = lengths_of(emotion_words)
+            streams.append(of_contexts(self.emotion_words(embedded, lengths)))
+            emotional = last_valid(streams[-1], turns)
+        if self.labels is not None:
+            streams.append(self.labels(label_probs, last_valid(streams[-1], turns)))
+        return self._memory(streams, turns, emotional)
+
+    def _memory(
+        self, streams: Sequence[Tensor], lengths: Tensor, emotional: Tensor | None
+    ) -> Memory:
+        states = torch.cat([*streams], dim=-1)
         position = torch.arange(states.shape[1], device=states.device)
-        mask = (position >= turns.unsqueeze(1)).to(states.dtype) * STRUCK
-        return Memory(states, last_valid(states, turns), mask)
+        end = lengths.unsqueeze(1)
+        unread = position >= end if self.config.attention else position != end - 1
+        mask = unread.to(states.dtype) * STRUCK
+        return Memory(states, last_valid(states, lengths), mask, emotional)
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
         """Return what the decoder needs; inputs as in `empgan_rt.graph_spec.EncoderInput`."""
         probs = self.label_probs(utterances, labels)
-        memory = self.memory(
-            self.semantic(utterances),
-            self.emotional(emotion_words),
-            probs,
-            lengths_of(labels),
-        )
+        memory = self.memory(utterances, emotion_words, probs, lengths_of(labels))
         keys, values, hidden = self.decoder.prepare(memory.states, memory.newest)
         return EncoderState(keys, values, memory.mask, hidden, probs)
 
@@ -121,3 +162,10 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the next hidden state (B, K, H) and the logits (B, K, V) after (B, K) tokens."""
         return self.decoder.step(self.word_embedding(tokens), hidden, keys, values, mask)
+
+
+def _embedding(entries: int, size: int) -> nn.Embedding:
+    embedding = nn.Embedding(entries, size, padding_idx=0)
+    nn.init.normal_(embedding.weight, std=0.1)
+    nn.init.zeros_(embedding.weight[0])  # padding
+    return embedding

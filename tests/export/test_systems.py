@@ -1,0 +1,41 @@
+"""Every shape of generator exports, passes parity and answers; EmpG's is in test_package.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from empgan_export.package import ExportOptions, export_bundle
+from empgan_rt import Responder
+from empgan_rt.bundle import Bundle
+from empgan_rt.parity import replay
+from empgan_training.eager import EagerBackend
+from empgan_training.systems import SYSTEMS, SystemName
+from support.small_data import small_checkpoint
+
+
+@pytest.mark.parametrize("name", ["HRED", "SeqGAN", "Emo-S2S", "Emo-HRED"])
+def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> None:
+    checkpoint = small_checkpoint(tmp_path, system=name)
+    out = tmp_path / "small.empgan"
+    exported = export_bundle(checkpoint, out, ExportOptions(num_contexts=8))
+    assert exported.parity["beam_5"] == {"contexts": 8, "ties": 0}
+
+    bundle = Bundle.open(str(out))
+    shape = ("context", "streams", "attention", "prepend_label")
+    assert [getattr(bundle.model, f) for f in shape] == [getattr(SYSTEMS[name], f) for f in shape]
+    assert bundle.manifest.provenance["system"] == name
+    again = replay(EagerBackend.from_bundle(bundle), (out / "goldens.npz").read_bytes())
+    assert again.tokens_equal
+
+    responder = Responder.load(str(out))
+    chat = responder.session()
+    first = chat.say("I passed my exam!")
+    second = chat.say("Are you not glad for me?")
+    assert first.text
+    assert second.text
+    dialogues = [["I passed my exam!"], ["It rains.", "Yes, and it is cold.", "Let us go home."]]
+    together = responder.reply_batch(dialogues)
+    assert [reply.text for reply in together] == [responder.reply(d).text for d in dialogues]
+    assert together[0].text == first.text
