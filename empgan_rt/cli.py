@@ -46,6 +46,7 @@ COMMANDS: Mapping[str, Entry] = {
     "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "train"),
     "train": Entry("Train a model from a recipe.", "empgan_training.cli:train", "train"),
     "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "train"),
+    "human": Entry("Let people rate replies.", "empgan_training.human_cli:human", "eval"),
     "export": Entry("Make a bundle of a checkpoint.", "empgan_export.cli:export", "export"),
     "bench": Entry("Measure latency and throughput.", "empgan_bench.cli:bench", "bench"),
 }
@@ -57,6 +58,7 @@ PACKAGE_EXTRAS: Mapping[str, str] = {
     "torch": "train",
     "sacrebleu": "eval",
     "rouge_score": "eval",
+    "krippendorff": "eval",
     "vaderSentiment": "lexicon",
     "nrclex": "lexicon",
     "textblob": "lexicon",

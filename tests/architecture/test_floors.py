@@ -69,8 +69,10 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "report_text": 4,
         "resume": 4,
         "evaluate": 5,
+        "human": 5,
         "trainer": 5,
         "cli": 6,
+        "human_cli": 6,
     },
     "empgan_export": {
         "__init__": 0,
