@@ -13,7 +13,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import BundleError, InputError, StorageError
@@ -111,6 +111,24 @@ def write_file(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as error:
         raise StorageError(f"{path.name} could not be written: {_reason(error)}") from None
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file and give it its name in one step; its folder is made if it is not there.
+
+    Raises:
+        StorageError: it cannot be written; one that was there is untouched.
+    """
+    staging = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staging.write_bytes(data)
+        _flush(staging)
+        staging.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            staging.unlink(missing_ok=True)
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def publish(staging: Path, out: Path, *, force: bool = False) -> None:

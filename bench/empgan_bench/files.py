@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.errors import StorageError
+from empgan_rt.storage import replace_file
 
 from .markdown import render_markdown
 from .page import render_page
@@ -28,10 +28,5 @@ def write(report: Report, folder: Path) -> list[Path]:
     )
     paths = [folder / name for name in FILES]
     for path, data in zip(paths, contents, strict=True):
-        partial = path.with_name(f".{path.name}.part")
-        try:
-            partial.write_bytes(data)
-            partial.replace(path)
-        except OSError as error:
-            raise StorageError(f"{path.name} could not be written: {error.strerror}") from None
+        replace_file(path, data)
     return paths

@@ -147,5 +147,5 @@ def test_one_engine_alone_has_a_report_without_ratio():
 
 def test_a_folder_that_is_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("x")
-    with pytest.raises(StorageError, match=r"report\.json could not be written"):
+    with pytest.raises(StorageError, match=r"report\.json cannot be written"):
         write(make_report(), tmp_path / "file")

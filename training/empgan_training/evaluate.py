@@ -13,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.errors import DataError, InputError, StorageError
+from empgan_rt.errors import DataError, InputError
 from empgan_rt.graph_spec import UNK
+from empgan_rt.storage import replace_file
 
 from .data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
 from .decoding import (
@@ -113,13 +114,7 @@ def save_predictions(predictions: Sequence[Prediction], path: Path) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    staging = path.with_name(f".{path.name}.writing")
-    try:
-        staging.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for p in predictions))
-        staging.replace(path)
-    except OSError as error:
-        staging.unlink(missing_ok=True)
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+    replace_file(path, b"".join(msgspec.json.encode(p) + b"\n" for p in predictions))
 
 
 def _language(

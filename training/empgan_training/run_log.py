@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from torch.utils.tensorboard import SummaryWriter
 
+from empgan_rt.storage import replace_file
+
 log = logging.getLogger(__name__)
 
 
@@ -58,6 +60,4 @@ def truncate_metrics(folder: Path, reached: Mapping[str, int]) -> None:
             continue
         if record["step"] <= reached[record["stage"]]:
             kept.append(line + b"\n")
-    staging = path.with_suffix(".writing")
-    staging.write_bytes(b"".join(kept))
-    staging.replace(path)
+    replace_file(path, b"".join(kept))
