@@ -47,6 +47,14 @@ COMMANDS: Mapping[str, Entry] = {
     "train": Entry("Train a model from a recipe.", "empgan_training.cli:train", "train"),
     "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "train"),
     "human": Entry("Let people rate replies.", "empgan_training.human_cli:human", "eval"),
+    "reproduce": Entry(
+        "Train every system, and make the paper's tables.",
+        "empgan_training.reproduce_cli:reproduce",
+        "train",
+    ),
+    "tables": Entry(
+        "Make the tables of stored replies anew.", "empgan_training.reproduce_cli:tables", "eval"
+    ),
     "export": Entry("Make a bundle of a checkpoint.", "empgan_export.cli:export", "export"),
     "bench": Entry("Measure latency and throughput.", "empgan_bench.cli:bench", "bench"),
 }

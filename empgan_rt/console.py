@@ -66,11 +66,24 @@ class _Bar:
         self.progress.update(self.task, completed=done, note=note)
 
 
+_shown: list[Progress] = []  # the bars that are up: one at most, rich allows no more
+
+
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Reporter]:
-    """Show the progress of `total` units (None: nobody knows) on stderr while the block runs."""
+    """Show the progress of `total` units (None: nobody knows) on stderr while the block runs.
+
+    Within another such block it is a line below that one's.
+    """
     if not sys.stderr.isatty():
         yield _Plain(title, total)
+        return
+    if _shown:
+        line = _Bar(_shown[0], title, total)
+        try:
+            yield line
+        finally:
+            _shown[0].remove_task(line.task)
         return
     columns = (
         TextColumn("{task.description}"),
@@ -80,7 +93,11 @@ def progress(title: str, total: int | None) -> Iterator[Reporter]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        yield _Bar(bar, title, total)
+        _shown.append(bar)
+        try:
+            yield _Bar(bar, title, total)
+        finally:
+            _shown.clear()
 
 
 def emit(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:

@@ -101,6 +101,7 @@ def small_checkpoint(tmp_path: Path, seed: int = 0, system: SystemName = "EmpG")
         "data": {"sha256": data.report["sha256"], "restricted_lexicons": []},
         "licence": "Apache-2.0",
         "versions": {"torch": str(torch.__version__)},
+        "sources": {},
     }
     path = tmp_path / f"{system}-{seed}.safetensors"
     generator = small_generator(config, seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -26,6 +25,7 @@ from empgan_training.config import ModelSizes, StageConfig, TrainConfig
 from empgan_training.data.batch import Batch
 from empgan_training.stage import Stage
 from empgan_training.trainer import Trainer
+from support.runs import assert_same_run, recipe, records
 from support.small_data import SMALL_SIZES, prepare_own, small_checkpoint
 
 RECOGNISER_STEPS = 12  # of the fixture: 2 epochs of 6 batches
@@ -45,48 +45,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def recipe(folder: Path, out: Path, **changes: Any) -> TrainConfig:
-    """Return a recipe of about 30 steps in less than a second."""
-    settings: dict[str, Any] = {
-        "data": str(prepare_own(folder)),
-        "out": str(out),
-        "threads": 1,
-        "model": ModelSizes(**SMALL_SIZES, dropout=0.2),
-        "recogniser": StageConfig(learning_rate=0.02, batch_samples=28, max_epochs=2),
-        "mle": StageConfig(learning_rate=0.02, batch_samples=28, max_epochs=3, patience=1),
-    }
-    return TrainConfig(**(settings | changes))
-
-
 @pytest.fixture(scope="module")
 def whole(folder: Path) -> Path:
     """Return the folder of an undisturbed run."""
     out = folder / "whole"
     Trainer(recipe(folder, out)).run()
     return out
-
-
-def records(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_bytes().splitlines()]
-
-
-def without_times(value: Any) -> Any:
-    """Return JSON-like data without what a clock has measured, and without the run's folder."""
-    if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in ("seconds", "out")}
-    return [without_times(v) for v in value] if isinstance(value, list) else value
-
-
-def assert_same_run(ours: Path, theirs: Path) -> None:
-    """Weights, optimisers, random state, scores and metrics are equal to the bit."""
-    for name in ("last.safetensors", "best.safetensors", "recogniser.safetensors"):
-        a, b = Checkpoint.load(ours / name), Checkpoint.load(theirs / name)
-        assert without_times(a.info) == without_times(b.info)
-        assert a.texts == b.texts
-        for x, y in ((a.model, b.model), (a.trainer, b.trainer)):
-            assert x.keys() == y.keys()
-            assert [key for key in x if not torch.equal(x[key], y[key])] == []
-    assert without_times(records(ours)) == without_times(records(theirs))
 
 
 def test_the_loss_falls_in_both_stages(whole: Path) -> None:
@@ -198,25 +162,6 @@ def test_an_untrained_generator_is_never_the_best(folder: Path, tmp_path: Path) 
 def rewrite(path: Path, **changes: Any) -> None:
     """Save a checkpoint again with other attributes."""
     replace(Checkpoint.load(path), **changes).save(path)
-
-
-def test_a_run_of_the_older_layout_goes_on(folder: Path, tmp_path: Path, whole: Path) -> None:
-    """One file for both stages, only the best scores, no thread count."""
-    run = tmp_path / "run"
-    config = recipe(folder, run)
-    Trainer(config).run(max_steps=RECOGNISER_STEPS)  # the second epoch is not validated yet
-    (run / "recogniser.safetensors").replace(run / "best.safetensors")
-    info = dict(Checkpoint.load(run / "last.safetensors").info)
-    best = info["scores"] = info.pop("best_scores")
-    del info["threads"]
-    rewrite(run / "last.safetensors", info=info)
-    resumed = Trainer(config, resume=True)
-    assert resumed.best_scores == best
-    stage = resumed.stages[0]
-    stage.task = replace(stage.task, validate=lambda: {"macro_f1": -1.0})  # the first was better
-    resumed.run()
-    scores = Checkpoint.load(run / "last.safetensors").info["scores"]
-    assert scores["recogniser"] == best["recogniser"]
 
 
 def test_another_torch_or_thread_count_is_warned_of(
@@ -402,7 +347,7 @@ def poison(monkeypatch: pytest.MonkeyPatch, at: int, what: str) -> None:
     real = Stage._step
 
     def step(stage: Stage, batch: Batch) -> dict[str, float]:
-        if stage.task.name == "mle" and stage.state.step == at:
+        if stage.name == "mle" and stage.state.step == at:
             losses = stage.task.losses
 
             def bad(batch: Batch) -> Any:
@@ -447,7 +392,7 @@ def test_a_signal_saves_and_the_run_goes_on_to_the_bit(
     real = Stage._step
 
     def step(stage: Stage, batch: Batch) -> dict[str, float]:
-        if stage.task.name == "mle" and stage.state.step == 2:
+        if stage.name == "mle" and stage.state.step == 2:
             os.kill(os.getpid(), number)
         return real(stage, batch)
 

@@ -6,6 +6,7 @@ One file is replaced in one step, so a crash leaves the old checkpoint or the ne
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -78,6 +79,14 @@ class Checkpoint:
             with suppress(OSError):
                 staging.unlink(missing_ok=True)
             raise StorageError(f"checkpoint {path} cannot be written: {error}") from error
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 over names and bytes of the weights, whatever else the file says."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

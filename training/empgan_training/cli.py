@@ -142,9 +142,7 @@ def train(
     result = {
         "best": str(trainer.best) if trainer.best.is_file() else None,
         "finished": all(stage.state.finished for stage in trainer.stages),
-        "scores": {
-            s.task.name: scores[s.task.name] for s in trainer.stages if s.task.name in scores
-        },
+        "scores": {s.name: scores[s.name] for s in trainer.stages if s.name in scores},
     }
     console.emit(result, train_text(result), as_json=as_json)
 

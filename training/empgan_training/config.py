@@ -42,6 +42,7 @@ class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         learning_rate: of Adam.
         batch_samples: responses per step, about; whole dialogues are kept together.
         max_epochs: passes over the training split, at most.
+        max_steps: optimiser steps, at most; 0 sets no limit.
         patience: epochs without improvement before the stage ends.
         plateau_factor: the learning rate is multiplied by this after an epoch that did not
             improve; 1 keeps it constant, as in the paper.
@@ -52,8 +53,50 @@ class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     learning_rate: Positive = 1e-4
     batch_samples: Count = 32
     max_epochs: Count = 20
+    max_steps: Annotated[int, Meta(ge=0)] = 0
     patience: Count = 3
     plateau_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    clip_norm: Positive = 1.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Training against critics, for the systems that have some.
+
+    Attributes:
+        learning_rate: of Adam for the generator; critic_learning_rate: for the critics.
+        batch_samples: responses per step, about; whole dialogues are kept together.
+        critic_pretrain: critic steps before the first round.
+        critic_steps: critic steps before each generator step.
+        steps: generator steps, at most.
+        adversarial_weight: of the adversarial term beside Psi_g.
+        penalty: sigma of Eq. 15, of Wasserstein critics.
+        relaxation: how their gradient reaches the generator, see `WassersteinOptions`.
+        temperature: of that relaxation.
+        rollouts: Monte-Carlo completions of each prefix, of policy gradients.
+        max_length: most words of a generated reply; real ones are cut to as many.
+        validate_every: generator steps between validations.
+        validation_samples: validation contexts that are answered each time.
+        max_drift: the stage ends when validation perplexity has risen by more than this share.
+        clip_norm: largest gradient norm of the generator.
+        precision: "bf16" runs matrix products in bfloat16 (autocast).
+    """
+
+    learning_rate: Positive = 1e-4
+    critic_learning_rate: Positive = 1e-4
+    batch_samples: Count = 32
+    critic_pretrain: Annotated[int, Meta(ge=0)] = 500
+    critic_steps: Count = 5
+    steps: Count = 2000
+    adversarial_weight: Annotated[float, Meta(ge=0)] = 1.0
+    penalty: Annotated[float, Meta(ge=0)] = 10.0
+    relaxation: Literal["straight_through", "soft", "reinforce"] = "straight_through"
+    temperature: Positive = 1.0
+    rollouts: Count = 5
+    max_length: Count = 30
+    validate_every: Count = 200
+    validation_samples: Count = 200
+    max_drift: Positive = 0.05
     clip_norm: Positive = 1.0
     precision: Literal["fp32", "bf16"] = "fp32"
 
@@ -69,6 +112,9 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         threads: of PyTorch on a CPU; 0 takes every allowed core.
         max_response: longer responses are cut to this many tokens in training.
         save_every_s: seconds between checkpoints within an epoch.
+        recogniser_from: a checkpoint whose recogniser is taken instead of training one.
+        generator_from: a checkpoint whose generator and recogniser are taken, so that nothing is
+            left but training against critics.
     """
 
     system: SystemName = "EmpG"
@@ -81,6 +127,9 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     model: ModelSizes = ModelSizes()
     recogniser: StageConfig = StageConfig(learning_rate=1e-3, batch_samples=64)
     mle: StageConfig = StageConfig()
+    adversarial: AdversarialConfig = AdversarialConfig()
+    recogniser_from: str = ""
+    generator_from: str = ""
 
 
 def find_recipe(name: str) -> Path | Traversable:

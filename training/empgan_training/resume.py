@@ -19,11 +19,11 @@ from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .data.prepared import PreparedData
 from .model.generator import Generator
-from .stage import Stage, StageState
+from .stages import RunStage
 
-# What is learned depends on none of these, but for `threads`: it decides the order of float
-# sums, so another count is allowed, with a warning.
-_FREE = ("out", "data", "threads", "save_every_s")
+# What a run that has begun learns depends on none of these, but for `threads`: it decides the
+# order of float sums, so another count is allowed, with a warning. Folders say nothing to others.
+_FREE = ("out", "data", "threads", "save_every_s", "recogniser_from", "generator_from")
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def run_facts(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
     """Return what every checkpoint of a run says of it: recipe, data, licence, versions."""
     return {
         "system": config.system,
-        "recipe": msgspec.to_builtins(config),
+        "recipe": {k: v for k, v in msgspec.to_builtins(config).items() if k not in _FREE},
         "data": {
             "sha256": data.report["sha256"],
             "restricted_lexicons": sorted(data.featurizer.lexicon.restricted_sources),
@@ -47,19 +47,19 @@ def run_facts(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
 
 
 def training_state(
-    stages: Sequence[Stage], device: torch.device
+    stages: Sequence[RunStage], device: torch.device
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the facts and tensors that resuming needs beyond the weights."""
     info = {
-        "stages": {stage.task.name: asdict(stage.state) for stage in stages},
+        "stages": {stage.name: asdict(stage.state) for stage in stages},
         "threads": torch.get_num_threads(),
     }
     tensors = {"rng": torch.get_rng_state()}
     if device.type == "cuda":
         tensors["cuda_rng"] = torch.cuda.get_rng_state()
     for stage in stages:
-        for name, tensor in stage.optimiser_tensors().items():
-            tensors[f"{stage.task.name}/{name}"] = tensor
+        for name, tensor in stage.tensors().items():
+            tensors[f"{stage.name}/{name}"] = tensor
     return info, tensors
 
 
@@ -96,7 +96,7 @@ def check_same_run(checkpoint: Checkpoint, config: TrainConfig, data: PreparedDa
 
 
 def restore_training(
-    checkpoint: Checkpoint, generator: Generator, stages: Sequence[Stage], device: torch.device
+    checkpoint: Checkpoint, generator: Generator, stages: Sequence[RunStage], device: torch.device
 ) -> None:
     """Put weights, optimisers and random states back.
 
@@ -107,13 +107,13 @@ def restore_training(
         states: Mapping[str, Any] = checkpoint.info["stages"]
         generator.load_state_dict(dict(checkpoint.model))
         for stage in stages:
-            prefix = f"{stage.task.name}/"
+            prefix = f"{stage.name}/"
             tensors = {
                 key.removeprefix(prefix): tensor
                 for key, tensor in checkpoint.trainer.items()
                 if key.startswith(prefix)
             }
-            stage.restore(StageState(**states[stage.task.name]), tensors)
+            stage.restore(states[stage.name], tensors)
         torch.set_rng_state(checkpoint.trainer["rng"])
         if device.type == "cuda" and "cuda_rng" in checkpoint.trainer:
             torch.cuda.set_rng_state(checkpoint.trainer["cuda_rng"])

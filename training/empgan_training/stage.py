@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from empgan_rt import console
 from empgan_rt.errors import DivergenceError
 
+from .adam import adam, adam_tensors, restore_adam
+from .algorithms.mle import Losses
 from .config import StageConfig
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
-
-Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class StageTask:
 
     Attributes:
         name: in logs and checkpoints.
-        module: whose parameters are trained.
+        module: what is put into training mode.
+        parameters: what is trained.
         losses: one batch to its losses.
         validate: scores of the validation split; `score` is among them.
         score: the score that is watched.
@@ -37,6 +38,7 @@ class StageTask:
 
     name: str
     module: nn.Module
+    parameters: Sequence[nn.Parameter]
     losses: Callable[[Batch], Losses]
     validate: Callable[[], dict[str, float]]
     score: str
@@ -76,9 +78,14 @@ class Stage:
         self.seed = seed
         self.max_response = max_response
         self.device = device
-        self.parameters = [p for p in task.module.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(self.parameters, config.learning_rate, fused=True)
+        self.parameters = list(task.parameters)
+        self.optimiser = adam(self.parameters, config.learning_rate, (0.9, 0.999))
         self.state = StageState(learning_rate=config.learning_rate)
+
+    @property
+    def name(self) -> str:
+        """Of the task, in logs and checkpoints."""
+        return self.task.name
 
     def run(
         self,
@@ -99,9 +106,9 @@ class Stage:
         saved_at = time.monotonic()
         while not self.state.finished:
             groups = self._epoch_order()
-            title = f"{self.task.name} epoch {self.state.epoch + 1}"
+            title = f"{self.name} epoch {self.state.epoch + 1}"
             with console.progress(title, len(groups)) as bar:
-                while self.state.batch < len(groups):
+                while self.state.batch < len(groups) and not self._spent():
                     began = time.monotonic()
                     batch = collate(groups[self.state.batch], self.max_response)
                     record = self._step(batch.to(self.device))
@@ -119,8 +126,11 @@ class Stage:
             on_save(self._end_epoch(on_log))
             saved_at = time.monotonic()
 
+    def _spent(self) -> bool:
+        return 0 < self.config.max_steps <= self.state.step
+
     def _epoch_order(self) -> list[list[PreparedDialogue]]:
-        shuffle = random.Random(f"{self.seed}/{self.task.name}/{self.state.epoch}")
+        shuffle = random.Random(f"{self.seed}/{self.name}/{self.state.epoch}")
         return grouped(self.dialogues, self.config.batch_samples, shuffle, bucket=50)
 
     def _step(self, batch: Batch) -> dict[str, float]:
@@ -134,7 +144,7 @@ class Stage:
         record["gradient"] = float(norm)
         if not all(map(math.isfinite, record.values())):
             raise DivergenceError(
-                f"{self.task.name}: {record} at step {self.state.step}",
+                f"{self.name}: {record} at step {self.state.step}",
                 hint="the last checkpoint is good; start a new run with a lower learning rate",
             )
         self.optimiser.step()
@@ -158,7 +168,8 @@ class Stage:
                 group["lr"] = state.learning_rate
         state.epoch += 1
         state.batch = 0
-        state.finished = state.epoch >= config.max_epochs or state.bad_epochs >= config.patience
+        ended = state.epoch >= config.max_epochs or state.bad_epochs >= config.patience
+        state.finished = ended or self._spent()
         on_log(
             {
                 "split": "validation",
@@ -171,23 +182,16 @@ class Stage:
         )
         return better
 
-    def optimiser_tensors(self) -> dict[str, Tensor]:
-        """Return Adam's moments and step counts by parameter position."""
-        tensors = {}
-        for index, entry in self.optimiser.state_dict()["state"].items():
-            for name, tensor in entry.items():
-                tensors[f"adam.{index}.{name}"] = tensor
-        return tensors
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what resuming needs beyond the state and the module's weights."""
+        return {f"adam.{name}": t for name, t in adam_tensors(self.optimiser).items()}
 
-    def restore(self, state: StageState, tensors: Mapping[str, Tensor]) -> None:
-        """Continue from a saved state."""
-        self.state = state
-        adam: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
-            kind, index, name = key.split(".")
-            if kind == "adam":
-                adam.setdefault(int(index), {})[name] = tensor
-        saved = self.optimiser.state_dict()
-        saved["state"] = adam
-        saved["param_groups"][0]["lr"] = state.learning_rate
-        self.optimiser.load_state_dict(saved)
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Continue from a saved state and its tensors.
+
+        Raises:
+            TypeError, ValueError: they are not of such a stage.
+        """
+        self.state = StageState(**state)
+        moments = {name.removeprefix("adam."): tensor for name, tensor in tensors.items()}
+        restore_adam(self.optimiser, moments, self.state.learning_rate)

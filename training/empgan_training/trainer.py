@@ -1,15 +1,15 @@
-"""Trains one system: the emotion recogniser first, then, with it frozen, the generator.
+"""Trains one system: its emotion recogniser, then, with that frozen, its generator, then, if it has
+critics, the generator against them.
 
 A run's folder holds `recipe.json`, `metrics.jsonl`, TensorBoard events, `last.safetensors`
-(everything that resuming needs), `recogniser.safetensors` (the recogniser that is best on
-validation, with an untrained generator) and, once the generator has been validated,
-`best.safetensors` (the best weights on validation).
+(everything that resuming needs) and the weights of each stage that were best on validation: those
+of the last stage in `best.safetensors`, of others in a file of the stage's name
+(`recogniser.safetensors`, with an untrained generator, and `mle.safetensors` where critics follow).
 """
 
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,16 @@ from empgan_rt.config import Limits
 from empgan_rt.errors import InputError, StorageError
 from empgan_rt.threads import allowed_cores
 
-from .algorithms.mle import class_weights, generator_loss, recogniser_loss
 from .checkpoint import Checkpoint, texts_of
 from .config import TrainConfig
-from .data.batch import Batch
 from .data.prepared import PreparedData
 from .interrupt import interrupt_flag
 from .model.generator import Generator
 from .resume import check_same_run, restore_training, run_facts, training_state
 from .run_log import RunLog, truncate_metrics
-from .stage import Losses, Stage, StageTask
+from .stages import RunParts, RunStage, make_stages
+from .start import take_over
 from .systems import SYSTEMS
-from .validation import recogniser_scores, teacher_forced
 
 
 class Trainer:
@@ -43,8 +41,9 @@ class Trainer:
 
     Raises:
         InputError: the run exists and `resume` is not set, or the other way round, or the
-            recipe or data differ from those of the run.
-        CheckpointError: the checkpoint to resume from cannot be read.
+            recipe or data differ from those of the run, or a checkpoint to start from does not
+            fit the recipe.
+        CheckpointError: a checkpoint cannot be read.
     """
 
     def __init__(self, config: TrainConfig, *, resume: bool = False) -> None:
@@ -53,20 +52,23 @@ class Trainer:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.set_num_threads(config.threads or allowed_cores())
         self.last, self.best = self.out / "last.safetensors", self.out / "best.safetensors"
-        self.best_recogniser = self.out / "recogniser.safetensors"
         self._check_folder(resume)
         self.data = PreparedData(Path(config.data), Limits())
-        self.train = self.data.split("train")
-        self.validation = self.data.split("validation")
+        train, validation = (self.data.split(name) for name in ("train", "validation"))
         torch.manual_seed(config.seed)
         self.generator = self._new_generator().to(self.device)
-        self.stages = [self._recogniser_stage(), self._mle_stage()]
+        self.stages = make_stages(
+            RunParts(config, self.generator, self.data, train, validation, self.device)
+        )
         self.scores: dict[str, Any] = {}  # of each stage's latest validation
         self.best_scores: dict[str, Any] = {}
+        self.sources: dict[str, str] = {}  # hashes of the weights that were taken over
         if resume:
             self._restore(Checkpoint.load(self.last))
+        else:
+            self._start()
 
-    def run(self, max_steps: int | None = None) -> dict[str, Any]:
+    def run(self, max_steps: int | None = None, until: str | None = None) -> dict[str, Any]:
         """Train every stage to its end and return the best validation scores.
 
         For the main thread only: others cannot receive signals. Ctrl-C and SIGTERM wait for the
@@ -74,6 +76,7 @@ class Trainer:
 
         Args:
             max_steps: stop, resumable, after this many optimiser steps of the whole run.
+            until: stop, resumable, after the stage of this name.
 
         Raises:
             DivergenceError: a loss is not finite; `last.safetensors` is from before it.
@@ -95,6 +98,8 @@ class Trainer:
                         break
                     if not stage.state.finished:
                         self._run_stage(stage, run_log, interrupted, max_steps)
+                    if stage.name == until:
+                        break
         except OSError as error:
             raise StorageError(f"{self.out} cannot be written: {error.strerror}") from error
         if interrupted:
@@ -102,9 +107,9 @@ class Trainer:
         return self.best_scores
 
     def _run_stage(
-        self, stage: Stage, run_log: RunLog, interrupted: list[int], max_steps: int | None
+        self, stage: RunStage, run_log: RunLog, interrupted: list[int], max_steps: int | None
     ) -> None:
-        name = stage.task.name
+        name = stage.name
 
         def on_log(record: dict[str, Any]) -> None:
             run_log.write(name, record)
@@ -114,10 +119,9 @@ class Trainer:
         def on_save(is_best: bool) -> None:
             if is_best:
                 self.best_scores[name] = self.scores[name]
-                best = self.best_recogniser if name == "recogniser" else self.best
-                self._checkpoint(resumable=False).save(best)
-            if name == "recogniser" and stage.state.finished:
-                self._take_best_recogniser()
+                self._checkpoint(resumable=False).save(self._best_of(stage))
+            if stage.state.finished and stage is not self.stages[-1]:
+                self._take_best(stage)
             self._checkpoint(resumable=True).save(self.last)
 
         def should_stop() -> bool:
@@ -125,12 +129,13 @@ class Trainer:
 
         stage.run(on_log, on_save, should_stop, self.config.save_every_s)
 
-    def _take_best_recogniser(self) -> None:
-        """What is frozen is the best, not the last."""
-        # older runs kept it in best.safetensors
-        path = self.best_recogniser if self.best_recogniser.is_file() else self.best
-        self.generator.load_state_dict(dict(Checkpoint.load(path).model))
-        self.scores["recogniser"] = self.best_scores["recogniser"]
+    def _best_of(self, stage: RunStage) -> Path:
+        return self.best if stage is self.stages[-1] else self.out / f"{stage.name}.safetensors"
+
+    def _take_best(self, stage: RunStage) -> None:
+        """What the next stage builds on is the best of this one, not the last."""
+        self.generator.load_state_dict(dict(Checkpoint.load(self._best_of(stage)).model))
+        self.scores[stage.name] = self.best_scores[stage.name]
 
     def _steps_left(self, max_steps: int | None) -> int:
         done = sum(stage.state.step for stage in self.stages)
@@ -155,49 +160,18 @@ class Trainer:
         )
         return Generator(config, dropout)
 
-    def _recogniser_stage(self) -> Stage:
-        labels = torch.tensor([turn.label for d in self.train for turn in d.turns])
-        weights = class_weights(labels).to(self.device)
-
-        def losses(batch: Batch) -> Losses:
-            return {"total": recogniser_loss(self.generator, batch, weights)}
-
-        def validate() -> dict[str, float]:
-            scores = recogniser_scores(self.generator, self.validation)
-            return {"macro_f1": scores.macro_f1, "accuracy": scores.accuracy}
-
-        task = StageTask(
-            "recogniser", self.generator.recogniser, losses, validate, "macro_f1", True
-        )
-        return self._stage(task, self.config.recogniser)
-
-    def _mle_stage(self) -> Stage:
-        def losses(batch: Batch) -> Losses:
-            return generator_loss(self.generator, batch).parts()
-
-        def validate() -> dict[str, float]:
-            scores = teacher_forced(self.generator, self.validation, self.config.max_response)
-            found = asdict(scores).items()
-            return {name: float(value) for name, value in found if value is not None}
-
-        self.generator.recogniser.requires_grad_(False)
-        task = StageTask("mle", self.generator, losses, validate, "perplexity", False)
-        stage = self._stage(task, self.config.mle)
-        self.generator.recogniser.requires_grad_(True)
-        return stage
-
-    def _stage(self, task: StageTask, config: Any) -> Stage:
-        return Stage(
-            task,
-            config,
-            self.train,
-            seed=self.config.seed,
-            max_response=self.config.max_response,
-            device=self.device,
-        )
+    def _start(self) -> None:
+        """Take over what the recipe takes from other runs; the stages that made it are done."""
+        taken = take_over(self.config, self.generator, texts_of(self.data.featurizer))
+        self.sources = taken.sources
+        self.scores |= taken.scores
+        self.best_scores |= taken.scores
+        for stage in self.stages:
+            stage.state.finished = stage.name in taken.scores
 
     def _checkpoint(self, *, resumable: bool) -> Checkpoint:
-        info = {**run_facts(self.config, self.data), "scores": self.scores}
+        facts = run_facts(self.config, self.data)
+        info = {**facts, "scores": self.scores, "sources": self.sources}
         tensors: dict[str, torch.Tensor] = {}
         if resumable:
             state, tensors = training_state(self.stages, self.device)
@@ -214,7 +188,7 @@ class Trainer:
         check_same_run(checkpoint, self.config, self.data)
         restore_training(checkpoint, self.generator, self.stages, self.device)
         self.scores = dict(checkpoint.info["scores"])
-        # older runs stored the best scores alone
-        self.best_scores = dict(checkpoint.info.get("best_scores", self.scores))
-        reached = {stage.task.name: stage.state.step for stage in self.stages}
+        self.best_scores = dict(checkpoint.info["best_scores"])
+        self.sources = dict(checkpoint.info["sources"])
+        reached = {stage.name: stage.state.step for stage in self.stages}
         truncate_metrics(self.out, reached)

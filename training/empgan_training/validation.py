@@ -1,18 +1,26 @@
-"""Scores by teacher forcing: perplexity of responses, and how well emotions are recognised."""
+"""Scores during training: perplexity of responses, what greedy replies look like, and how well
+emotions are recognised.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from empgan_rt.config import SearchConfig
+from empgan_rt.text.featurizer import Featurizer
+
 from .algorithms.mle import generator_loss
 from .data.batch import batches
-from .data.prepared import PreparedDialogue
-from .decoding import perplexity_of
+from .data.prepared import PreparedDialogue, Sample, all_samples
+from .decoding import context_of, generate, perplexity_of
+from .eager import EagerBackend
 from .metrics.classification import ClassificationScores, score_labels
+from .metrics.distinct import score_distinct
 from .model.generator import Generator
 
 
@@ -63,6 +71,30 @@ def teacher_forced(
         emotion / emotion_tokens if emotion_tokens else None,
         label / samples if generator.label_head is not None else None,
     )
+
+
+def evenly(dialogues: Sequence[PreparedDialogue], count: int) -> list[Sample]:
+    """Return about `count` samples, spread evenly over some dialogues."""
+    samples = all_samples(dialogues)
+    return samples[:: max(1, len(samples) // count)][:count]
+
+
+def greedy_replies(
+    generator: Generator, featurizer: Featurizer, samples: Sequence[Sample], max_length: int
+) -> dict[str, Any]:
+    """Return what greedy replies look like: Distinct, mean length, and the first few themselves."""
+    tokenizer, backend = featurizer.tokenizer, EagerBackend(generator)
+    contexts = [context_of(sample, "gold", featurizer.limits.max_turns) for sample in samples]
+    search = SearchConfig(beam_size=1, max_length=max_length)
+    replies = generate(backend, contexts, search, len(tokenizer.vocabulary))
+    texts = [tokenizer.words_of(reply) for reply in replies]
+    distinct = score_distinct(texts)
+    return {
+        "distinct_1": distinct.distinct_1,
+        "distinct_2": distinct.distinct_2,
+        "mean_length": sum(map(len, texts)) / len(texts),
+        "replies": {s.id: " ".join(t) for s, t in zip(samples[:5], texts[:5], strict=True)},
+    }
 
 
 def recogniser_scores(

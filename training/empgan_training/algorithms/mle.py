@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -11,6 +12,8 @@ from torch.nn import functional
 from ..data.batch import Batch
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
+
+Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged
 
 
 class GeneratorLoss(NamedTuple):
@@ -34,7 +37,7 @@ class GeneratorLoss(NamedTuple):
     tokens: int
     emotion_tokens: int
 
-    def parts(self) -> dict[str, Tensor]:
+    def parts(self) -> Losses:
         """Return the total and the parts that exist, by name."""
         parts = {
             "total": self.total,

@@ -31,6 +31,7 @@ class Batch:
         response_in: (S, T) SOS and the response; response_out: (S, T) the response and EOS.
         emotion_in, emotion_out: (S, T') likewise for the response's emotion words.
         response_label: (S,) gold label of the response, 1..7.
+        feedback: (S, F) the turn after the response, and EOS.
     """
 
     utterances: Tensor
@@ -43,6 +44,7 @@ class Batch:
     emotion_in: Tensor
     emotion_out: Tensor
     response_label: Tensor
+    feedback: Tensor
 
     @property
     def samples(self) -> int:
@@ -55,12 +57,16 @@ class Batch:
 
 
 def collate(dialogues: Sequence[PreparedDialogue], max_response: int) -> Batch:
-    """Return the batch of all samples of some dialogues; responses are cut at `max_response`."""
+    """Return the batch of all samples of some dialogues.
+
+    Responses and feedback are cut to `max_response` words.
+    """
     contexts = [DialogueFeatures(d.turns[:-2], 0) for d in dialogues]
     inputs = encoder_input(contexts)
     rows = [(i, r) for i, d in enumerate(dialogues) for r in d.responses]
     responses = [dialogues[i].turns[r] for i, r in rows]
     words = [turn.token_ids[:max_response] for turn in responses]
+    answers = [dialogues[i].turns[r + 1].token_ids[:max_response] for i, r in rows]
     emotions = [[i for i in turn.emotion_ids if i != EOS] for turn in responses]
     return Batch(
         utterances=torch.from_numpy(inputs.utterances),
@@ -73,6 +79,7 @@ def collate(dialogues: Sequence[PreparedDialogue], max_response: int) -> Batch:
         emotion_in=_padded([[SOS, *ids] for ids in emotions]),
         emotion_out=_padded([[*ids, EOS] for ids in emotions]),
         response_label=torch.tensor([turn.label for turn in responses]),
+        feedback=_padded([[*ids, EOS] for ids in answers]),
     )
 
 

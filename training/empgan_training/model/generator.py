@@ -91,6 +91,10 @@ class Generator(nn.Module):
         self.recogniser = EmotionRecogniser(words, config.recogniser_size, dropout)
         self.decoder = Decoder(word_size, config.memory_size, hidden, words, dropout)
 
+    def trained_after_recogniser(self) -> list[nn.Parameter]:
+        """Return the parameters of everything but the recogniser, which is frozen by then."""
+        return [p for n, p in self.named_parameters() if not n.startswith("recogniser.")]
+
     def label_probs(self, utterances: Tensor, labels: Tensor) -> Tensor:
         """Return (B, M, 7): one-hot where `labels` (B, M) is 1..7, recognised where it is 8."""
         given = functional.one_hot(labels.long().clamp(max=NUM_LABELS), NUM_LABELS + 1)[..., 1:]

@@ -37,8 +37,10 @@ class GRU(nn.GRU):
             initial = inputs.new_zeros(inputs.shape[0], self.hidden_size)
         if not torch.is_grad_enabled() or inputs.is_cuda:
             start, weights = initial.unsqueeze(0), tuple(self.all_weights[0])
+            # cuDNN keeps what a backward pass needs only of a run in training mode
+            keeps = torch.is_grad_enabled()
             result: Tensor = torch.gru(
-                inputs, start, weights, True, 1, 0.0, self.training, False, batch_first=True
+                inputs, start, weights, True, 1, 0.0, keeps, False, batch_first=True
             )[0]
             return result
         weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]

@@ -1,0 +1,189 @@
+"""The whole reproduction, small: two systems in-process, and all nine with three kills (slow)."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+import torch
+
+from empgan_rt.errors import InputError
+from empgan_training.checkpoint import Checkpoint
+from empgan_training.reproduction.reproduce import ReproduceOptions, reproduce, system_names
+from empgan_training.systems import SYSTEMS
+from support.runs import recipe
+from support.small_data import own_corpus, prepare_own
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of HRED and EmpWD on our own dialogues."""
+    before = torch.get_num_threads()
+    folder = tmp_path_factory.mktemp("reproduce")
+    reproduce(prepare_own(folder), folder / "out", options(folder))
+    torch.set_num_threads(before)
+    return folder
+
+
+def options(folder: Path, *systems: str) -> ReproduceOptions:
+    names = ",".join(systems or ("HRED", "EmpWD"))
+    return ReproduceOptions(system_names(names), (1,), recipe(folder, folder / "unused"))
+
+
+def times(folder: Path) -> dict[Path, int]:
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def test_it_leaves_replies_facts_and_tables(done: Path) -> None:
+    results = done / "out" / "results"
+    hred = results / "seed-1" / "HRED"
+    assert sorted(path.name for path in hred.iterdir()) == [
+        "beam5-gold.jsonl",
+        "beam5-recognised.jsonl",
+        "case-study.jsonl",
+        "costs.json",
+        "facts.json",
+        "greedy-gold.jsonl",
+        "greedy-recognised.jsonl",
+    ]
+    facts = json.loads((results / "seed-1" / "EmpWD" / "facts.json").read_bytes())
+    assert facts["perplexity"].keys() == {"gold", "recognised"}
+    assert facts["steps"].keys() == {"adversarial"}  # it starts from the shared EmpG
+    assert 0 <= facts["reply_emotions"]["classifier_macro_f1"] <= 100
+    page = (results / "tables.md").read_text("utf-8")
+    assert "| HRED |" in page
+    assert "EmpWD" in page
+    tables = json.loads((results / "tables.json").read_bytes())
+    assert tables["systems"] == ["HRED", "EmpWD"]
+    hashes = json.loads((results / "hashes.json").read_bytes())
+    assert len(hashes) == 2 * 6
+
+
+def test_the_systems_share_what_they_should(done: Path) -> None:
+    runs = done / "out" / "runs" / "seed-1"
+    best = {n: Checkpoint.load(runs / n / "best.safetensors") for n in ("HRED", "EmpG", "EmpWD")}
+    recogniser = Checkpoint.load(runs / "recogniser" / "recogniser.safetensors").model
+    for checkpoint in best.values():
+        for name, tensor in checkpoint.model.items():
+            if name.startswith("recogniser."):
+                assert torch.equal(tensor, recogniser[name])
+    classifier = Checkpoint.load(runs / "classifier" / "recogniser.safetensors").model
+    assert not torch.equal(
+        classifier["recogniser.embedding.weight"], recogniser["recogniser.embedding.weight"]
+    )
+    assert best["EmpWD"].info["sources"] == {"generator": best["EmpG"].weights_sha256()}
+
+
+def test_what_is_done_is_not_done_again(done: Path) -> None:
+    before = times(done / "out" / "runs")
+    stored = times(done / "out" / "results" / "seed-1")
+    reproduce(prepare_own(done), done / "out", options(done))
+    assert times(done / "out" / "runs") == before
+    assert times(done / "out" / "results" / "seed-1") == stored
+
+
+def test_a_lost_file_is_made_again_and_is_the_same(done: Path) -> None:
+    lost = done / "out" / "results" / "seed-1" / "HRED" / "greedy-gold.jsonl"
+    before, runs = lost.read_bytes(), times(done / "out" / "runs")
+    lost.unlink()
+    reproduce(prepare_own(done), done / "out", options(done))
+    assert lost.read_bytes() == before
+    assert times(done / "out" / "runs") == runs
+
+
+def test_another_recipe_is_refused(done: Path) -> None:
+    given = options(done)
+    mle = msgspec.structs.replace(given.recipe.mle, learning_rate=0.5)
+    other = ReproduceOptions(given.systems, (1,), msgspec.structs.replace(given.recipe, mle=mle))
+    with pytest.raises(InputError, match="begun with another recipe"):
+        reproduce(prepare_own(done), done / "out", other)
+
+
+def test_names_of_systems() -> None:
+    assert system_names("all") == tuple(SYSTEMS)
+    assert system_names("EmpGAN, HRED") == ("HRED", "EmpGAN")
+    with pytest.raises(InputError, match="EmpGun"):
+        system_names("HRED,EmpGun")
+
+
+SMALL = """
+threads = 1
+save_every_s = 1.0
+[recogniser]
+learning_rate = 0.02
+[mle]
+learning_rate = 0.02
+[adversarial]
+batch_samples = 14
+validation_samples = 6
+max_length = 6
+max_drift = 9.0
+rollouts = 2
+[model]
+embedding_size = 6
+emotion_embedding_size = 5
+label_embedding_size = 4
+hidden_size = 8
+recogniser_size = 7
+"""
+
+
+@pytest.mark.slow
+def test_all_nine_killed_three_times_end_as_an_undisturbed_run_and_answer(tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SMALL, "utf-8")
+    corpus = own_corpus(tmp_path / "corpus")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert _start(corpus, whole, tmp_path).wait() == 0
+    ends = iter(("train/seed-1/Emo-S2S", "train/seed-1/EmpD", "store/seed-1/SeqGAN"))
+    for end in ends:  # killed while the step after each of these is under way
+        process = _start(corpus, killed, tmp_path)
+        marker = killed / "steps" / f"{end}.json"
+        while not marker.is_file():
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert _start(corpus, killed, tmp_path).wait() == 0
+    hashes = [json.loads((f / "results" / "hashes.json").read_bytes()) for f in (whole, killed)]
+    assert len(hashes[0]) == 9 * 6
+    assert hashes[0] == hashes[1]
+    tables = [json.loads((f / "results" / "tables.json").read_bytes()) for f in (whole, killed)]
+    for table in tables:
+        assert table["systems"] == list(SYSTEMS)
+        table.pop("costs")
+    assert tables[0] == tables[1]
+    for name in SYSTEMS:
+        best = whole / "runs" / "seed-1" / name / "best.safetensors"
+        bundle = tmp_path / f"{name}.empgan"
+        _run("export", best, bundle, "--num-contexts", 4)  # ends with 5 if parity fails
+        said = subprocess.run(
+            [sys.executable, "-m", "empgan_rt", "--json", "chat", str(bundle)],
+            input="I passed my exam!\n",
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert json.loads(said.stdout.splitlines()[0])["text"]
+
+
+def _start(corpus: Path, out: Path, folder: Path) -> subprocess.Popen[bytes]:
+    command = ["reproduce", corpus, out, "--recipe", folder / "small.toml", "--budget", "12"]
+    log = (folder / f"{out.name}.log").open("ab")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "empgan_rt", *map(str, command)], stderr=log, env=environment
+    )
+
+
+def _run(*arguments: object) -> None:
+    command = [sys.executable, "-m", "empgan_rt", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

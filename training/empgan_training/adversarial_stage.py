@@ -1,0 +1,270 @@
+"""Adversarial training: critics and generator in turns, resumable to the bit.
+
+First the critics alone, then rounds of some critic steps and one generator step. A generator step
+follows Psi_g of Eq. 9 plus the weighted adversarial term; keeping Psi_g in is the "teacher forcing"
+of Li et al. (2017a). The best model is the one with the highest Distinct-2 on validation replies
+among those whose validation perplexity has not drifted; drift ends the stage.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from empgan_rt import console
+from empgan_rt.errors import DivergenceError
+
+from .adam import adam, adam_tensors, restore_adam
+from .algorithms.adversary import Adversary
+from .algorithms.mle import Losses, generator_loss
+from .config import AdversarialConfig
+from .data.batch import Batch, collate, grouped
+from .data.prepared import PreparedDialogue
+from .model.generator import Generator
+
+Record = dict[str, Any]
+BETAS = (0.5, 0.9)  # of both sides, whose goals move: Gulrajani et al. 2017
+_LOG_EVERY = 10  # generator steps
+
+
+@dataclass
+class AdversarialState:
+    """Where the stage stands; everything here is in the checkpoint.
+
+    Attributes:
+        step: optimiser steps of either kind; critic_step, generator_step: of one.
+        start: validation perplexity before the first generator step.
+        best: highest Distinct-2 of a validation that had not drifted.
+        validated: generator step of the latest validation.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    critic_step: int = 0
+    generator_step: int = 0
+    start: float | None = None
+    best: float | None = None
+    validated: int = -1
+    finished: bool = False
+    seconds: float = 0.0
+
+
+class AdversarialStage:
+    """Trains a generator against an adversary.
+
+    Args:
+        validate: returns "perplexity", "distinct_2" and whatever else is to be logged.
+    """
+
+    name = "adversarial"
+
+    def __init__(
+        self,
+        generator: Generator,
+        adversary: Adversary,
+        config: AdversarialConfig,
+        dialogues: list[PreparedDialogue],
+        validate: Callable[[], Record],
+        *,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.generator, self.adversary, self.config = generator, adversary, config
+        self.dialogues, self.validate = dialogues, validate
+        self.seed, self.device = seed, device
+        self.parameters = generator.trained_after_recogniser()
+        learners = [*self.parameters, *adversary.baseline.parameters()]
+        self.optimiser = adam(learners, config.learning_rate, BETAS)
+        critics = adversary.critics.parameters()
+        self.critic_optimiser = adam(critics, config.critic_learning_rate, BETAS)
+        self.state = AdversarialState()
+
+    def run(
+        self,
+        on_log: Callable[[Record], None],
+        on_save: Callable[[bool], None],
+        should_stop: Callable[[], bool],
+        save_every_s: float,
+    ) -> None:
+        """Train for `config.steps` generator steps, until drift, or until `should_stop` says so.
+
+        Args:
+            on_log: receives a flat record after every validation and every ten generator steps.
+            on_save: saves a checkpoint; its argument tells whether the model is the best yet.
+
+        Raises:
+            DivergenceError: a loss or gradient is not finite, no step was taken with it; or the
+                perplexity had drifted at the first validation, so that there is no best model.
+        """
+        state = self.state
+        saved_at = time.monotonic()
+        critic: Record = {}
+        with console.progress(self.name, self.config.steps) as bar:
+            while True:
+                if self._validation_is_due():
+                    on_save(self._validate(on_log))
+                    saved_at = time.monotonic()
+                if state.finished:
+                    return
+                began = time.monotonic()
+                batch = self._next_batch().to(self.device)
+                due = self.config.critic_pretrain + state.generator_step * self.config.critic_steps
+                if state.critic_step < due + self.config.critic_steps:
+                    critic = self._critic_step(batch)
+                else:
+                    record = critic | self._generator_step(batch)
+                    if state.generator_step % _LOG_EVERY == 0:
+                        on_log({"split": "train", "samples": batch.samples, **record})
+                state.step += 1
+                state.seconds += time.monotonic() - began
+                bar.update(state.generator_step, f"critic step {state.critic_step}")
+                if should_stop():
+                    on_save(False)
+                    return
+                if time.monotonic() - saved_at > save_every_s:
+                    on_save(False)
+                    saved_at = time.monotonic()
+
+    def _next_batch(self) -> Batch:
+        shuffle = random.Random(f"{self.seed}/{self.name}/{self.state.epoch}")
+        groups = grouped(self.dialogues, self.config.batch_samples, shuffle, bucket=50)
+        batch = collate(groups[self.state.batch], self.config.max_length)
+        self.state.batch += 1
+        if self.state.batch == len(groups):
+            self.state.epoch, self.state.batch = self.state.epoch + 1, 0
+        return batch
+
+    def _critic_step(self, batch: Batch) -> Record:
+        with self._autocast():
+            losses = self.adversary.critic_losses(self.generator, batch)
+        parameters = list(self.adversary.critics.parameters())
+        gradients = torch.autograd.grad(losses["total"], parameters, allow_unused=True)
+        record = _floats(losses) | {"gradient": _set_gradients(parameters, gradients)}
+        self._check(record)
+        self.critic_optimiser.step()
+        self.state.critic_step += 1
+        return {f"critic_{name}": value for name, value in record.items()}
+
+    def _generator_step(self, batch: Batch) -> Record:
+        config = self.config
+        learners = [*self.parameters, *self.adversary.baseline.parameters()]
+        with self._autocast():
+            adversarial = self.adversary.generator_losses(self.generator, batch)
+            pull = config.adversarial_weight * adversarial["total"]
+        pulls = torch.autograd.grad(pull, learners, allow_unused=True)
+        self.generator.train()
+        with self._autocast():
+            likelihood = generator_loss(self.generator, batch).parts()
+        pushes = torch.autograd.grad(likelihood["total"], learners, allow_unused=True)
+        record = _floats(likelihood) | _prefixed("adversarial", _floats(adversarial))
+        record["adversarial_gradient"] = _set_gradients(learners, pulls)
+        record["likelihood_gradient"] = _set_gradients(learners, pushes)
+        both = [_sum(a, b) for a, b in zip(pulls, pushes, strict=True)]
+        record["gradient"] = _set_gradients(learners, both)
+        self._check(record)
+        nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
+        self.optimiser.step()
+        self.state.generator_step += 1
+        return {**record, "step": self.state.step + 1, "generator_step": self.state.generator_step}
+
+    def _autocast(self) -> torch.autocast:
+        bf16 = self.config.precision == "bf16"
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
+
+    def _check(self, record: Record) -> None:
+        if not all(map(math.isfinite, record.values())):
+            raise DivergenceError(
+                f"{self.name}: {record} at step {self.state.step}",
+                hint="the last checkpoint is good; start a new run with lower learning rates",
+            )
+
+    def _validation_is_due(self) -> bool:
+        state, config = self.state, self.config
+        last = state.generator_step == config.steps
+        due = state.generator_step % config.validate_every == 0 or last
+        return due and state.validated != state.generator_step
+
+    def _validate(self, on_log: Callable[[Record], None]) -> bool:
+        """Validate, decide whether to go on and tell whether the model is the best yet."""
+        state, config = self.state, self.config
+        scores = self.validate()
+        perplexity, distinct = scores["perplexity"], scores["distinct_2"]
+        first = state.start is None
+        start = perplexity if state.start is None else state.start
+        drift = perplexity / start - 1
+        better = not first and drift <= config.max_drift and distinct > (state.best or -1.0)
+        state.start, state.validated = start, state.generator_step
+        if better:
+            state.best = distinct
+        drifted = drift > config.max_drift
+        state.finished = drifted or state.generator_step >= config.steps
+        facts = {"step": state.step, "generator_step": state.generator_step, "drift": drift}
+        seconds = round(state.seconds, 1)
+        on_log({"split": "validation", **facts, "seconds": seconds, **scores})
+        if state.finished and state.best is None:
+            raise DivergenceError(
+                f"{self.name}: perplexity rose from {start:.2f} to {perplexity:.2f} before any "
+                f"model could be kept, at most {100 * config.max_drift:g} % wanted",
+                hint="lower adversarial_weight or learning_rate, or raise max_drift",
+            )
+        return better
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return what resuming needs beyond the state and the generator's weights."""
+        parts = {
+            "adam": adam_tensors(self.optimiser),
+            "critic_adam": adam_tensors(self.critic_optimiser),
+            "critics": self.adversary.critics.state_dict(),
+            "baseline": self.adversary.baseline.state_dict(),
+        }
+        return {
+            f"{part}.{name}": t for part, tensors in parts.items() for name, t in tensors.items()
+        }
+
+    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Continue from a saved state and its tensors.
+
+        Raises:
+            TypeError, ValueError, KeyError, RuntimeError: they are not of such a stage.
+        """
+        self.state = AdversarialState(**state)
+        parts: dict[str, dict[str, Tensor]] = {
+            part: {} for part in ("adam", "critic_adam", "critics", "baseline")
+        }
+        for key, tensor in tensors.items():
+            part, _, name = key.partition(".")
+            parts[part][name] = tensor
+        restore_adam(self.optimiser, parts["adam"], self.config.learning_rate)
+        restore_adam(self.critic_optimiser, parts["critic_adam"], self.config.critic_learning_rate)
+        self.adversary.critics.load_state_dict(parts["critics"])
+        self.adversary.baseline.load_state_dict(parts["baseline"])
+
+
+def _floats(losses: Losses) -> Record:
+    return {name: float(loss.detach()) for name, loss in losses.items()}
+
+
+def _prefixed(prefix: str, record: Record) -> Record:
+    return {f"{prefix}_{name}": value for name, value in record.items()}
+
+
+def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
+    return a if b is None else b if a is None else a + b
+
+
+def _set_gradients(
+    parameters: list[nn.Parameter], gradients: tuple[Tensor | None, ...] | list[Tensor | None]
+) -> float:
+    """Make these the parameters' gradients and return their norm."""
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+    found = [g for g in gradients if g is not None]
+    return float(torch.stack([g.norm() for g in found]).norm()) if found else 0.0

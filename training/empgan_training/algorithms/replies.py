@@ -1,0 +1,142 @@
+"""Replies that a generator writes while it is trained: sampled, relaxed, and scored.
+
+Lengths: a reply has at most `max_length` words and always an EOS, as a real one has that is cut to
+as many words. PAD and SOS are never drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from empgan_rt.graph_spec import EOS, PAD, SOS
+
+from ..data.batch import Batch
+from ..model.encoders import lengths_of
+from ..model.generator import Generator, Memory
+from ..model.words import Words
+
+# From logits (S, V) to the ids drawn (S,) and what embeds them (S, V), or None for the ids alone.
+Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]
+
+
+def sampled_replies(generator: Generator, memory: Memory, max_length: int) -> Tensor:
+    """Return replies (S, T) drawn from the generator's distribution, without gradients.
+
+    Args:
+        memory: of S contexts.
+        max_length: most words of a reply.
+    """
+    with torch.no_grad():
+        return _decode(generator, memory, max_length, lambda x: (draw_ids(x), None)).ids
+
+
+def relaxed_replies(
+    generator: Generator, memory: Memory, max_length: int, temperature: float
+) -> Words:
+    """Return replies drawn by the straight-through Gumbel-softmax (Jang et al. 2017).
+
+    The ids follow the generator's distribution whatever the temperature; forward the weights are
+    their one-hot vectors, backward those of softmax((logits + Gumbel noise) / temperature). The
+    generator reads its own relaxed words, so a gradient reaches every step.
+    """
+
+    def draw(logits: Tensor) -> tuple[Tensor, Tensor | None]:
+        noisy = _struck(logits) - torch.empty_like(logits).exponential_().log()
+        ids = noisy.argmax(-1)
+        soft = torch.softmax(noisy / temperature, dim=-1)
+        hard = functional.one_hot(ids, logits.shape[-1]).to(soft.dtype)
+        return ids, hard + (soft - soft.detach())
+
+    return _decode(generator, memory, max_length, draw)
+
+
+def soft_responses(generator: Generator, memory: Memory, batch: Batch, temperature: float) -> Words:
+    """Return the distributions that teacher forcing gives at each step of the gold response.
+
+    A cheap relaxation: no word is ever drawn, so a critic can tell it from real text at a glance.
+    The ids are the most probable words, with the gold response's end.
+    """
+    outputs = step_outputs(generator, memory, batch.response_out)
+    logits = generator.decoder.vocabulary(outputs).float()
+    ids = logits[..., EOS + 1 :].argmax(-1) + EOS + 1
+    kept = (batch.response_out == EOS) | (batch.response_out == PAD)
+    soft = torch.softmax(logits / temperature, dim=-1)
+    return Words(torch.where(kept, batch.response_out, ids), soft)
+
+
+def token_log_probs(
+    generator: Generator, memory: Memory, replies: Tensor, max_length: int
+) -> Tensor:
+    """Return log P of each token of replies drawn by the generator (S, T).
+
+    0 at padding, and for the EOS of a reply that was cut at `max_length` words, which nobody chose.
+    """
+    outputs = step_outputs(generator, memory, replies)
+    log_probs = torch.log_softmax(_struck(generator.decoder.vocabulary(outputs).float()), dim=-1)
+    found = log_probs.gather(2, replies.unsqueeze(-1)).squeeze(-1)
+    return torch.where(chosen(replies, max_length), found, 0.0)
+
+
+def chosen(replies: Tensor, max_length: int) -> Tensor:
+    """Return which tokens of drawn replies (S, T) the generator chose: bool, no padding, no cut."""
+    step = torch.arange(replies.shape[1], device=replies.device)
+    return (replies != PAD) & (step < max_length)
+
+
+def step_outputs(generator: Generator, memory: Memory, replies: Tensor) -> Tensor:
+    """Return d^o (Eq. 6), (S, T, H), from which each token of given replies is predicted."""
+    decoder = generator.decoder
+    keys, values, hidden = decoder.prepare(memory.states, memory.newest)
+    embedded = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
+    outputs: Tensor = decoder(embedded, lengths_of(replies), hidden, keys, values, memory.mask)
+    return outputs
+
+
+def draw_ids(logits: Tensor) -> Tensor:
+    """Return ids (S,) drawn from the distributions of logits (S, V), never PAD or SOS."""
+    cumulated = torch.softmax(_struck(logits), dim=-1).cumsum(-1)
+    point = torch.rand(len(logits), 1, device=logits.device) * cumulated[:, -1:]
+    ids = torch.searchsorted(cumulated, point, right=True).squeeze(1)
+    return ids.clamp(max=logits.shape[-1] - 1)  # where rounding has met the very end
+
+
+def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -> Words:
+    """Return what `draw` makes of each step; weights where it returns them."""
+    decoder = generator.decoder
+    keys, values, first = decoder.prepare(memory.states, memory.newest)
+    hidden = first.unsqueeze(1)
+    drawn = torch.full((len(first),), SOS, device=first.device)
+    embedded = generator.word_embedding(drawn)
+    going = torch.ones_like(drawn, dtype=torch.bool)
+    ids: list[Tensor] = []
+    weights: list[Tensor] = []
+    for _ in range(max_length):
+        hidden, logits = decoder.step(embedded.unsqueeze(1), hidden, keys, values, memory.mask)
+        drawn, soft = draw(logits[:, 0].float())
+        drawn = torch.where(going, drawn, PAD)
+        if soft is None:
+            embedded = generator.word_embedding(drawn)
+        else:
+            embedded = soft @ generator.word_embedding.weight
+            weights.append(soft * going.unsqueeze(1))
+        ids.append(drawn)
+        going = going & (drawn != EOS)
+        if not bool(going.any()):
+            break
+    else:  # what has not ended by then is cut
+        ids.append(torch.where(going, EOS, PAD))
+        if weights:
+            end = functional.one_hot(ids[-1], weights[0].shape[-1]).to(weights[0].dtype)
+            weights.append(end * going.unsqueeze(1))
+    return Words(torch.stack(ids, 1), torch.stack(weights, 1) if weights else None)
+
+
+def _struck(logits: Tensor) -> Tensor:
+    """Return logits under which PAD and SOS have no probability."""
+    never = torch.zeros(logits.shape[-1], dtype=torch.bool, device=logits.device)
+    never[[PAD, SOS]] = True
+    return logits.masked_fill(never, -torch.inf)

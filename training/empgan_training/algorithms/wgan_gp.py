@@ -1,0 +1,165 @@
+"""Interactive Wasserstein critics with gradient penalty, Eq. 14 and 15.
+
+A critic's loss is D(fake) - D(real) + sigma * (|gradient| - 1)^2, the mean over samples; the
+generator's is -D(fake), summed over the critics. The penalty has the square that Eq. 15 lacks,
+and acts on states of the reply alone: the feedback and the context are conditions. What is bounded
+so is the critic above its LSTM, whose states lie in (-1, 1); it is no distance over texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ..data.batch import Batch
+from ..model.critic import Critic, States
+from ..model.generator import Generator, Memory
+from ..model.words import EmotionWordView, Words
+from ..systems import CriticName
+from .adversary import memory_without_dropout
+from .gan import advantage
+from .mle import Losses
+from .replies import relaxed_replies, sampled_replies, soft_responses, token_log_probs
+
+Relaxation = Literal["straight_through", "soft", "reinforce"]
+
+
+@dataclass(frozen=True)
+class WassersteinOptions:
+    """How the critics and the generator meet.
+
+    Attributes:
+        feedback: whether the critics see the user's next turn.
+        penalty: sigma of Eq. 15.
+        relaxation: how a gradient gets from the critics to the generator: through
+            "straight_through" Gumbel samples, "soft" distributions under teacher forcing, or as
+            the reward of samples ("reinforce").
+        temperature: of the relaxation.
+        max_length: most words of a generated reply.
+    """
+
+    feedback: bool
+    penalty: float
+    relaxation: Relaxation
+    temperature: float
+    max_length: int
+
+
+class WassersteinAdversary:
+    """WGAN-GP over one or two critics.
+
+    Args:
+        critics: by name, "semantic" on words and, if wanted, "emotional" on emotion words.
+        view: finds the emotion words of a text.
+        options: see there.
+    """
+
+    def __init__(
+        self,
+        critics: Mapping[CriticName, Critic],
+        view: EmotionWordView,
+        options: WassersteinOptions,
+    ) -> None:
+        self.critics: nn.Module = nn.ModuleDict(
+            {str(name): critic for name, critic in critics.items()}
+        )
+        self.critic_of = critics
+        self.baseline: nn.Module = nn.Module()  # nothing to learn
+        self.view = view
+        self.options = options
+
+    def critic_losses(self, generator: Generator, batch: Batch) -> Losses:
+        """Return Eq. 15 of every critic, summed, with the parts of each."""
+        real = Words(batch.response_out)
+        with torch.no_grad():
+            memory = memory_without_dropout(generator, batch)
+            fake = self._fake(generator, memory, batch)
+        losses: dict[str, Tensor] = {}
+        total = torch.zeros((), device=real.ids.device)
+        for name, critic in self.critic_of.items():
+            states = [critic.read(self._seen(name, words)) for words in (real, fake)]
+            feedback = self._feedback(name, critic, batch)
+            on_real, on_fake = (critic(s, feedback, memory.newest) for s in states)
+            penalty = gradient_penalty(critic, states[0], states[1], feedback, memory.newest)
+            losses[f"{name}_distance"] = (on_real - on_fake).mean()
+            losses[f"{name}_penalty"] = penalty
+            total = total - losses[f"{name}_distance"] + self.options.penalty * penalty
+        return {"total": total, **losses}
+
+    def generator_losses(self, generator: Generator, batch: Batch) -> Losses:
+        """Return -D(fake), summed over the critics, and each critic's part."""
+        memory = memory_without_dropout(generator, batch)
+        if self.options.relaxation == "reinforce":
+            return self._reinforce(generator, memory, batch)
+        scores = self._scores(self._fake(generator, memory, batch), memory, batch)
+        losses = {name: -score.mean() for name, score in scores.items()}
+        return {"total": torch.stack([*losses.values()]).sum(), **losses}
+
+    def _reinforce(self, generator: Generator, memory: Memory, batch: Batch) -> Losses:
+        """Return -(D - the mean D of the others) log P of samples (Williams 1992)."""
+        replies = sampled_replies(generator, memory, self.options.max_length)
+        with torch.no_grad():
+            scores = self._scores(Words(replies), memory, batch)
+            reward = torch.stack([*scores.values()]).sum(0)
+        log_probs = token_log_probs(generator, memory, replies, self.options.max_length)
+        total = -(advantage(reward) * log_probs.sum(1)).mean()
+        return {"total": total, **{name: -score.mean() for name, score in scores.items()}}
+
+    def _fake(self, generator: Generator, memory: Memory, batch: Batch) -> Words:
+        options = self.options
+        if options.relaxation == "soft":
+            return soft_responses(generator, memory, batch, options.temperature)
+        if torch.is_grad_enabled():
+            return relaxed_replies(generator, memory, options.max_length, options.temperature)
+        return Words(sampled_replies(generator, memory, options.max_length))
+
+    def _scores(self, words: Words, memory: Memory, batch: Batch) -> dict[str, Tensor]:
+        return {
+            name: critic(
+                critic.read(self._seen(name, words)),
+                self._feedback(name, critic, batch),
+                memory.newest,
+            )
+            for name, critic in self.critic_of.items()
+        }
+
+    def _seen(self, name: CriticName, words: Words) -> Words:
+        """Return what a critic sees of a text."""
+        seen: Words = self.view(words) if name == "emotional" else words
+        return seen
+
+    def _feedback(self, name: CriticName, critic: Critic, batch: Batch) -> States | None:
+        if not self.options.feedback:
+            return None
+        return critic.read(self._seen(name, Words(batch.feedback)))
+
+
+def gradient_penalty(
+    critic: Critic, real: States, fake: States, feedback: States | None, context: Tensor
+) -> Tensor:
+    """Return the mean of (|gradient of D| - 1)^2 between real and fake states (Eq. 14, 15).
+
+    One point is drawn per sample, on the line between its real and its fake states, the shorter
+    one continued by zeros; the norm is taken over time and features.
+    """
+    steps = max(real.values.shape[1], fake.values.shape[1])
+    ends = [_widened(states.values.detach(), steps) for states in (real, fake)]
+    share = torch.rand(len(context), 1, 1, device=context.device)
+    between = (share * ends[1] + (1 - share) * ends[0]).requires_grad_()
+    lengths = torch.maximum(real.lengths, fake.lengths)
+    if feedback is not None:
+        feedback = States(feedback.values.detach(), feedback.lengths)
+    scores = critic(States(between, lengths), feedback, context)
+    (gradient,) = torch.autograd.grad(scores.sum(), between, create_graph=True)
+    norm = gradient.flatten(1).norm(dim=1)
+    penalty: Tensor = ((norm - 1) ** 2).mean()
+    return penalty
+
+
+def _widened(values: Tensor, steps: int) -> Tensor:
+    return functional.pad(values, (0, 0, 0, steps - values.shape[1]))

@@ -1,0 +1,86 @@
+"""`empgan-rt reproduce` and `tables`: parse, call one library function, print."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from empgan_rt import console
+from empgan_rt.errors import InputError
+
+from .config import find_recipe, load_recipe
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("data", type=_PATH)
+@click.argument("out", type=_PATH)
+@click.option(
+    "--systems",
+    default="all",
+    show_default=True,
+    help="Rows of Table 1, separated by commas; one that others start from is trained with them.",
+)
+@click.option("--seeds", default="1", show_default=True, help="Of training, separated by commas.")
+@click.option("--budget", type=click.IntRange(1), help="Optimiser steps of each stage, at most.")
+@click.option(
+    "--recipe",
+    default="default",
+    show_default=True,
+    help="A TOML file or one that ships; it serves every system.",
+)
+@click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as mle.patience=5."
+)
+@console.json_option
+def reproduce(
+    data: Path,
+    out: Path,
+    systems: str,
+    seeds: str,
+    budget: int | None,
+    recipe: str,
+    overrides: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Train the paper's systems on DATA, store their replies and write its tables, all in OUT.
+
+    DATA is what `data prepare` reads, or a prepared folder. Whatever is done already is skipped,
+    so a run that was stopped at any point goes on with the same command.
+    """
+    config = load_recipe(find_recipe(recipe), overrides)
+    from .reproduction.reproduce import (  # needs torch
+        ReproduceOptions,
+        system_names,
+    )
+    from .reproduction.reproduce import reproduce as run
+
+    options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget)
+    result = run(data, out, options)
+    console.emit(result, f"tables: {result['tables']}", as_json=as_json)
+
+
+@click.command()
+@click.argument("results", type=_PATH)
+@click.option("--data", type=_PATH, required=True, help="The folder that `data prepare` wrote.")
+@click.option("--out", type=_PATH, help="Write tables.md and tables.json there as well.")
+@console.json_option
+def tables(results: Path, data: Path, out: Path | None, as_json: bool) -> None:
+    """Make every table anew from the replies stored in RESULTS; needs no model."""
+    from .tables.make import make_tables
+    from .tables.markdown import tables_markdown
+    from .tables.written import write_tables
+
+    made = make_tables(results, data)
+    if out is not None:
+        write_tables(made, out)
+    console.emit(made.as_dict(), tables_markdown(made).rstrip(), as_json=as_json)
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise InputError(f"--seeds {text[:40]!r}", hint="give whole numbers, such as 1,2,3")
+    return tuple(dict.fromkeys(int(part[:18]) for part in parts))

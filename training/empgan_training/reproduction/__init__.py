@@ -1,0 +1,1 @@
+"""From a corpus to the paper's tables in one command."""

@@ -1,0 +1,242 @@
+"""`reproduce`: corpus, training of every system, stored replies, tables; each step once.
+
+    OUT/settings.json                what was asked for; another OUT for anything else
+    OUT/prepared/                    unless a prepared folder was given
+    OUT/runs/seed-1/<System>/        runs of `Trainer`, `recogniser` and `classifier` among them
+    OUT/results/seed-1/<System>/     replies and facts
+    OUT/results/tables.md, tables.json, hashes.json
+    OUT/steps/                       markers of what is done
+
+All systems of a seed read the same recogniser, and EmpD to EmpGAN start from the same EmpG.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from empgan_rt import console
+from empgan_rt._version import __version__
+from empgan_rt.errors import InputError
+from empgan_rt.storage import replace_file
+
+from ..config import TrainConfig
+from ..data.prepare import PrepareOptions, prepare
+from ..systems import SYSTEMS, SystemName
+from ..tables.make import make_tables
+from ..tables.written import write_tables
+from ..trainer import Trainer
+from .ledger import Ledger, Step, file_sha256
+from .stored import STORED_NAMES, TrainedSystem, store
+
+CLASSIFIER_SEED = 1000  # added to a run's seed: the classifier shares no draw with any system
+SHARED: SystemName = "EmpG"  # what the systems with its generator start from
+
+
+@dataclass(frozen=True)
+class ReproduceOptions:
+    """What is reproduced.
+
+    Attributes:
+        systems: rows of Table 1.
+        seeds: of training.
+        recipe: for every system; its system, seed, folders and sources are filled in.
+        budget: optimiser steps of each stage, at most; None leaves that to the recipe.
+    """
+
+    systems: tuple[SystemName, ...]
+    seeds: tuple[int, ...]
+    recipe: TrainConfig
+    budget: int | None = None
+
+
+def reproduce(corpus: Path, out: Path, options: ReproduceOptions) -> Mapping[str, Any]:
+    """Bring `out` to where the tables of the wanted systems and seeds are in it.
+
+    Args:
+        corpus: as for `data prepare`, or a prepared folder.
+
+    Raises:
+        InputError: `out` was begun with another recipe or budget, or `corpus` is none.
+        EmpganError: whatever a step raises; what was finished before stays.
+    """
+    return _Reproduction(corpus, out, options).run()
+
+
+class _Reproduction:
+    def __init__(self, corpus: Path, out: Path, options: ReproduceOptions) -> None:
+        self.corpus, self.out, self.options = corpus, out, options
+        self.recipe = _within(options.recipe, options.budget)
+        self.results = out / "results"
+        self.ledger = Ledger(out)
+        self.data = corpus if (corpus / "report.json").is_file() else out / "prepared"
+
+    def run(self) -> Mapping[str, Any]:
+        self._check_settings()
+        trained = self._trained()
+        per_seed = 2 + len(trained) + len(self.options.systems)
+        total = 2 + per_seed * len(self.options.seeds)
+        done = 0
+        with console.progress("reproduce", total) as bar:
+
+            def perform(step: Step) -> None:
+                nonlocal done
+                bar.update(done, step.name)
+                self.ledger.perform(step)
+                done += 1
+
+            perform(self._prepare_step())
+            for seed in self.options.seeds:
+                perform(self._train_step("recogniser", seed))
+                perform(self._train_step("classifier", seed))
+                for system in trained:
+                    perform(self._train_step(system, seed))
+                for system in self.options.systems:
+                    perform(self._store_step(system, seed))
+            bar.update(done, "tables")
+            hashes = self._write_tables()
+            bar.update(total)
+        return {"tables": str(self.results / "tables.md"), "hashes": hashes}
+
+    def _trained(self) -> list[SystemName]:
+        """Return the systems to train, the shared one before those that start from it."""
+        wanted = set(self.options.systems)
+        if any(_starts_from_shared(system) for system in wanted):
+            wanted.add(SHARED)
+        return [system for system in SYSTEMS if system in wanted]
+
+    def _check_settings(self) -> None:
+        """Refuse a folder that was begun otherwise; another system or seed may join."""
+        own = replace(self.recipe, system=SHARED, seed=0, data="", out="", threads=0)
+        settings = {"empgan-rt": __version__, "recipe": msgspec.to_builtins(own)}
+        path = self.out / "settings.json"
+        data = msgspec.json.format(msgspec.json.encode(settings)) + b"\n"
+        if path.is_file() and path.read_bytes() != data:
+            raise InputError(
+                f"{self.out} was begun with another recipe, budget or version",
+                hint="go on with the same ones, or choose another folder",
+            )
+        replace_file(path, data)
+
+    def _prepare_step(self) -> Step:
+        files = sorted(path for path in self.corpus.rglob("*") if path.is_file())
+        inputs = {path.relative_to(self.corpus).as_posix(): file_sha256(path) for path in files}
+        if self.corpus.is_file():
+            inputs = {self.corpus.name: file_sha256(self.corpus)}
+
+        def run(changed: bool) -> None:
+            if self.data != self.corpus:
+                prepare(self.corpus, self.data, PrepareOptions(), force=self.data.exists())
+
+        outputs = [self.data / "report.json"] if self.data != self.corpus else []
+        return Step("prepare", inputs, outputs, run)
+
+    def _run_folder(self, name: str, seed: int) -> Path:
+        return self.out / "runs" / f"seed-{seed}" / name
+
+    def _train_step(self, name: SystemName | str, seed: int) -> Step:
+        folder = self._run_folder(name, seed)
+        alone = name not in SYSTEMS  # a recogniser by itself
+        best = folder / ("recogniser.safetensors" if alone else "best.safetensors")
+        config = self._config(name, seed, folder)
+        sources = [path for path in (config.recogniser_from, config.generator_from) if path]
+        inputs = {
+            "recipe": msgspec.to_builtins(replace(config, data="", out="", threads=0)),
+            "data": file_sha256(self.data / "report.json"),
+            "sources": [file_sha256(Path(path)) for path in sources],
+        }
+
+        def run(changed: bool) -> None:
+            if changed:
+                shutil.rmtree(folder, ignore_errors=True)
+            resume = (folder / "last.safetensors").is_file()
+            Trainer(config, resume=resume).run(until="recogniser" if alone else None)
+
+        return Step(f"train/seed-{seed}/{name}", inputs, [best], run)
+
+    def _config(self, name: SystemName | str, seed: int, folder: Path) -> TrainConfig:
+        config = replace(self.recipe, data=str(self.data), out=str(folder), seed=seed)
+        if name == "classifier":
+            return replace(config, system=SHARED, seed=seed + CLASSIFIER_SEED)
+        if name == "recogniser":
+            return replace(config, system=SHARED)
+        system = next(s for s in SYSTEMS if s == name)
+        if _starts_from_shared(system):
+            source = self._run_folder(SHARED, seed) / "best.safetensors"
+            return replace(config, system=system, generator_from=str(source))
+        source = self._run_folder("recogniser", seed) / "recogniser.safetensors"
+        return replace(config, system=system, recogniser_from=str(source))
+
+    def _store_step(self, system: SystemName, seed: int) -> Step:
+        folder = self._run_folder(system, seed)
+        classifier = self._run_folder("classifier", seed) / "recogniser.safetensors"
+        best, last = folder / "best.safetensors", folder / "last.safetensors"
+        out = self.results / f"seed-{seed}" / system
+        trained = TrainedSystem(system, seed, best, last, classifier)
+        inputs = {"checkpoints": [file_sha256(path) for path in (best, classifier)]}
+        return Step(
+            f"store/seed-{seed}/{system}",
+            inputs,
+            [out / name for name in STORED_NAMES],
+            lambda changed: store(trained, self.data, out),
+        )
+
+    def _write_tables(self) -> Mapping[str, str]:
+        """Write the tables of everything stored, and the hashes of what training decided."""
+        write_tables(make_tables(self.results, self.data), self.results)
+        hashes = {
+            path.relative_to(self.results).as_posix(): file_sha256(path)
+            for seed in self.options.seeds
+            for system in self.options.systems
+            for path in (self.results / f"seed-{seed}" / system / name for name in STORED_NAMES)
+        }
+        as_json = msgspec.json.format(msgspec.json.encode(hashes), indent=2) + b"\n"
+        replace_file(self.results / "hashes.json", as_json)
+        return hashes
+
+
+def _starts_from_shared(system: SystemName) -> bool:
+    row, shared = SYSTEMS[system], SYSTEMS[SHARED]
+    shapes = [(s.context, s.streams, s.attention, s.prepend_label) for s in (row, shared)]
+    return system != SHARED and shapes[0] == shapes[1]
+
+
+def _within(recipe: TrainConfig, budget: int | None) -> TrainConfig:
+    """Return the recipe with no stage longer than a budget of optimiser steps."""
+    if budget is None:
+        return recipe
+    against = recipe.adversarial
+    rounds = max(1, budget // (against.critic_steps + 1))
+    return replace(
+        recipe,
+        recogniser=replace(recipe.recogniser, max_steps=budget),
+        mle=replace(recipe.mle, max_steps=budget),
+        adversarial=replace(
+            against,
+            steps=min(against.steps, rounds),
+            critic_pretrain=min(against.critic_pretrain, budget),
+            validate_every=min(against.validate_every, rounds),
+        ),
+    )
+
+
+def system_names(text: str) -> tuple[SystemName, ...]:
+    """Return the systems in a text such as "EmpG,EmpGAN" or "all", in the order of Table 1.
+
+    Raises:
+        InputError: one of them is unknown.
+    """
+    wanted = [name.strip() for name in text.split(",")]
+    unknown: Sequence[str] = [n for n in wanted if n not in (*SYSTEMS, "all")]
+    if unknown:
+        raise InputError(
+            f"unknown systems {', '.join(map(repr, unknown))[:80]}",
+            hint=f"use all, or some of {', '.join(SYSTEMS)}",
+        )
+    return tuple(name for name in SYSTEMS if name in wanted or "all" in wanted)

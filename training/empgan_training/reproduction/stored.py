@@ -1,0 +1,130 @@
+"""What a trained system leaves for the tables: replies, facts and costs (see `tables.results`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from empgan_rt.config import Limits, SearchConfig
+
+from ..checkpoint import Checkpoint
+from ..data.folder import write_folder
+from ..data.prepared import PreparedData
+from ..decoding import generate
+from ..eager import EagerBackend
+from ..evaluate import evaluate
+from ..evaluation import EvaluateOptions, Prediction
+from ..opened_model import OpenedModel, open_model
+from ..tables.cases import CASES
+from ..tables.results import CASE_STUDY_NAME, COSTS_NAME, FACTS_NAME, KINDS, MAIN
+from .reply_emotions import reply_emotions
+
+_SEARCHES = {"greedy": SearchConfig(beam_size=1), "beam5": SearchConfig(beam_size=5)}
+STORED_NAMES = (*(kind.file_name for kind in KINDS), CASE_STUDY_NAME, FACTS_NAME)
+
+
+@dataclass(frozen=True)
+class TrainedSystem:
+    """Where a system's checkpoints are.
+
+    Attributes:
+        best: whose replies are stored.
+        last: of the same run, which knows its steps and seconds.
+        classifier: a checkpoint whose recogniser labels the replies.
+    """
+
+    name: str
+    seed: int
+    best: Path
+    last: Path
+    classifier: Path
+
+
+def store(system: TrainedSystem, data: Path, out: Path) -> None:
+    """Write what the tables need of a system into the folder `out`, all or nothing.
+
+    Raises:
+        CheckpointError: a checkpoint cannot be read.
+        DataError: the prepared folder cannot be read.
+        StorageError: the folder cannot be written.
+    """
+    model = open_model(str(system.best))
+    predictions: dict[str, tuple[Prediction, ...]] = {}
+    for kind in KINDS:
+        options = EvaluateOptions(
+            metrics=("distinct",), labels=kind.labels, search=_SEARCHES[kind.search]
+        )
+        generation = evaluate(model, data, options).generation
+        predictions[kind.file_name] = generation.predictions if generation is not None else ()
+    predictions[CASE_STUDY_NAME] = _case_replies(model)
+    files = {name: _lines(rows) for name, rows in predictions.items()}
+    states = Checkpoint.load(system.last).info["stages"]
+    facts = _facts(system, model, data, predictions[MAIN.file_name], states)
+    files[FACTS_NAME] = _json(facts)
+    files[COSTS_NAME] = _json({name: state["seconds"] for name, state in _ran(states).items()})
+    write_folder(out, files)
+
+
+def _facts(
+    system: TrainedSystem,
+    model: OpenedModel,
+    data: Path,
+    predictions: Sequence[Prediction],
+    states: dict[str, Any],
+) -> dict[str, Any]:
+    language = evaluate(model, data, EvaluateOptions(metrics=("perplexity",))).language
+    checkpoint = Checkpoint.load(system.best)
+    scores = checkpoint.info["scores"]
+    return {
+        "system": system.name,
+        "seed": system.seed,
+        "perplexity": {p.labels: p.perplexity for p in (language.model if language else ())},
+        "validation_perplexity": scores.get("adversarial", scores["mle"])["perplexity"],
+        "steps": {name: state["step"] for name, state in _ran(states).items()},
+        "reply_emotions": _emotions(system.classifier, data, predictions),
+        "weights_sha256": checkpoint.weights_sha256(),
+        "sources": checkpoint.info["sources"],
+        "versions": checkpoint.info["versions"],
+    }
+
+
+def _emotions(path: Path, data: Path, predictions: Sequence[Prediction]) -> dict[str, Any]:
+    checkpoint = Checkpoint.load(path)
+    classifier = EagerBackend.from_checkpoint(checkpoint)
+    opened = PreparedData(data, Limits())
+    samples = opened.table_samples(opened.split("test"))
+    replies = {prediction.id: prediction.hypothesis.split() for prediction in predictions}
+    return reply_emotions(
+        classifier,
+        opened.featurizer.tokenizer,
+        samples,
+        [replies[sample.id] for sample in samples],
+        Limits().max_turns,
+    )
+
+
+def _case_replies(model: OpenedModel) -> tuple[Prediction, ...]:
+    tokenizer = model.featurizer.tokenizer
+    contexts = [model.featurizer.features(case.dialogue) for case in CASES]
+    replies = generate(model.backend, contexts, _SEARCHES["greedy"], len(tokenizer.vocabulary))
+    return tuple(
+        Prediction(case.id, " ".join(tokenizer.words_of(reply)))
+        for case, reply in zip(CASES, replies, strict=True)
+    )
+
+
+def _ran(states: dict[str, Any]) -> dict[str, Any]:
+    """Return the stages that this run has run itself."""
+    return {name: state for name, state in states.items() if state["step"]}
+
+
+def _lines(rows: Sequence[Prediction]) -> bytes:
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
