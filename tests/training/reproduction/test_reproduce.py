@@ -176,11 +176,11 @@ def test_all_nine_killed_three_times_end_as_an_undisturbed_run_and_answer(tmp_pa
 
 def _start(corpus: Path, out: Path, folder: Path) -> subprocess.Popen[bytes]:
     command = ["reproduce", corpus, out, "--recipe", folder / "small.toml", "--budget", "12"]
-    log = (folder / f"{out.name}.log").open("ab")
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "empgan_rt", *map(str, command)], stderr=log, env=environment
-    )
+    with (folder / f"{out.name}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "empgan_rt", *map(str, command)], stderr=log, env=environment
+        )
 
 
 def _run(*arguments: object) -> None:
