@@ -16,6 +16,7 @@ from empgan_rt.text.featurizer import TurnFeatures
 from empgan_training.config import StageConfig
 from empgan_training.data.batch import Batch
 from empgan_training.data.prepared import PreparedDialogue
+from empgan_training.parallel import Workers
 from empgan_training.stage import Losses, Stage, StageState, StageTask
 
 TURN = TurnFeatures([4], [EOS], 1, 0)
@@ -48,7 +49,7 @@ class Run:
             DIALOGUES,
             seed=1,
             max_response=60,
-            device=torch.device("cpu"),
+            workers=Workers(),
         )
 
     def losses(self, batch: Batch) -> Losses:

@@ -18,16 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from empgan_rt import console
 from empgan_rt.errors import DivergenceError
 
 from .adam import adam, adam_tensors, restore_adam
 from .algorithms.adversary import Adversary
-from .algorithms.mle import Losses, generator_loss
+from .algorithms.mle import generator_loss
 from .config import AdversarialConfig
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
 from .model.generator import Generator
+from .parallel import Workers
 
 Record = dict[str, Any]
 BETAS = (0.5, 0.9)  # of both sides, whose goals move: Gulrajani et al. 2017
@@ -75,11 +75,11 @@ class AdversarialStage:
         validate: Callable[[], Record],
         *,
         seed: int,
-        device: torch.device,
+        workers: Workers,
     ) -> None:
         self.generator, self.adversary, self.config = generator, adversary, config
         self.dialogues, self.validate = dialogues, validate
-        self.seed, self.device = seed, device
+        self.seed, self.workers, self.device = seed, workers, workers.device()
         self.parameters = generator.trained_after_recogniser()
         learners = [*self.parameters, *adversary.baseline.parameters()]
         self.optimiser = adam(learners, config.learning_rate, BETAS)
@@ -107,7 +107,7 @@ class AdversarialStage:
         state = self.state
         saved_at = time.monotonic()
         critic: Record = {}
-        with console.progress(self.name, self.config.steps) as bar:
+        with self.workers.progress(self.name, self.config.steps) as bar:
             while True:
                 if self._validation_is_due():
                     on_save(self._validate(on_log))
@@ -122,21 +122,23 @@ class AdversarialStage:
                 else:
                     record = critic | self._generator_step(batch)
                     if state.generator_step % _LOG_EVERY == 0:
-                        on_log({"split": "train", "samples": batch.samples, **record})
+                        on_log({"split": "train", "samples": batch.counts.samples, **record})
                 state.step += 1
                 state.seconds += time.monotonic() - began
                 bar.update(state.generator_step, f"critic step {state.critic_step}")
                 if should_stop():
                     on_save(False)
                     return
-                if time.monotonic() - saved_at > save_every_s:
+                due_to_save = time.monotonic() - saved_at > save_every_s
+                if self.workers.any(due_to_save, self.device):
                     on_save(False)
                     saved_at = time.monotonic()
 
     def _next_batch(self) -> Batch:
         shuffle = random.Random(f"{self.seed}/{self.name}/{self.state.epoch}")
         groups = grouped(self.dialogues, self.config.batch_samples, shuffle, bucket=50)
-        batch = collate(groups[self.state.batch], self.config.max_length)
+        group = groups[self.state.batch]
+        batch = collate(group, self.config.max_length, self.workers.share())
         self.state.batch += 1
         if self.state.batch == len(groups):
             self.state.epoch, self.state.batch = self.state.epoch + 1, 0
@@ -147,7 +149,9 @@ class AdversarialStage:
             losses = self.adversary.critic_losses(self.generator, batch)
         parameters = list(self.adversary.critics.parameters())
         gradients = torch.autograd.grad(losses["total"], parameters, allow_unused=True)
-        record = _floats(losses) | {"gradient": _set_gradients(parameters, gradients)}
+        share = _share(batch)
+        record = self.workers.summed(losses, share)
+        record["gradient"] = self.workers.set_gradients(parameters, gradients, share)
         self._check(record)
         self.critic_optimiser.step()
         self.state.critic_step += 1
@@ -164,11 +168,17 @@ class AdversarialStage:
         with self._autocast():
             likelihood = generator_loss(self.generator, batch).parts()
         pushes = torch.autograd.grad(likelihood["total"], learners, allow_unused=True)
-        record = _floats(likelihood) | _prefixed("adversarial", _floats(adversarial))
-        record["adversarial_gradient"] = _set_gradients(learners, pulls)
-        record["likelihood_gradient"] = _set_gradients(learners, pushes)
-        both = [_sum(a, b) for a, b in zip(pulls, pushes, strict=True)]
-        record["gradient"] = _set_gradients(learners, both)
+        share = _share(batch)
+        record = self.workers.summed(likelihood, batch.weight)
+        pulled = self.workers.summed(adversarial, share)
+        record |= {f"adversarial_{name}": value for name, value in pulled.items()}
+        set_gradients = self.workers.set_gradients
+        record["adversarial_gradient"] = set_gradients(learners, pulls, share)
+        summed_pulls = [parameter.grad for parameter in learners]
+        record["likelihood_gradient"] = set_gradients(learners, pushes, batch.weight)
+        for parameter, summed in zip(learners, summed_pulls, strict=True):
+            parameter.grad = _sum(parameter.grad, summed)
+        record["gradient"] = _norm(learners)
         self._check(record)
         nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
         self.optimiser.step()
@@ -248,23 +258,15 @@ class AdversarialStage:
         self.adversary.baseline.load_state_dict(parts["baseline"])
 
 
-def _floats(losses: Losses) -> Record:
-    return {name: float(loss.detach()) for name, loss in losses.items()}
-
-
-def _prefixed(prefix: str, record: Record) -> Record:
-    return {f"{prefix}_{name}": value for name, value in record.items()}
+def _share(batch: Batch) -> float:
+    """Return the part of a step's samples that a batch holds: adversaries' losses are means."""
+    return batch.weight * batch.samples / batch.counts.samples
 
 
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return a if b is None else b if a is None else a + b
 
 
-def _set_gradients(
-    parameters: list[nn.Parameter], gradients: tuple[Tensor | None, ...] | list[Tensor | None]
-) -> float:
-    """Make these the parameters' gradients and return their norm."""
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        parameter.grad = gradient
-    found = [g for g in gradients if g is not None]
-    return float(torch.stack([g.norm() for g in found]).norm()) if found else 0.0
+def _norm(parameters: list[nn.Parameter]) -> float:
+    found = [p.grad.norm() for p in parameters if p.grad is not None]
+    return float(torch.stack(found).norm())

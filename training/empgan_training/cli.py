@@ -144,7 +144,8 @@ def train(
         "finished": all(stage.state.finished for stage in trainer.stages),
         "scores": {s.name: scores[s.name] for s in trainer.stages if s.name in scores},
     }
-    console.emit(result, train_text(result), as_json=as_json)
+    if trainer.workers.leads:
+        console.emit(result, train_text(result), as_json=as_json)
 
 
 @click.command()

@@ -19,6 +19,7 @@ from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .data.prepared import PreparedData
 from .model.generator import Generator
+from .parallel import Workers
 from .stages import RunStage
 
 # What a run that has begun learns depends on none of these, but for `threads`: it decides the
@@ -47,27 +48,36 @@ def run_facts(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
 
 
 def training_state(
-    stages: Sequence[RunStage], device: torch.device
+    stages: Sequence[RunStage], workers: Workers
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the facts and tensors that resuming needs beyond the weights."""
     info = {
         "stages": {stage.name: asdict(stage.state) for stage in stages},
         "threads": torch.get_num_threads(),
+        "processes": workers.size,
     }
-    tensors = {"rng": torch.get_rng_state()}
+    device = workers.device()
+    states = {"rng": torch.get_rng_state()}
     if device.type == "cuda":
-        tensors["cuda_rng"] = torch.cuda.get_rng_state()
+        states["cuda_rng"] = torch.cuda.get_rng_state(device)
+    tensors = {
+        _of_rank(name, rank): state
+        for name, mine in states.items()
+        for rank, state in enumerate(workers.gathered(mine, device))
+    }
     for stage in stages:
         for name, tensor in stage.tensors().items():
             tensors[f"{stage.name}/{name}"] = tensor
     return info, tensors
 
 
-def check_same_run(checkpoint: Checkpoint, config: TrainConfig, data: PreparedData) -> None:
+def check_same_run(
+    checkpoint: Checkpoint, config: TrainConfig, data: PreparedData, workers: Workers
+) -> None:
     """Refuse another recipe or other data; warn where the result cannot be equal to the bit.
 
     Raises:
-        InputError: the recipe or the data differ from the checkpoint's.
+        InputError: the recipe, the data or the number of processes differ from the checkpoint's.
         CheckpointError: the checkpoint is not of a run that can go on, or does not say what they
             were.
     """
@@ -86,6 +96,11 @@ def check_same_run(checkpoint: Checkpoint, config: TrainConfig, data: PreparedDa
             f"the run in {config.out} had another {', '.join(changed) or 'data folder'}",
             hint="resume with the same recipe and data, or start a new run",
         )
+    if info.get("processes", 1) != workers.size:
+        raise InputError(
+            f"the run in {config.out} had {info.get('processes', 1)} processes, now {workers.size}",
+            hint="resume with as many, for what is drawn at random is theirs",
+        )
     now = {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
     for name, value in then.items():
         if value is not None and value != now[name]:
@@ -96,7 +111,7 @@ def check_same_run(checkpoint: Checkpoint, config: TrainConfig, data: PreparedDa
 
 
 def restore_training(
-    checkpoint: Checkpoint, generator: Generator, stages: Sequence[RunStage], device: torch.device
+    checkpoint: Checkpoint, generator: Generator, stages: Sequence[RunStage], workers: Workers
 ) -> None:
     """Put weights, optimisers and random states back.
 
@@ -114,11 +129,16 @@ def restore_training(
                 if key.startswith(prefix)
             }
             stage.restore(states[stage.name], tensors)
-        torch.set_rng_state(checkpoint.trainer["rng"])
-        if device.type == "cuda" and "cuda_rng" in checkpoint.trainer:
-            torch.cuda.set_rng_state(checkpoint.trainer["cuda_rng"])
+        torch.set_rng_state(checkpoint.trainer[_of_rank("rng", workers.rank)])
+        cuda = checkpoint.trainer.get(_of_rank("cuda_rng", workers.rank))
+        if cuda is not None and torch.cuda.is_available():
+            torch.cuda.set_rng_state(cuda, workers.device())
     except (RuntimeError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"the run cannot go on from its checkpoint: {type(error).__name__}: {error}",
             hint="start a new run",
         ) from error
+
+
+def _of_rank(name: str, rank: int) -> str:
+    return f"{name}.{rank}" if rank else name

@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from empgan_rt import console
 from empgan_rt.errors import DivergenceError
 
 from .adam import adam, adam_tensors, restore_adam
@@ -20,6 +19,7 @@ from .algorithms.mle import Losses
 from .config import StageConfig
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
+from .parallel import Workers
 
 
 @dataclass(frozen=True)
@@ -70,14 +70,14 @@ class Stage:
         *,
         seed: int,
         max_response: int,
-        device: torch.device,
+        workers: Workers,
     ) -> None:
         self.task = task
         self.config = config
         self.dialogues = dialogues
         self.seed = seed
         self.max_response = max_response
-        self.device = device
+        self.workers, self.device = workers, workers.device()
         self.parameters = list(task.parameters)
         self.optimiser = adam(self.parameters, config.learning_rate, (0.9, 0.999))
         self.state = StageState(learning_rate=config.learning_rate)
@@ -107,20 +107,22 @@ class Stage:
         while not self.state.finished:
             groups = self._epoch_order()
             title = f"{self.name} epoch {self.state.epoch + 1}"
-            with console.progress(title, len(groups)) as bar:
+            with self.workers.progress(title, len(groups)) as bar:
                 while self.state.batch < len(groups) and not self._spent():
                     began = time.monotonic()
-                    batch = collate(groups[self.state.batch], self.max_response)
+                    group = groups[self.state.batch]
+                    batch = collate(group, self.max_response, self.workers.share())
                     record = self._step(batch.to(self.device))
                     self.state.batch += 1
                     self.state.seconds += time.monotonic() - began
                     bar.update(self.state.batch, f"loss {record['total']:.3f}")
                     if self.state.step % 50 == 0:
-                        on_log({"split": "train", "samples": batch.samples, **record})
+                        on_log({"split": "train", "samples": batch.counts.samples, **record})
                     if should_stop():
                         on_save(False)
                         return
-                    if time.monotonic() - saved_at > save_every_s:
+                    due = time.monotonic() - saved_at > save_every_s
+                    if self.workers.any(due, self.device):
                         on_save(False)
                         saved_at = time.monotonic()
             on_save(self._end_epoch(on_log))
@@ -138,15 +140,15 @@ class Stage:
         bf16 = self.config.precision == "bf16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             losses = self.task.losses(batch)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
-        record = {name: float(loss.detach()) for name, loss in losses.items()}
-        record["gradient"] = float(norm)
+        gradients = torch.autograd.grad(losses["total"], self.parameters, allow_unused=True)
+        record = self.workers.summed(losses, batch.weight)
+        record["gradient"] = self.workers.set_gradients(self.parameters, gradients, batch.weight)
         if not all(map(math.isfinite, record.values())):
             raise DivergenceError(
                 f"{self.name}: {record} at step {self.state.step}",
                 hint="the last checkpoint is good; start a new run with a lower learning rate",
             )
+        nn.utils.clip_grad_norm_(self.parameters, self.config.clip_norm)
         self.optimiser.step()
         self.optimiser.zero_grad()
         self.state.step += 1

@@ -24,6 +24,7 @@ from .model.critic import Critic
 from .model.discriminator import HierarchicalDiscriminator
 from .model.generator import Generator
 from .model.words import EmotionWordView
+from .parallel import Workers
 from .stage import Stage, StageState, StageTask
 from .systems import SYSTEMS, CriticName
 from .validation import evenly, greedy_replies, recogniser_scores, teacher_forced
@@ -70,7 +71,7 @@ class RunParts:
     data: PreparedData
     train: list[PreparedDialogue]
     validation: list[PreparedDialogue]
-    device: torch.device
+    workers: Workers
 
 
 def make_stages(parts: RunParts) -> list[RunStage]:
@@ -84,7 +85,7 @@ def make_stages(parts: RunParts) -> list[RunStage]:
 def _recogniser_stage(parts: RunParts) -> Stage:
     generator = parts.generator
     labels = torch.tensor([turn.label for d in parts.train for turn in d.turns])
-    weights = class_weights(labels).to(parts.device)
+    weights = class_weights(labels).to(parts.workers.device())
 
     def losses(batch: Batch) -> Losses:
         return {"total": recogniser_loss(generator, batch, weights)}
@@ -121,7 +122,7 @@ def _stage(parts: RunParts, task: StageTask, config: StageConfig) -> Stage:
         parts.train,
         seed=parts.config.seed,
         max_response=parts.config.max_response,
-        device=parts.device,
+        workers=parts.workers,
     )
 
 
@@ -140,7 +141,7 @@ def _adversarial_stage(parts: RunParts) -> AdversarialStage:
         parts.train,
         validate,
         seed=parts.config.seed,
-        device=parts.device,
+        workers=parts.workers,
     )
 
 
@@ -160,7 +161,7 @@ def _adversary(parts: RunParts) -> Adversary:
             sizes.vocabulary_size, sizes.embedding_size, sizes.hidden_size
         )
         return RolloutAdversary(
-            discriminator.to(parts.device),
+            discriminator.to(parts.workers.device()),
             sizes.hidden_size,
             rollouts=config.rollouts,
             max_length=config.max_length,
@@ -171,7 +172,7 @@ def _adversary(parts: RunParts) -> Adversary:
     options = WassersteinOptions(
         row.feedback, config.penalty, config.relaxation, config.temperature, config.max_length
     )
-    view = EmotionWordView(parts.data.featurizer).to(parts.device)
+    view = EmotionWordView(parts.data.featurizer).to(parts.workers.device())
     return WassersteinAdversary(critics, view, options)
 
 
@@ -183,6 +184,6 @@ def _critics(parts: RunParts, names: Sequence[CriticName]) -> dict[CriticName, C
         "emotional": (sizes.emotion_vocabulary_size, sizes.emotion_embedding_size),
     }
     return {
-        name: Critic(*reads[name], sizes.hidden_size, sizes.memory_size).to(parts.device)
+        name: Critic(*reads[name], sizes.hidden_size, sizes.memory_size).to(parts.workers.device())
         for name in names
     }

@@ -9,7 +9,7 @@ of the last stage in `best.safetensors`, of others in a file of the stage's name
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from .config import TrainConfig
 from .data.prepared import PreparedData
 from .interrupt import interrupt_flag
 from .model.generator import Generator
+from .parallel import Workers
 from .resume import check_same_run, restore_training, run_facts, training_state
 from .run_log import RunLog, truncate_metrics
 from .stages import RunParts, RunStage, make_stages
@@ -49,7 +50,8 @@ class Trainer:
     def __init__(self, config: TrainConfig, *, resume: bool = False) -> None:
         self.config = config
         self.out = Path(config.out)
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.workers = Workers.of_environment()
+        self.device = self.workers.device()
         torch.set_num_threads(config.threads or allowed_cores())
         self.last, self.best = self.out / "last.safetensors", self.out / "best.safetensors"
         self._check_folder(resume)
@@ -58,7 +60,7 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.generator = self._new_generator().to(self.device)
         self.stages = make_stages(
-            RunParts(config, self.generator, self.data, train, validation, self.device)
+            RunParts(config, self.generator, self.data, train, validation, self.workers)
         )
         self.scores: dict[str, Any] = {}  # of each stage's latest validation
         self.best_scores: dict[str, Any] = {}
@@ -67,6 +69,7 @@ class Trainer:
             self._restore(Checkpoint.load(self.last))
         else:
             self._start()
+        self.workers.wait()  # until all have looked for a run in the folder
 
     def run(self, max_steps: int | None = None, until: str | None = None) -> dict[str, Any]:
         """Train every stage to its end and return the best validation scores.
@@ -85,13 +88,15 @@ class Trainer:
         """
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            recipe = msgspec.json.format(msgspec.json.encode(self.config), indent=2)
-            (self.out / "recipe.json").write_bytes(recipe + b"\n")
-            if not self.last.exists():  # so that there is a good checkpoint before the first step
-                self._checkpoint(resumable=True).save(self.last)
+            if self.workers.leads:
+                recipe = msgspec.json.format(msgspec.json.encode(self.config), indent=2)
+                (self.out / "recipe.json").write_bytes(recipe + b"\n")
+            begun = self.workers.any(self.last.exists(), self.device)
+            if not begun:  # so that there is a good checkpoint before the first step
+                self._save(self.last, resumable=True)
             with (
                 interrupt_flag() as interrupted,
-                closing(RunLog(self.out)) as run_log,
+                closing(RunLog(self.out)) if self.workers.leads else nullcontext() as run_log,
             ):
                 for stage in self.stages:
                     if interrupted or self._steps_left(max_steps) <= 0:
@@ -107,25 +112,27 @@ class Trainer:
         return self.best_scores
 
     def _run_stage(
-        self, stage: RunStage, run_log: RunLog, interrupted: list[int], max_steps: int | None
+        self, stage: RunStage, run_log: RunLog | None, interrupted: list[int], max_steps: int | None
     ) -> None:
         name = stage.name
 
         def on_log(record: dict[str, Any]) -> None:
-            run_log.write(name, record)
+            if run_log is not None:
+                run_log.write(name, record)
             if record["split"] == "validation":
                 self.scores[name] = dict(record)
 
         def on_save(is_best: bool) -> None:
             if is_best:
                 self.best_scores[name] = self.scores[name]
-                self._checkpoint(resumable=False).save(self._best_of(stage))
+                self._save(self._best_of(stage), resumable=False)
             if stage.state.finished and stage is not self.stages[-1]:
                 self._take_best(stage)
-            self._checkpoint(resumable=True).save(self.last)
+            self._save(self.last, resumable=True)
 
         def should_stop() -> bool:
-            return bool(interrupted) or self._steps_left(max_steps) <= 0
+            stop = bool(interrupted) or self._steps_left(max_steps) <= 0
+            return self.workers.any(stop, self.device)
 
         stage.run(on_log, on_save, should_stop, self.config.save_every_s)
 
@@ -168,13 +175,22 @@ class Trainer:
         self.best_scores |= taken.scores
         for stage in self.stages:
             stage.state.finished = stage.name in taken.scores
+        if self.workers.size > 1:  # the weights are the same everywhere, what is drawn next is not
+            torch.manual_seed(self.config.seed + 1 + self.workers.rank)
+
+    def _save(self, path: Path, *, resumable: bool) -> None:
+        """Write a checkpoint, once, and return when it is there."""
+        checkpoint = self._checkpoint(resumable=resumable)
+        if self.workers.leads:
+            checkpoint.save(path)
+        self.workers.wait()
 
     def _checkpoint(self, *, resumable: bool) -> Checkpoint:
         facts = run_facts(self.config, self.data)
         info = {**facts, "scores": self.scores, "sources": self.sources}
         tensors: dict[str, torch.Tensor] = {}
         if resumable:
-            state, tensors = training_state(self.stages, self.device)
+            state, tensors = training_state(self.stages, self.workers)
             info |= {**state, "best_scores": self.best_scores}
         return Checkpoint(
             self.generator.config,
@@ -185,10 +201,11 @@ class Trainer:
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        check_same_run(checkpoint, self.config, self.data)
-        restore_training(checkpoint, self.generator, self.stages, self.device)
+        check_same_run(checkpoint, self.config, self.data, self.workers)
+        restore_training(checkpoint, self.generator, self.stages, self.workers)
         self.scores = dict(checkpoint.info["scores"])
         self.best_scores = dict(checkpoint.info["best_scores"])
         self.sources = dict(checkpoint.info["sources"])
         reached = {stage.name: stage.state.step for stage in self.stages}
-        truncate_metrics(self.out, reached)
+        if self.workers.leads:
+            truncate_metrics(self.out, reached)

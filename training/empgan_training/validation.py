@@ -56,19 +56,19 @@ def teacher_forced(
     with torch.inference_mode():
         for batch in batches(dialogues, 64, max_response):
             loss = generator_loss(generator, batch.to(device))
-            nats += float(loss.response) * loss.tokens
+            nats += float(loss.response) * batch.counts.tokens
             if loss.emotion_words is not None:
-                emotion += float(loss.emotion_words) * loss.emotion_tokens
+                emotion += float(loss.emotion_words) * batch.counts.emotion_tokens
             if loss.label is not None:
                 label += float(loss.label) * batch.samples
-            tokens += loss.tokens
-            emotion_tokens += loss.emotion_tokens
+            tokens += batch.counts.tokens
+            emotion_tokens += batch.counts.emotion_tokens
             samples += batch.samples
     perplexity = perplexity_of(nats, tokens)
     return TeacherForced(
         perplexity,
         tokens,
-        emotion / emotion_tokens if emotion_tokens else None,
+        emotion / emotion_tokens if generator.emotion_decoder is not None else None,
         label / samples if generator.label_head is not None else None,
     )
 

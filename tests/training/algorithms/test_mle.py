@@ -49,8 +49,8 @@ def test_without_weights_every_choice_is_uniform(batch: Batch) -> None:
     assert float(loss.emotion_words) == pytest.approx(math.log(9))
     assert float(loss.label) == pytest.approx(math.log(7))
     assert float(loss.total) == pytest.approx(math.log(11) + math.log(9) + math.log(7))
-    assert loss.tokens == 5  # 7 8 EOS and 9 EOS
-    assert loss.emotion_tokens == int((batch.emotion_out != 0).sum())
+    assert batch.counts.tokens == 5  # 7 8 EOS and 9 EOS
+    assert batch.counts.emotion_tokens == int((batch.emotion_out != 0).sum())
 
 
 def test_losses_by_hand_from_biases(batch: Batch) -> None:

@@ -19,23 +19,20 @@ Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged
 class GeneratorLoss(NamedTuple):
     """Eq. 9 and its parts, each a mean: over tokens, emotion words and samples.
 
-    A generator without the stream that a part is read from has None there.
+    The means are over the whole step (`Batch.counts`), so those of its shares add up. A generator
+    without the stream that a part is read from has None there.
 
     Attributes:
         total: Psi_g.
         response: cross entropy of the response, nats per token, EOS included.
         emotion_words: Psi_emo, nats per emotion word, EOS included.
         label: Psi_lab, nats per sample.
-        tokens: response tokens that were counted.
-        emotion_tokens: emotion words that were counted, EOS included.
     """
 
     total: Tensor
     response: Tensor
     emotion_words: Tensor | None
     label: Tensor | None
-    tokens: int
-    emotion_tokens: int
 
     def parts(self) -> Losses:
         """Return the total and the parts that exist, by name."""
@@ -71,42 +68,48 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
         memory.mask,
     )
     real = batch.response_out != 0
-    response = functional.cross_entropy(
-        decoder.vocabulary(output[real]).float(), batch.response_out[real]
-    )
-    emotion_words, emotion_tokens = _emotion_word_loss(generator, memory, batch)
+    logits = decoder.vocabulary(output[real])
+    response = _mean_nats(logits, batch.response_out[real], batch.counts.tokens)
+    emotion_words = _emotion_word_loss(generator, memory, batch)
     label = None
     if generator.label_head is not None:
         newest_label = memory.newest[:, -generator.config.hidden_size :]
-        logits = generator.label_head(newest_label).float()
-        label = functional.cross_entropy(logits, batch.response_label - 1)
+        logits = generator.label_head(newest_label)
+        label = _mean_nats(logits, batch.response_label - 1, batch.counts.samples)
     total = response
     for part in (emotion_words, label):
         if part is not None:
             total = total + part
-    return GeneratorLoss(total, response, emotion_words, label, int(real.sum()), emotion_tokens)
+    return GeneratorLoss(total, response, emotion_words, label)
 
 
-def _emotion_word_loss(
-    generator: Generator, memory: Memory, batch: Batch
-) -> tuple[Tensor | None, int]:
-    """Return Psi_emo (Eq. 8) and the words it is the mean of."""
+def _mean_nats(logits: Tensor, targets: Tensor, count: int) -> Tensor:
+    return functional.cross_entropy(logits.float(), targets, reduction="sum") / count
+
+
+def _emotion_word_loss(generator: Generator, memory: Memory, batch: Batch) -> Tensor | None:
+    """Return Psi_emo (Eq. 8)."""
     auxiliary, embedding = generator.emotion_decoder, generator.emotion_embedding
     if auxiliary is None or embedding is None:
-        return None, 0
+        return None
     states = auxiliary(embedding(batch.emotion_in), lengths_of(batch.emotion_in), memory.emotional)
     real = batch.emotion_out != 0
-    logits = auxiliary.vocabulary(states[real]).float()
-    return functional.cross_entropy(logits, batch.emotion_out[real]), int(real.sum())
+    logits = auxiliary.vocabulary(states[real])
+    return _mean_nats(logits, batch.emotion_out[real], batch.counts.emotion_tokens)
 
 
 def recogniser_loss(generator: Generator, batch: Batch, class_weights: Tensor) -> Tensor:
     """Return the class-weighted cross entropy of the recogniser over all real turns."""
     logits = generator.recogniser(batch.utterances)
     real = batch.labels != 0
-    return functional.cross_entropy(
-        logits[real].float(), batch.labels[real].long() - 1, weight=class_weights
+    found = functional.cross_entropy(
+        logits[real].float(),
+        batch.labels[real].long() - 1,
+        weight=class_weights,
+        reduction="sum",
     )
+    counts = torch.tensor(batch.counts.labels, device=class_weights.device)
+    return found / (counts * class_weights).sum()
 
 
 def class_weights(labels: Tensor, smoothing: float = 0.5) -> Tensor:

@@ -8,16 +8,32 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from empgan_rt.graph_spec import EOS, SOS
+from empgan_rt.graph_spec import EOS, NUM_LABELS, SOS
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 
 from .prepared import PreparedDialogue
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the means of a step are divided by, whatever share of it a batch holds.
+
+    Attributes:
+        samples: S; tokens: of all responses, EOS included; emotion_tokens: likewise.
+        labels: (7,) context turns of each label 1..7.
+    """
+
+    samples: int
+    tokens: int
+    emotion_tokens: int
+    labels: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -32,6 +48,8 @@ class Batch:
         emotion_in, emotion_out: (S, T') likewise for the response's emotion words.
         response_label: (S,) gold label of the response, 1..7.
         feedback: (S, F) the turn after the response, and EOS.
+        counts: of the whole step that this is a share of.
+        weight: 0 where it only stands in for a share that is empty.
     """
 
     utterances: Tensor
@@ -45,6 +63,8 @@ class Batch:
     emotion_out: Tensor
     response_label: Tensor
     feedback: Tensor
+    counts: Counts
+    weight: float = 1.0
 
     @property
     def samples(self) -> int:
@@ -53,14 +73,24 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on a device."""
-        return Batch(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)
+        }
+        return replace(self, **moved)
 
 
-def collate(dialogues: Sequence[PreparedDialogue], max_response: int) -> Batch:
-    """Return the batch of all samples of some dialogues.
+def collate(
+    dialogues: Sequence[PreparedDialogue], max_response: int, share: slice = slice(None)
+) -> Batch:
+    """Return the batch of all samples of a step's dialogues, or of a share of them.
 
     Responses and feedback are cut to `max_response` words.
     """
+    counts = _counts(dialogues, max_response)
+    mine = dialogues[share]
+    weight = 1.0 if mine else 0.0
+    dialogues = mine or dialogues[:1]
     contexts = [DialogueFeatures(d.turns[:-2], 0) for d in dialogues]
     inputs = encoder_input(contexts)
     rows = [(i, r) for i, d in enumerate(dialogues) for r in d.responses]
@@ -80,6 +110,20 @@ def collate(dialogues: Sequence[PreparedDialogue], max_response: int) -> Batch:
         emotion_out=_padded([[*ids, EOS] for ids in emotions]),
         response_label=torch.tensor([turn.label for turn in responses]),
         feedback=_padded([[*ids, EOS] for ids in answers]),
+        counts=counts,
+        weight=weight,
+    )
+
+
+def _counts(dialogues: Sequence[PreparedDialogue], max_response: int) -> Counts:
+    responses = [d.turns[r] for d in dialogues for r in d.responses]
+    emotion_words = sum(i != EOS for turn in responses for i in turn.emotion_ids)
+    labels = [turn.label for d in dialogues for turn in d.turns[:-2]]
+    return Counts(
+        samples=len(responses),
+        tokens=sum(min(len(t.token_ids), max_response) + 1 for t in responses),
+        emotion_tokens=emotion_words + len(responses),
+        labels=tuple(labels.count(label) for label in range(1, NUM_LABELS + 1)),
     )
 
 

@@ -1,0 +1,147 @@
+"""Two processes take the step that one takes, and a run of two resumes as a run of two."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from empgan_rt.config import Limits
+from empgan_training.checkpoint import Checkpoint
+from empgan_training.data.batch import collate
+from empgan_training.data.prepared import PreparedData
+from empgan_training.parallel import Workers
+from support.parallel_worker import gradients
+from support.runs import assert_same_run
+from support.small_data import prepare_own
+
+ROOT = Path(__file__).parents[2]
+PATHS = [ROOT, *(ROOT / name for name in ("training", "export", "bench", "tests"))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("parallel")
+    prepare_own(folder, 70)
+    return folder
+
+
+def environment(**more: str) -> dict[str, str]:
+    path = os.pathsep.join(map(str, PATHS))
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", **more}
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("stage", ["recogniser", "mle", "adversarial"])
+def test_two_processes_leave_the_gradients_of_one(folder: Path, tmp_path: Path, stage: str) -> None:
+    """After one step, or after four critic steps and one generator step."""
+    port = free_port()
+    worker = ROOT / "tests" / "support" / "parallel_worker.py"
+    out = tmp_path / "gradients.safetensors"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, worker, folder, stage, out],
+            env=environment(
+                RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port
+            ),
+        )
+        for rank in range(2)
+    ]
+    before = torch.get_num_threads()
+    alone = gradients(folder, stage, Workers())
+    torch.set_num_threads(before)
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    together = load_file(out)
+    assert together.keys() == alone.keys()
+    assert any(tensor.abs().max() > 0 for tensor in together.values())
+    for name, tensor in alone.items():
+        torch.testing.assert_close(together[name], tensor, rtol=1e-3, atol=2e-6)
+
+
+def test_shares_of_a_step_make_it_up(folder: Path) -> None:
+    dialogues = PreparedData(prepare_own(folder), Limits()).split("train")[:5]
+    whole = collate(dialogues, 20)
+    shares = [collate(dialogues, 20, Workers(rank, 2).share()) for rank in range(2)]
+    assert [share.samples for share in shares] != [whole.samples] * 2
+    assert sum(share.samples for share in shares) == whole.samples
+    assert {share.counts for share in shares} == {whole.counts}
+    assert whole.counts.tokens == int((whole.response_out != 0).sum())
+    assert whole.counts.emotion_tokens == int((whole.emotion_out != 0).sum())
+    assert sum(whole.counts.labels) == int((whole.labels != 0).sum())
+    empty = collate(dialogues[:1], 20, Workers(1, 2).share())
+    assert empty.weight == 0.0
+    assert empty.counts == collate(dialogues[:1], 20).counts
+
+
+def torchrun(folder: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    recipe = folder / "small.toml"
+    recipe.write_text(
+        f"""
+system = "EmpWD"
+data = "{prepare_own(folder)}"
+out = "{out}"
+threads = 1
+[recogniser]
+max_steps = 3
+[mle]
+max_steps = 3
+[adversarial]
+batch_samples = 14
+critic_pretrain = 1
+critic_steps = 1
+steps = 2
+validate_every = 1
+validation_samples = 4
+max_length = 5
+max_drift = 9.0
+[model]
+hidden_size = 8
+embedding_size = 6
+emotion_embedding_size = 5
+label_embedding_size = 4
+recogniser_size = 7
+""",
+        "utf-8",
+    )
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    launch += ["--master-port", free_port(), "-m", "empgan_rt", "--json", "train", str(recipe)]
+    return subprocess.run(
+        [*launch, *options], env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_torchrun_trains_resumes_to_the_bit_and_minds_its_number(
+    folder: Path, tmp_path: Path
+) -> None:
+    whole = torchrun(folder, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+    assert json.loads(whole.stdout)["finished"]  # one process speaks
+    stopped = torchrun(folder, tmp_path / "run", "--max-steps", "7")
+    assert not json.loads(stopped.stdout)["finished"]
+    info = Checkpoint.load(tmp_path / "run" / "last.safetensors").info
+    assert info["processes"] == 2
+    alone = subprocess.run(
+        [sys.executable, "-m", "empgan_rt", "train", str(folder / "small.toml"), "--resume"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert alone.returncode == 2
+    assert "had 2 processes, now 1" in alone.stderr
+    resumed = torchrun(folder, tmp_path / "run", "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    assert_same_run(tmp_path / "run", tmp_path / "whole")

@@ -1,0 +1,119 @@
+"""The processes of one run: one by itself, or those that torchrun started.
+
+Data-parallel: each process computes its share of a step's dialogues, divided by the counts of the
+whole step, and gradients and losses are summed. So every process takes the same step as one process
+would on the whole; what is drawn at random (dropout, replies) differs, since each draws its own.
+The first process alone writes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from torch import Tensor, distributed, nn
+
+from empgan_rt import console
+
+Item = TypeVar("Item")
+
+
+class Workers:
+    """Who takes part in a run; `Workers()` is a process by itself.
+
+    Attributes:
+        rank: of this process, from 0; size: how many there are.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank, self.size = rank, size
+
+    @classmethod
+    def of_environment(cls) -> Workers:
+        """Return the processes that torchrun's variables tell of, connected; else this one."""
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size > 1 and not distributed.is_initialized():
+            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return cls(int(os.environ.get("RANK", "0")), size)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process writes."""
+        return self.rank == 0
+
+    def device(self) -> torch.device:
+        """Return this process's device: its own GPU where there is one."""
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+    def share(self) -> slice:
+        """Return which items of a step are this process's."""
+        return slice(self.rank, None, self.size)
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Return the sum of every process's tensor; in place."""
+        if self.size > 1:
+            distributed.all_reduce(tensor)
+        return tensor
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Return whether any process says so."""
+        return flag if self.size == 1 else bool(self.sum(torch.tensor([int(flag)], device=device)))
+
+    def wait(self) -> None:
+        """Return when every process has come here."""
+        if self.size > 1:
+            distributed.barrier()
+
+    def gathered(self, tensor: Tensor, device: torch.device) -> list[Tensor]:
+        """Return every process's tensor, by rank, on the CPU."""
+        if self.size == 1:
+            return [tensor]
+        mine = tensor.to(device)
+        found = [torch.empty_like(mine) for _ in range(self.size)]
+        distributed.all_gather(found, mine)
+        return [each.cpu() for each in found]
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[console.Reporter]:
+        """Show progress, as `console.progress` does, in the first process alone."""
+        if self.leads:
+            with console.progress(title, total) as bar:
+                yield bar
+        else:
+            yield _Silent()
+
+    def summed(self, losses: Mapping[str, Tensor], factor: float) -> dict[str, float]:
+        """Return the sum over processes of each loss times this process's factor."""
+        stacked = torch.stack([loss.detach().double() * factor for loss in losses.values()])
+        return dict(zip(losses, self.sum(stacked).tolist(), strict=True))
+
+    def set_gradients(
+        self,
+        parameters: Sequence[nn.Parameter],
+        gradients: Sequence[Tensor | None],
+        factor: float = 1.0,
+    ) -> float:
+        """Make the sum over processes the parameters' gradients; return its norm.
+
+        Args:
+            gradients: of this process's share; None where a parameter took no part.
+            factor: what they are multiplied by.
+        """
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if gradient is None and self.size > 1:
+                gradient = torch.zeros_like(parameter)
+            if gradient is not None and factor != 1.0:
+                gradient = gradient * factor
+            parameter.grad = None if gradient is None else self.sum(gradient.contiguous())
+        norms = [p.grad.norm() for p in parameters if p.grad is not None]
+        return float(torch.stack(norms).norm()) if norms else 0.0
+
+
+class _Silent:
+    def update(self, done: int, note: str = "") -> None:
+        """Show nothing."""
