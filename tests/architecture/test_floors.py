@@ -150,6 +150,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_training.eager",
         "empgan_training.validation",
         "empgan_training.resume",
+        "empgan_training.reproduction.reproduce",
         "empgan_training.trainer",
         "empgan_export.graphs",
         "empgan_export.to_onnx",

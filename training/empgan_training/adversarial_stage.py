@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -43,6 +43,7 @@ class AdversarialState:
         start: validation perplexity before the first generator step.
         best: highest Distinct-2 of a validation that had not drifted.
         validated: generator step of the latest validation.
+        critic: what the latest critic step logged.
     """
 
     epoch: int = 0
@@ -55,6 +56,7 @@ class AdversarialState:
     validated: int = -1
     finished: bool = False
     seconds: float = 0.0
+    critic: Record = field(default_factory=dict)
 
 
 class AdversarialStage:
@@ -75,11 +77,14 @@ class AdversarialStage:
         validate: Callable[[], Record],
         *,
         seed: int,
+        max_response: int,
         workers: Workers,
     ) -> None:
         self.generator, self.adversary, self.config = generator, adversary, config
         self.dialogues, self.validate = dialogues, validate
-        self.seed, self.workers, self.device = seed, workers, workers.device()
+        self.seed, self.max_response = seed, max_response
+        self.workers, self.device = workers, workers.device()
+        self._groups: tuple[int, list[list[PreparedDialogue]]] = (-1, [])  # of an epoch
         self.parameters = generator.trained_after_recogniser()
         learners = [*self.parameters, *adversary.baseline.parameters()]
         self.optimiser = adam(learners, config.learning_rate, BETAS)
@@ -106,7 +111,6 @@ class AdversarialStage:
         """
         state = self.state
         saved_at = time.monotonic()
-        critic: Record = {}
         with self.workers.progress(self.name, self.config.steps) as bar:
             while True:
                 if self._validation_is_due():
@@ -118,9 +122,9 @@ class AdversarialStage:
                 batch = self._next_batch().to(self.device)
                 due = self.config.critic_pretrain + state.generator_step * self.config.critic_steps
                 if state.critic_step < due + self.config.critic_steps:
-                    critic = self._critic_step(batch)
+                    state.critic = self._critic_step(batch)
                 else:
-                    record = critic | self._generator_step(batch)
+                    record = state.critic | self._generator_step(batch)
                     if state.generator_step % _LOG_EVERY == 0:
                         on_log({"split": "train", "samples": batch.counts.samples, **record})
                 state.step += 1
@@ -135,10 +139,14 @@ class AdversarialStage:
                     saved_at = time.monotonic()
 
     def _next_batch(self) -> Batch:
-        shuffle = random.Random(f"{self.seed}/{self.name}/{self.state.epoch}")
-        groups = grouped(self.dialogues, self.config.batch_samples, shuffle, bucket=50)
+        epoch = self.state.epoch
+        if self._groups[0] != epoch:
+            shuffle = random.Random(f"{self.seed}/{self.name}/{epoch}")
+            samples = self.config.batch_samples
+            self._groups = (epoch, grouped(self.dialogues, samples, shuffle, bucket=50))
+        groups = self._groups[1]
         group = groups[self.state.batch]
-        batch = collate(group, self.config.max_length, self.workers.share())
+        batch = collate(group, self.max_response, self.workers.share())
         self.state.batch += 1
         if self.state.batch == len(groups):
             self.state.epoch, self.state.batch = self.state.epoch + 1, 0
@@ -223,7 +231,8 @@ class AdversarialStage:
             raise DivergenceError(
                 f"{self.name}: perplexity rose from {start:.2f} to {perplexity:.2f} before any "
                 f"model could be kept, at most {100 * config.max_drift:g} % wanted",
-                hint="lower adversarial_weight or learning_rate, or raise max_drift",
+                hint="begin anew with a lower adversarial_weight or learning_rate, or a larger "
+                "max_drift",
             )
         return better
 

@@ -24,7 +24,11 @@ _PATH = click.Path(path_type=Path)
     help="Rows of Table 1, separated by commas; one that others start from is trained with them.",
 )
 @click.option("--seeds", default="1", show_default=True, help="Of training, separated by commas.")
-@click.option("--budget", type=click.IntRange(1), help="Optimiser steps of each stage, at most.")
+@click.option(
+    "--budget",
+    type=click.IntRange(1),
+    help="Optimiser steps of each stage, at most; critics train one round at least.",
+)
 @click.option(
     "--recipe",
     default="default",
@@ -81,6 +85,6 @@ def tables(results: Path, data: Path, out: Path | None, as_json: bool) -> None:
 
 def _seeds(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() for part in parts):
+    if not all(part.isdecimal() and len(part) <= 18 for part in parts):
         raise InputError(f"--seeds {text[:40]!r}", hint="give whole numbers, such as 1,2,3")
-    return tuple(dict.fromkeys(int(part[:18]) for part in parts))
+    return tuple(dict.fromkeys(int(part) for part in parts))

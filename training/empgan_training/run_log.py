@@ -42,12 +42,13 @@ class RunLog:
         self._writer.close()
 
 
-def truncate_metrics(folder: Path, reached: Mapping[str, int]) -> None:
+def truncate_metrics(folder: Path, reached: Mapping[str, tuple[int, int]]) -> None:
     """Drop records from after a checkpoint, so that metrics.jsonl reads as one run.
 
     Args:
         folder: of the run.
-        reached: step of the checkpoint in each stage.
+        reached: of the checkpoint in each stage: its step, and the latest validation that it knows
+            of, by epoch or generator step.
     """
     path = folder / "metrics.jsonl"
     if not path.exists():
@@ -58,6 +59,13 @@ def truncate_metrics(folder: Path, reached: Mapping[str, int]) -> None:
             record = json.loads(line)
         except ValueError:  # a crash cut the last line short
             continue
-        if record["step"] <= reached[record["stage"]]:
+        step, validated = reached[record["stage"]]
+        known = record["split"] != "validation" or _number(record) <= validated
+        if record["step"] <= step and known:
             kept.append(line + b"\n")
     replace_file(path, b"".join(kept))
+
+
+def _number(validation: Mapping[str, Any]) -> int:
+    number: int = validation.get("epoch", validation.get("generator_step", 0))
+    return number

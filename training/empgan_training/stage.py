@@ -58,6 +58,11 @@ class StageState:
     finished: bool = False
     seconds: float = 0.0
 
+    @property
+    def validated(self) -> int:
+        """The latest epoch whose validation is part of this state."""
+        return self.epoch
+
 
 class Stage:
     """Runs one task to its end, calling back for logs and checkpoints."""

@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from empgan_rt.errors import InputError
+
 from .adversarial_stage import AdversarialStage, AdversarialState
 from .algorithms.adversary import Adversary
 from .algorithms.gan import RewardAdversary
@@ -20,7 +22,7 @@ from .algorithms.wgan_gp import WassersteinAdversary, WassersteinOptions
 from .config import StageConfig, TrainConfig
 from .data.batch import Batch
 from .data.prepared import PreparedData, PreparedDialogue
-from .model.critic import Critic
+from .model.critic import KERNEL_WIDTHS, Critic
 from .model.discriminator import HierarchicalDiscriminator
 from .model.generator import Generator
 from .model.words import EmotionWordView
@@ -141,6 +143,7 @@ def _adversarial_stage(parts: RunParts) -> AdversarialStage:
         parts.train,
         validate,
         seed=parts.config.seed,
+        max_response=parts.config.max_response,
         workers=parts.workers,
     )
 
@@ -183,6 +186,11 @@ def _critics(parts: RunParts, names: Sequence[CriticName]) -> dict[CriticName, C
         "semantic": (sizes.vocabulary_size, sizes.embedding_size),
         "emotional": (sizes.emotion_vocabulary_size, sizes.emotion_embedding_size),
     }
+    if sizes.hidden_size < len(KERNEL_WIDTHS):
+        raise InputError(
+            f"hidden_size is {sizes.hidden_size}, and critics share it among their convolutions",
+            hint=f"give at least {len(KERNEL_WIDTHS)}",
+        )
     return {
         name: Critic(*reads[name], sizes.hidden_size, sizes.memory_size).to(parts.workers.device())
         for name in names

@@ -16,6 +16,7 @@ from empgan_rt.errors import InputError
 from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .model.generator import Generator
+from .systems import SYSTEMS
 
 _HINT = "start from a run on the same prepared data with the same [model] sizes"
 
@@ -44,6 +45,11 @@ def take_over(config: TrainConfig, generator: Generator, texts: Mapping[str, str
         InputError: it has other sizes or vocabularies, or is not trained that far.
     """
     if config.generator_from:
+        if SYSTEMS[config.system].adversary is None:
+            raise InputError(
+                f"{config.system} has no critics, so nothing is left to train after generator_from",
+                hint="leave generator_from out, or choose a system with critics",
+            )
         source = _fitting(config.generator_from, texts, ("recogniser", "mle"))
         if source.config != generator.config:
             raise InputError(

@@ -206,6 +206,6 @@ class Trainer:
         self.scores = dict(checkpoint.info["scores"])
         self.best_scores = dict(checkpoint.info["best_scores"])
         self.sources = dict(checkpoint.info["sources"])
-        reached = {stage.name: stage.state.step for stage in self.stages}
+        reached = {stage.name: (stage.state.step, stage.state.validated) for stage in self.stages}
         if self.workers.leads:
             truncate_metrics(self.out, reached)

@@ -117,7 +117,7 @@ def test_a_gradient_reaches_encoders_and_decoder(
     if relaxation == "relaxed":
         words = relaxed_replies(generator, memory, MAX_LENGTH, 1.0)
     else:
-        words = soft_responses(generator, memory, batch, 1.0)
+        words = soft_responses(generator, memory, batch, MAX_LENGTH, 1.0)
     assert words.weights is not None
     (words.weights * torch.rand(words.weights.shape)).sum().backward()
     heads = ("recogniser.", "emotion_decoder.", "label_head.")
@@ -130,6 +130,8 @@ def test_soft_responses_have_the_length_of_the_gold_ones(
     generator: Generator, batch: Batch
 ) -> None:
     with torch.no_grad():
-        words = soft_responses(generator, memory_without_dropout(generator, batch), batch, 1.0)
+        words = soft_responses(
+            generator, memory_without_dropout(generator, batch), batch, MAX_LENGTH, 1.0
+        )
     assert torch.equal(words.lengths, (batch.response_out != PAD).sum(1))
     assert torch.equal(words.ids == EOS, batch.response_out == EOS)

@@ -106,18 +106,23 @@ def test_the_critics_loss_is_eq_15(data: PreparedData, generator: Generator, bat
     assert losses["total"] == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("bf16", [False, True])
 @pytest.mark.parametrize("relaxation", ["straight_through", "soft", "reinforce"])
 def test_each_side_trains_itself_alone(
-    data: PreparedData, generator: Generator, batch: Batch, relaxation: Relaxation
+    data: PreparedData, generator: Generator, batch: Batch, relaxation: Relaxation, bf16: bool
 ) -> None:
     ours = adversary(data, generator, relaxation=relaxation)
-    ours.critic_losses(generator, batch)["total"].backward()
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        critic_loss = ours.critic_losses(generator, batch)["total"]
+    assert critic_loss.dtype == torch.float32
+    critic_loss.backward()
     assert all(p.grad is None for p in generator.parameters())
     assert all(p.grad is not None for p in ours.critics.parameters())
     learnt = [p.grad for p in ours.critics.parameters()]
     before = [g.clone() for g in learnt if g is not None]
 
-    loss = ours.generator_losses(generator, batch)["total"]
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        loss = ours.generator_losses(generator, batch)["total"]
     parameters = dict(generator.named_parameters())
     gradients = torch.autograd.grad(loss, [*parameters.values()], allow_unused=True)
     heads = ("recogniser.", "emotion_decoder.", "label_head.")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from empgan_rt.errors import StorageError
 from empgan_training.reproduction.ledger import Ledger, Step, file_sha256
 
 
@@ -17,12 +18,15 @@ class Counted:
         self.out = folder / "out" / "file"
         self.calls: list[bool] = []
         self.ledger = Ledger(folder)
+        self.fails = False
 
     def perform(self, **inputs: Any) -> bool:
-        return self.ledger.perform(Step("some/step", inputs, [self.out], self._run))
+        return self.ledger.perform(Step("some/step", inputs, [self.out], self._run, file_sha256))
 
-    def _run(self, changed: bool) -> None:
-        self.calls.append(changed)
+    def _run(self, anew: bool) -> None:
+        self.calls.append(anew)
+        if self.fails:
+            raise RuntimeError
         self.out.parent.mkdir(exist_ok=True)
         self.out.write_text("written")
 
@@ -35,13 +39,13 @@ def counted(tmp_path: Path) -> Counted:
 def test_a_step_is_done_once(counted: Counted) -> None:
     assert counted.perform(rate=0.1, seeds=(1, 2))
     assert not counted.perform(rate=0.1, seeds=(1, 2))
-    assert counted.calls == [False]
+    assert counted.calls == [True]
 
 
 def test_other_inputs_do_it_again(counted: Counted) -> None:
     counted.perform(rate=0.1)
     assert counted.perform(rate=0.2)
-    assert counted.calls == [False, True]
+    assert counted.calls == [True, True]
 
 
 @pytest.mark.parametrize("damage", ["removed", "altered"])
@@ -52,7 +56,7 @@ def test_an_output_that_is_not_as_it_was_does_it_again(counted: Counted, damage:
     else:
         counted.out.write_text("something else")
     assert counted.perform()
-    assert counted.calls == [False, False]
+    assert counted.calls == [True, True]
     assert counted.out.read_text() == "written"
 
 
@@ -63,14 +67,24 @@ def test_a_marker_that_was_cut_short_counts_for_nothing(counted: Counted, tmp_pa
     assert counted.perform()
 
 
-def test_a_step_that_fails_leaves_no_marker(counted: Counted, tmp_path: Path) -> None:
-    def fail(changed: bool) -> None:
-        raise RuntimeError
+def test_a_step_that_was_killed_goes_on_and_begins_anew_once_its_inputs_change(
+    counted: Counted,
+) -> None:
+    counted.fails = True
+    for rate in (0.1, 0.1, 0.2, 0.2):
+        with pytest.raises(RuntimeError):
+            counted.perform(rate=rate)
+    counted.fails = False
+    assert counted.perform(rate=0.2)
+    assert not counted.perform(rate=0.2)
+    assert counted.calls == [True, False, True, False, False]
 
-    with pytest.raises(RuntimeError):
-        counted.ledger.perform(Step("some/step", {}, [counted.out], fail))
-    assert not (tmp_path / "steps" / "some" / "step.json").exists()
-    assert counted.perform()
+
+def test_a_step_that_leaves_an_output_out_is_an_error_and_not_done(counted: Counted) -> None:
+    step = Step("some/step", {}, [counted.out], lambda anew: None, file_sha256)
+    for _ in range(2):
+        with pytest.raises(StorageError, match="left 0 of 1 files"):
+            counted.ledger.perform(step)
 
 
 def test_a_files_hash_is_sha256(tmp_path: Path) -> None:

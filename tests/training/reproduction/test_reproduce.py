@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 import torch
 
-from empgan_rt.errors import InputError
+from empgan_rt.errors import DivergenceError, InputError
 from empgan_training.checkpoint import Checkpoint
-from empgan_training.reproduction.reproduce import ReproduceOptions, reproduce, system_names
+from empgan_training.reproduction.reproduce import (
+    ReproduceOptions,
+    reproduce,
+    system_names,
+    within,
+)
 from empgan_training.systems import SYSTEMS
 from support.runs import recipe
 from support.small_data import own_corpus, prepare_own
@@ -98,6 +104,56 @@ def test_a_lost_file_is_made_again_and_is_the_same(done: Path) -> None:
     assert times(done / "out" / "runs") == runs
 
 
+def test_a_lost_or_altered_model_is_trained_again_to_the_same_weights(done: Path) -> None:
+    folder = done / "out" / "runs" / "seed-1"
+    hred = folder / "HRED" / "best.safetensors"
+    before = Checkpoint.load(hred)
+    others = times(folder / "EmpWD")
+    for damage in ("lost", "altered", "cut"):
+        if damage == "lost":
+            hred.unlink()
+        elif damage == "altered":
+            model = {**before.model, "decoder.vocabulary.bias": torch.zeros(3)}
+            replace(before, model=model).save(hred)
+        else:
+            hred.write_bytes(hred.read_bytes()[:1000])
+        reproduce(prepare_own(done), done / "out", options(done))
+        assert Checkpoint.load(hred).weights_sha256() == before.weights_sha256()
+    assert times(folder / "EmpWD") == others
+
+
+def test_the_folder_may_move(done: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(done / "out", tmp_path / "moved")
+    before = times(tmp_path / "moved" / "runs")
+    monkeypatch.chdir(tmp_path)
+    reproduce(prepare_own(done), Path("moved"), options(done))
+    assert times(tmp_path / "moved" / "runs") == before
+    marker = (tmp_path / "moved" / "steps" / "train" / "seed-1" / "EmpWD.json").read_text()
+    assert str(done) not in marker
+
+
+def test_a_system_that_diverges_does_not_stop_the_others(done: Path, tmp_path: Path) -> None:
+    given = options(done, "EmpD", "EmpG")
+    tight = msgspec.structs.replace(given.recipe.adversarial, max_drift=1e-9, learning_rate=0.5)
+    recipe_ = msgspec.structs.replace(given.recipe, adversarial=tight)
+    with pytest.raises(DivergenceError, match="EmpD diverged, the tables are without them"):
+        reproduce(
+            prepare_own(done), tmp_path / "out", ReproduceOptions(given.systems, (1,), recipe_)
+        )
+    tables = json.loads((tmp_path / "out" / "results" / "tables.json").read_bytes())
+    assert tables["systems"] == ["EmpG"]
+
+
+def test_a_budget_bounds_every_stage(done: Path) -> None:
+    recipe_ = options(done).recipe
+    capped = within(recipe_, 9)
+    against = capped.adversarial
+    assert capped.mle.max_steps == capped.recogniser.max_steps == 9
+    assert against.critic_pretrain + against.steps * (against.critic_steps + 1) <= 9
+    assert within(recipe_, 1).adversarial.steps == 1
+    assert within(recipe_, None) == recipe_
+
+
 def test_another_recipe_is_refused(done: Path) -> None:
     given = options(done)
     mle = msgspec.structs.replace(given.recipe.mle, learning_rate=0.5)
@@ -176,11 +232,8 @@ def test_all_nine_killed_three_times_end_as_an_undisturbed_run_and_answer(tmp_pa
 
 def _start(corpus: Path, out: Path, folder: Path) -> subprocess.Popen[bytes]:
     command = ["reproduce", corpus, out, "--recipe", folder / "small.toml", "--budget", "12"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (folder / f"{out.name}.log").open("ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "empgan_rt", *map(str, command)], stderr=log, env=environment
-        )
+        return subprocess.Popen([sys.executable, "-m", "empgan_rt", *map(str, command)], stderr=log)
 
 
 def _run(*arguments: object) -> None:

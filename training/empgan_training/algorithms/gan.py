@@ -13,7 +13,7 @@ from torch.nn import functional
 from ..data.batch import Batch
 from ..model.critic import Critic
 from ..model.generator import Generator, Memory
-from ..model.words import Words
+from ..model.words import Words, cut
 from .adversary import memory_without_dropout
 from .mle import Losses
 from .replies import sampled_replies, token_log_probs
@@ -38,7 +38,7 @@ class RewardAdversary:
         with torch.no_grad():
             memory = memory_without_dropout(generator, batch)
             fake = sampled_replies(generator, memory, self.max_length)
-        on_real = self._scores(batch.response_out, memory)
+        on_real = self._scores(cut(batch.response_out, self.max_length), memory)
         on_fake = self._scores(fake, memory)
         total = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
         right = torch.cat([on_real > 0, on_fake < 0]).float()

@@ -18,6 +18,7 @@ from ..data.batch import Batch
 from ..model.discriminator import ContextState, HierarchicalDiscriminator
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
+from ..model.words import cut
 from .adversary import memory_without_dropout
 from .mle import Losses
 from .replies import chosen, sampled_replies, step_outputs, token_log_probs
@@ -56,7 +57,9 @@ class RolloutAdversary:
             memory = memory_without_dropout(generator, batch)
             fake = sampled_replies(generator, memory, self.max_length)
         context = self._context(batch)
-        on_real = self.discriminator.score(context, batch.response_out).float()
+        on_real = self.discriminator.score(
+            context, cut(batch.response_out, self.max_length)
+        ).float()
         on_fake = self.discriminator.score(context, fake).float()
         total = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
         right = torch.cat([on_real > 0, on_fake < 0]).float()

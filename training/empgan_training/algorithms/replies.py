@@ -17,7 +17,7 @@ from empgan_rt.graph_spec import EOS, PAD, SOS
 from ..data.batch import Batch
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
-from ..model.words import Words
+from ..model.words import Words, cut
 
 # From logits (S, V) to the ids drawn (S,) and what embeds them (S, V), or None for the ids alone.
 Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]
@@ -31,7 +31,10 @@ def sampled_replies(generator: Generator, memory: Memory, max_length: int) -> Te
         max_length: most words of a reply.
     """
     with torch.no_grad():
-        return _decode(generator, memory, max_length, lambda x: (draw_ids(x), None)).ids
+        drawn = _decode(generator, memory, max_length, lambda x: (draw_ids(x), None)).ids
+    # Autocast keeps the weights that it has cast; cast without gradients, they would have none.
+    torch.clear_autocast_cache()
+    return drawn
 
 
 def relaxed_replies(
@@ -54,18 +57,20 @@ def relaxed_replies(
     return _decode(generator, memory, max_length, draw)
 
 
-def soft_responses(generator: Generator, memory: Memory, batch: Batch, temperature: float) -> Words:
+def soft_responses(
+    generator: Generator, memory: Memory, batch: Batch, max_length: int, temperature: float
+) -> Words:
     """Return the distributions that teacher forcing gives at each step of the gold response.
 
     A cheap relaxation: no word is ever drawn, so a critic can tell it from real text at a glance.
     The ids are the most probable words, with the gold response's end.
     """
-    outputs = step_outputs(generator, memory, batch.response_out)
-    logits = generator.decoder.vocabulary(outputs).float()
+    gold = cut(batch.response_out, max_length)
+    logits = _struck(generator.decoder.vocabulary(step_outputs(generator, memory, gold)).float())
     ids = logits[..., EOS + 1 :].argmax(-1) + EOS + 1
-    kept = (batch.response_out == EOS) | (batch.response_out == PAD)
+    kept = (gold == EOS) | (gold == PAD)
     soft = torch.softmax(logits / temperature, dim=-1)
-    return Words(torch.where(kept, batch.response_out, ids), soft)
+    return Words(torch.where(kept, gold, ids), soft)
 
 
 def token_log_probs(

@@ -56,4 +56,5 @@ def completed_replies(
         completed[rows, t] = drawn
         going[rows] = drawn != EOS
     completed[:, max_length] = torch.where(going, EOS, PAD)
+    torch.clear_autocast_cache()  # as in `sampled_replies`
     return completed

@@ -19,7 +19,7 @@ from torch.nn import functional
 from ..data.batch import Batch
 from ..model.critic import Critic, States
 from ..model.generator import Generator, Memory
-from ..model.words import EmotionWordView, Words
+from ..model.words import EmotionWordView, Words, cut
 from ..systems import CriticName
 from .adversary import memory_without_dropout
 from .gan import advantage
@@ -75,7 +75,7 @@ class WassersteinAdversary:
 
     def critic_losses(self, generator: Generator, batch: Batch) -> Losses:
         """Return Eq. 15 of every critic, summed, with the parts of each."""
-        real = Words(batch.response_out)
+        real = Words(cut(batch.response_out, self.options.max_length))
         with torch.no_grad():
             memory = memory_without_dropout(generator, batch)
             fake = self._fake(generator, memory, batch)
@@ -113,7 +113,7 @@ class WassersteinAdversary:
     def _fake(self, generator: Generator, memory: Memory, batch: Batch) -> Words:
         options = self.options
         if options.relaxation == "soft":
-            return soft_responses(generator, memory, batch, options.temperature)
+            return soft_responses(generator, memory, batch, options.max_length, options.temperature)
         if torch.is_grad_enabled():
             return relaxed_replies(generator, memory, options.max_length, options.temperature)
         return Words(sampled_replies(generator, memory, options.max_length))
@@ -136,7 +136,7 @@ class WassersteinAdversary:
     def _feedback(self, name: CriticName, critic: Critic, batch: Batch) -> States | None:
         if not self.options.feedback:
             return None
-        return critic.read(self._seen(name, Words(batch.feedback)))
+        return critic.read(self._seen(name, Words(cut(batch.feedback, self.options.max_length))))
 
 
 def gradient_penalty(

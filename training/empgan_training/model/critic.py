@@ -38,7 +38,7 @@ class Critic(nn.Module):
     Args:
         vocabulary_size: of the ids that it reads.
         embedding_size: E, of its own embedding.
-        hidden_size: H, a multiple of four.
+        hidden_size: H, at least four; its quarter is the filters of each width.
         context_size: G, width of the dialogue's context.
     """
 
@@ -85,7 +85,7 @@ class Critic(nn.Module):
             features.append((found * inside.unsqueeze(1)).amax(-1))
         pooled = torch.cat(features, dim=-1)
         scores: Tensor = self.score(torch.relu(pooled + self.context(context.detach())))
-        return scores.squeeze(-1)
+        return scores.squeeze(-1).float()  # what is summed and compared is no bfloat16
 
 
 def join(parts: Sequence[States]) -> States:

@@ -34,6 +34,15 @@ class Words(NamedTuple):
         return lengths_of(self.ids)
 
 
+def cut(ids: Tensor, max_length: int) -> Tensor:
+    """Return sequences (B, T) that end with EOS cut to `max_length` words and their EOS."""
+    if ids.shape[1] <= max_length + 1:
+        return ids
+    kept = ids[:, : max_length + 1].clone()
+    kept[:, max_length] = torch.where(kept[:, max_length] != 0, EOS, 0)
+    return kept
+
+
 class EmotionWordView(nn.Module):
     """The emotion words of sequences of general-vocabulary words.
 

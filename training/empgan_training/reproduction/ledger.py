@@ -1,7 +1,7 @@
 """Steps that are done once: a step is skipped when its output is there and its inputs unchanged.
 
-After a step, a marker says what went in and the SHA-256 of everything that came out. A run that was
-killed at any point finds the markers of what was finished and does the rest.
+A marker says what goes into a step and, once it is finished, the hash of everything that came out.
+A run that was killed at any point finds the markers, goes on with what was begun and does the rest.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from typing import Any
 
 import msgspec
 
+from empgan_rt.errors import InputError, StorageError
 from empgan_rt.storage import replace_file
 
 log = logging.getLogger(__name__)
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What a finished step leaves: its inputs, and the SHA-256 of each output by its path."""
+    """What is known of a step: its inputs and, once it is finished, each output's hash by path."""
 
     inputs: dict[str, Any]
-    outputs: dict[str, str]
+    outputs: dict[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,17 @@ class Step:
 
     Attributes:
         name: of its marker, such as "train/seed-1/EmpG".
-        inputs: JSON-ready: settings, and hashes of what it reads.
+        inputs: JSON-ready: settings, and hashes of what it reads; no paths, since a folder moves.
         outputs: files that it writes, below the ledger's folder.
-        run: does it; called with whether a marker of other inputs was there.
+        run: does it; told whether to begin anew, or to go on with what a killed run has left.
+        digest: hash of an output, of all in it that the inputs decide.
     """
 
     name: str
     inputs: Mapping[str, Any]
     outputs: Sequence[Path]
     run: Callable[[bool], None]
+    digest: Callable[[Path], str]
 
 
 class Ledger:
@@ -57,34 +60,53 @@ class Ledger:
     def perform(self, step: Step) -> bool:
         """Do a step unless it is done; return whether anything was to do.
 
+        A step that was killed goes on. One whose inputs have changed, or whose outputs are no
+        longer what it wrote, begins anew.
+
         Raises:
-            StorageError: the marker cannot be written.
+            StorageError: the marker cannot be written, or the step left an output out.
         """
         path = self.folder / "steps" / f"{step.name}.json"
         inputs = msgspec.json.decode(msgspec.json.encode(dict(step.inputs)))
         before = _read(path)
-        same = before is not None and before.inputs == inputs
-        if before is not None and same and before.outputs == self._hashes(step.outputs):
-            log.info("%s: done before", step.name)
-            return False
-        log.info("%s: begins", step.name)
-        step.run(before is not None and not same)
-        marker = Marker(inputs, self._hashes(step.outputs))
-        replace_file(path, msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n")
+        begun = before is not None and before.inputs == inputs
+        if begun and before is not None and before.outputs is not None:
+            if before.outputs == self._hashes(step):
+                log.info("%s: done before", step.name)
+                return False
+            begun = False
+        log.info("%s: %s", step.name, "goes on" if begun else "begins")
+        if not begun:
+            _write(path, Marker(inputs))
+        step.run(not begun)
+        outputs = self._hashes(step)
+        if len(outputs) < len(step.outputs):
+            raise StorageError(
+                f"{step.name} left {len(outputs)} of {len(step.outputs)} files",
+                hint="something else removes files there; try again",
+            )
+        _write(path, Marker(inputs, outputs))
         return True
 
-    def _hashes(self, outputs: Sequence[Path]) -> dict[str, str]:
+    def _hashes(self, step: Step) -> dict[str, str]:
         return {
-            path.relative_to(self.folder).as_posix(): file_sha256(path)
-            for path in outputs
+            path.relative_to(self.folder).as_posix(): step.digest(path)
+            for path in step.outputs
             if path.is_file()
         }
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file's bytes.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _read(path: Path) -> Marker | None:
@@ -92,3 +114,7 @@ def _read(path: Path) -> Marker | None:
         return msgspec.json.decode(path.read_bytes(), type=Marker)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return None  # there is none, or a crash cut it short: the step is done again
+
+
+def _write(path: Path, marker: Marker) -> None:
+    replace_file(path, msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n")

@@ -12,6 +12,7 @@ All systems of a seed read the same recogniser, and EmpD to EmpGAN start from th
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,21 +20,27 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 from msgspec.structs import replace
 
 from empgan_rt import console
 from empgan_rt._version import __version__
-from empgan_rt.errors import InputError
+from empgan_rt.errors import CheckpointError, DivergenceError, InputError
 from empgan_rt.storage import replace_file
+from empgan_rt.threads import allowed_cores
 
-from ..config import TrainConfig
+from ..checkpoint import Checkpoint
+from ..config import StageConfig, TrainConfig
 from ..data.prepare import PrepareOptions, prepare
 from ..systems import SYSTEMS, SystemName
 from ..tables.make import make_tables
+from ..tables.results import COSTS_NAME
 from ..tables.written import write_tables
 from ..trainer import Trainer
 from .ledger import Ledger, Step, file_sha256
 from .stored import STORED_NAMES, TrainedSystem, store
+
+log = logging.getLogger(__name__)
 
 CLASSIFIER_SEED = 1000  # added to a run's seed: the classifier shares no draw with any system
 SHARED: SystemName = "EmpG"  # what the systems with its generator start from
@@ -72,13 +79,15 @@ def reproduce(corpus: Path, out: Path, options: ReproduceOptions) -> Mapping[str
 class _Reproduction:
     def __init__(self, corpus: Path, out: Path, options: ReproduceOptions) -> None:
         self.corpus, self.out, self.options = corpus, out, options
-        self.recipe = _within(options.recipe, options.budget)
+        self.recipe = within(options.recipe, options.budget)
         self.results = out / "results"
         self.ledger = Ledger(out)
         self.data = corpus if (corpus / "report.json").is_file() else out / "prepared"
 
     def run(self) -> Mapping[str, Any]:
         self._check_settings()
+        torch.set_num_threads(self.recipe.threads or allowed_cores())
+        diverged: list[tuple[SystemName, DivergenceError]] = []
         trained = self._trained()
         per_seed = 2 + len(trained) + len(self.options.systems)
         total = 2 + per_seed * len(self.options.seeds)
@@ -96,12 +105,23 @@ class _Reproduction:
                 perform(self._train_step("recogniser", seed))
                 perform(self._train_step("classifier", seed))
                 for system in trained:
-                    perform(self._train_step(system, seed))
-                for system in self.options.systems:
-                    perform(self._store_step(system, seed))
+                    try:
+                        perform(self._train_step(system, seed))
+                    except DivergenceError as error:
+                        log.error("%s, seed %d: %s", system, seed, error)
+                        diverged.append((system, error))
+                        continue
+                    if system in self.options.systems:
+                        perform(self._store_step(system, seed))
             bar.update(done, "tables")
             hashes = self._write_tables()
             bar.update(total)
+        if diverged:
+            names = ", ".join(system for system, _ in diverged)
+            raise DivergenceError(
+                f"{names} diverged, the tables are without them: {diverged[0][1].message}",
+                hint=diverged[0][1].hint,
+            )
         return {"tables": str(self.results / "tables.md"), "hashes": hashes}
 
     def _trained(self) -> list[SystemName]:
@@ -113,7 +133,7 @@ class _Reproduction:
 
     def _check_settings(self) -> None:
         """Refuse a folder that was begun otherwise; another system or seed may join."""
-        own = replace(self.recipe, system=SHARED, seed=0, data="", out="", threads=0)
+        own = _without_places(replace(self.recipe, system=SHARED, seed=0))
         settings = {"empgan-rt": __version__, "recipe": msgspec.to_builtins(own)}
         path = self.out / "settings.json"
         data = msgspec.json.format(msgspec.json.encode(settings)) + b"\n"
@@ -130,12 +150,12 @@ class _Reproduction:
         if self.corpus.is_file():
             inputs = {self.corpus.name: file_sha256(self.corpus)}
 
-        def run(changed: bool) -> None:
+        def run(anew: bool) -> None:
             if self.data != self.corpus:
                 prepare(self.corpus, self.data, PrepareOptions(), force=self.data.exists())
 
         outputs = [self.data / "report.json"] if self.data != self.corpus else []
-        return Step("prepare", inputs, outputs, run)
+        return Step("prepare", inputs, outputs, run, file_sha256)
 
     def _run_folder(self, name: str, seed: int) -> Path:
         return self.out / "runs" / f"seed-{seed}" / name
@@ -147,21 +167,28 @@ class _Reproduction:
         config = self._config(name, seed, folder)
         sources = [path for path in (config.recogniser_from, config.generator_from) if path]
         inputs = {
-            "recipe": msgspec.to_builtins(replace(config, data="", out="", threads=0)),
+            "recipe": msgspec.to_builtins(_without_places(config)),
             "data": file_sha256(self.data / "report.json"),
-            "sources": [file_sha256(Path(path)) for path in sources],
+            "sources": [weights_sha256(Path(path)) for path in sources],
         }
 
-        def run(changed: bool) -> None:
-            if changed:
+        def run(anew: bool) -> None:
+            if anew:
                 shutil.rmtree(folder, ignore_errors=True)
             resume = (folder / "last.safetensors").is_file()
             Trainer(config, resume=resume).run(until="recogniser" if alone else None)
 
-        return Step(f"train/seed-{seed}/{name}", inputs, [best], run)
+        return Step(f"train/seed-{seed}/{name}", inputs, [best], run, _digest)
 
     def _config(self, name: SystemName | str, seed: int, folder: Path) -> TrainConfig:
-        config = replace(self.recipe, data=str(self.data), out=str(folder), seed=seed)
+        config = replace(
+            self.recipe,
+            data=str(self.data),
+            out=str(folder),
+            seed=seed,
+            recogniser_from="",
+            generator_from="",
+        )
         if name == "classifier":
             return replace(config, system=SHARED, seed=seed + CLASSIFIER_SEED)
         if name == "recogniser":
@@ -179,12 +206,13 @@ class _Reproduction:
         best, last = folder / "best.safetensors", folder / "last.safetensors"
         out = self.results / f"seed-{seed}" / system
         trained = TrainedSystem(system, seed, best, last, classifier)
-        inputs = {"checkpoints": [file_sha256(path) for path in (best, classifier)]}
+        inputs = {"checkpoints": [weights_sha256(path) for path in (best, classifier)]}
         return Step(
             f"store/seed-{seed}/{system}",
             inputs,
-            [out / name for name in STORED_NAMES],
-            lambda changed: store(trained, self.data, out),
+            [out / name for name in (*STORED_NAMES, COSTS_NAME)],
+            lambda anew: store(trained, self.data, out),
+            file_sha256,
         )
 
     def _write_tables(self) -> Mapping[str, str]:
@@ -195,6 +223,7 @@ class _Reproduction:
             for seed in self.options.seeds
             for system in self.options.systems
             for path in (self.results / f"seed-{seed}" / system / name for name in STORED_NAMES)
+            if path.is_file()
         }
         as_json = msgspec.json.format(msgspec.json.encode(hashes), indent=2) + b"\n"
         replace_file(self.results / "hashes.json", as_json)
@@ -207,23 +236,49 @@ def _starts_from_shared(system: SystemName) -> bool:
     return system != SHARED and shapes[0] == shapes[1]
 
 
-def _within(recipe: TrainConfig, budget: int | None) -> TrainConfig:
-    """Return the recipe with no stage longer than a budget of optimiser steps."""
+def _without_places(config: TrainConfig) -> TrainConfig:
+    """Return a recipe without what depends on the machine: folders, files and threads."""
+    return replace(config, data="", out="", threads=0, recogniser_from="", generator_from="")
+
+
+def within(recipe: TrainConfig, budget: int | None) -> TrainConfig:
+    """Return the recipe with no stage longer than a budget of optimiser steps.
+
+    An adversarial stage has one round at least: its critics' steps and one of the generator.
+    """
     if budget is None:
         return recipe
     against = recipe.adversarial
-    rounds = max(1, budget // (against.critic_steps + 1))
+    pretrain = min(against.critic_pretrain, budget // 2)
+    rounds = min(against.steps, max(1, (budget - pretrain) // (against.critic_steps + 1)))
+
+    def capped(stage: StageConfig) -> StageConfig:
+        return replace(stage, max_steps=min(stage.max_steps or budget, budget))
+
     return replace(
         recipe,
-        recogniser=replace(recipe.recogniser, max_steps=budget),
-        mle=replace(recipe.mle, max_steps=budget),
+        recogniser=capped(recipe.recogniser),
+        mle=capped(recipe.mle),
         adversarial=replace(
             against,
-            steps=min(against.steps, rounds),
-            critic_pretrain=min(against.critic_pretrain, budget),
+            steps=rounds,
+            critic_pretrain=pretrain,
             validate_every=min(against.validate_every, rounds),
         ),
     )
+
+
+def _digest(path: Path) -> str:
+    """Return the hash of a checkpoint that a step wrote; of one that is damaged, no hash."""
+    try:
+        return weights_sha256(path)
+    except CheckpointError as error:
+        return error.message
+
+
+def weights_sha256(path: Path) -> str:
+    """Return the hash of a checkpoint's weights, whatever else it says, such as seconds."""
+    return Checkpoint.load(path).weights_sha256()
 
 
 def system_names(text: str) -> tuple[SystemName, ...]:
