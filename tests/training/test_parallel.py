@@ -44,7 +44,10 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("stage", ["recogniser", "mle", "adversarial"])
+@pytest.mark.parametrize(
+    "stage",
+    ["adversarial", *(pytest.param(s, marks=pytest.mark.slow) for s in ("recogniser", "mle"))],
+)
 def test_two_processes_leave_the_gradients_of_one(folder: Path, tmp_path: Path, stage: str) -> None:
     """After one step, or after four critic steps and one generator step."""
     port = free_port()

@@ -61,7 +61,7 @@ def test_a_score_by_hand(critic: Critic) -> None:
                     pooled.append(torch.stack(values).max())
             h_dlg = critic.context.weight @ context(3)[row] + critic.context.bias
             score = critic.score.weight[0] @ torch.relu(torch.stack(pooled) + h_dlg)
-        torch.testing.assert_close(together[row], score + critic.score.bias[0])
+        torch.testing.assert_close(together[row], (score + critic.score.bias[0]).float())
 
 
 @pytest.mark.parametrize("feedback", [None, FEEDBACKS])
