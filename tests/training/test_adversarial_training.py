@@ -91,7 +91,8 @@ def test_records_tell_of_both_sides(folder: Path, shared: str, tmp_path: Path) -
     config = recipe(folder, tmp_path / "run", system="EmpGAN", generator_from=shared)
     Trainer(config).run()
     found = [r for r in records(tmp_path / "run") if r["split"] == "train"]
-    assert [r["generator_step"] for r in found] == [1, 2, 3, 4]
+    assert [r["generator_step"] for r in found] == [0] * 4 + [1, 2, 3, 4]
+    assert [r["step"] for r in found] == [1, 2, 3, 4, 5, 8, 11, 14]
     record = found[-1]
     assert {
         "critic_total",

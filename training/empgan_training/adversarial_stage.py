@@ -31,7 +31,7 @@ from .parallel import Workers
 
 Record = dict[str, Any]
 BETAS = (0.5, 0.9)  # of both sides, whose goals move: Gulrajani et al. 2017
-_LOG_EVERY = 10  # generator steps
+_LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 
 
 @dataclass
@@ -102,7 +102,8 @@ class AdversarialStage:
         """Train for `config.steps` generator steps, until drift, or until `should_stop` says so.
 
         Args:
-            on_log: receives a flat record after every validation and every ten generator steps.
+            on_log: receives a flat record after every validation, every ten generator steps, and
+                every ten critic steps before the first of them.
             on_save: saves a checkpoint; its argument tells whether the model is the best yet.
 
         Raises:
@@ -119,15 +120,7 @@ class AdversarialStage:
                 if state.finished:
                     return
                 began = time.monotonic()
-                batch = self._next_batch().to(self.device)
-                due = self.config.critic_pretrain + state.generator_step * self.config.critic_steps
-                if state.critic_step < due + self.config.critic_steps:
-                    state.critic = self._critic_step(batch)
-                else:
-                    record = state.critic | self._generator_step(batch)
-                    if state.generator_step % _LOG_EVERY == 0:
-                        on_log({"split": "train", "samples": batch.counts.samples, **record})
-                state.step += 1
+                self._advance(on_log)
                 state.seconds += time.monotonic() - began
                 bar.update(state.generator_step, f"critic step {state.critic_step}")
                 if should_stop():
@@ -137,6 +130,22 @@ class AdversarialStage:
                 if self.workers.any(due_to_save, self.device):
                     on_save(False)
                     saved_at = time.monotonic()
+
+    def _advance(self, on_log: Callable[[Record], None]) -> None:
+        """Take one step of the side that is due."""
+        state, config = self.state, self.config
+        batch = self._next_batch().to(self.device)
+        critic_steps = config.critic_pretrain + (state.generator_step + 1) * config.critic_steps
+        if state.critic_step < critic_steps:
+            state.critic = record = self._critic_step(batch)
+            wanted = state.generator_step == 0 and state.critic_step % _LOG_EVERY == 0
+        else:
+            record = state.critic | self._generator_step(batch)
+            wanted = state.generator_step % _LOG_EVERY == 0
+        state.step += 1
+        if wanted:
+            facts = {"step": state.step, "generator_step": state.generator_step}
+            on_log({"split": "train", "samples": batch.counts.samples, **facts, **record})
 
     def _next_batch(self) -> Batch:
         epoch = self.state.epoch
@@ -191,7 +200,7 @@ class AdversarialStage:
         nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
         self.optimiser.step()
         self.state.generator_step += 1
-        return {**record, "step": self.state.step + 1, "generator_step": self.state.generator_step}
+        return record
 
     def _autocast(self) -> torch.autocast:
         bf16 = self.config.precision == "bf16"
