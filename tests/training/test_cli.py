@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from empgan_rt.cli import main
+from empgan_training.report_text import train_text
 from support.small_data import OWN_DIALOGUES, prepare_own, small_checkpoint
 
 SMALL = ["embedding_size=6", "emotion_embedding_size=5", "label_embedding_size=4"]
@@ -180,3 +181,14 @@ def test_evaluate_scores_plain_files(capfd: pytest.CaptureFixture[str], tmp_path
     assert "100.00" in Outcome(capfd, "evaluate", *files).out
     report = Outcome(capfd, "evaluate", *files, "--json").json
     assert report["bleu"]["bleu_4"]["value"] == pytest.approx(100)
+
+
+def test_train_tells_the_scores_of_a_system_with_critics() -> None:
+    scores = {"epoch": 3, "perplexity": 30.5}
+    against = {"step": 8, "generator_step": 2, "perplexity": 31.5, "replies": {"a#1": "Yes ."}}
+    result = {"best": "b", "finished": True, "scores": {"mle": scores, "adversarial": against}}
+    assert train_text(result).splitlines() == [
+        "mle, best validation: perplexity 30.5 (epoch 3)",
+        "adversarial, best validation: perplexity 31.5 (step 8)",
+        "best checkpoint: b",
+    ]

@@ -64,7 +64,8 @@ def train_text(result: Mapping[str, Any]) -> str:
     lines = []
     for stage, scores in result["scores"].items():
         values = ", ".join(f"{k} {v:.4g}" for k, v in scores.items() if isinstance(v, float))
-        lines.append(f"{stage}, best validation: {values} (epoch {scores['epoch']})")
+        when = f"epoch {scores['epoch']}" if "epoch" in scores else f"step {scores['step']}"
+        lines.append(f"{stage}, best validation: {values} ({when})")
     best = result["best"] or "none yet, no epoch of the generator has ended"
     lines.append(f"best checkpoint: {best}")
     if not result["finished"]:
