@@ -55,11 +55,8 @@ def reproduce(
     so a run that was stopped at any point goes on with the same command.
     """
     config = load_recipe(find_recipe(recipe), overrides)
-    from .reproduction.reproduce import (  # needs torch
-        ReproduceOptions,
-        system_names,
-    )
-    from .reproduction.reproduce import reproduce as run
+    from .reproduction.options import ReproduceOptions, system_names
+    from .reproduction.reproduce import reproduce as run  # needs torch
 
     options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget)
     result = run(data, out, options)

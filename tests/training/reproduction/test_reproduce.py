@@ -17,12 +17,8 @@ import torch
 
 from empgan_rt.errors import DivergenceError, InputError
 from empgan_training.checkpoint import Checkpoint
-from empgan_training.reproduction.reproduce import (
-    ReproduceOptions,
-    reproduce,
-    system_names,
-    within,
-)
+from empgan_training.reproduction.options import ReproduceOptions, system_names, within
+from empgan_training.reproduction.reproduce import reproduce
 from empgan_training.systems import SYSTEMS
 from support.runs import recipe
 from support.small_data import own_corpus, prepare_own

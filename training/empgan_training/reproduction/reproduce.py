@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from empgan_rt.storage import replace_file
 from empgan_rt.threads import allowed_cores
 
 from ..checkpoint import Checkpoint
-from ..config import StageConfig, TrainConfig
+from ..config import TrainConfig
 from ..data.prepare import PrepareOptions, prepare
 from ..systems import SYSTEMS, SystemName
 from ..tables.make import make_tables
@@ -38,29 +37,12 @@ from ..tables.results import COSTS_NAME
 from ..tables.written import write_tables
 from ..trainer import Trainer
 from .ledger import Ledger, Step, file_sha256
+from .options import SHARED, ReproduceOptions, starts_from_shared, within, without_places
 from .stored import STORED_NAMES, TrainedSystem, store
 
 log = logging.getLogger(__name__)
 
 CLASSIFIER_SEED = 1000  # added to a run's seed: the classifier shares no draw with any system
-SHARED: SystemName = "EmpG"  # what the systems with its generator start from
-
-
-@dataclass(frozen=True)
-class ReproduceOptions:
-    """What is reproduced.
-
-    Attributes:
-        systems: rows of Table 1.
-        seeds: of training.
-        recipe: for every system; its system, seed, folders and sources are filled in.
-        budget: optimiser steps of each stage, at most; None leaves that to the recipe.
-    """
-
-    systems: tuple[SystemName, ...]
-    seeds: tuple[int, ...]
-    recipe: TrainConfig
-    budget: int | None = None
 
 
 def reproduce(corpus: Path, out: Path, options: ReproduceOptions) -> Mapping[str, Any]:
@@ -127,13 +109,13 @@ class _Reproduction:
     def _trained(self) -> list[SystemName]:
         """Return the systems to train, the shared one before those that start from it."""
         wanted = set(self.options.systems)
-        if any(_starts_from_shared(system) for system in wanted):
+        if any(starts_from_shared(system) for system in wanted):
             wanted.add(SHARED)
         return [system for system in SYSTEMS if system in wanted]
 
     def _check_settings(self) -> None:
         """Refuse a folder that was begun otherwise; another system or seed may join."""
-        own = _without_places(replace(self.recipe, system=SHARED, seed=0))
+        own = without_places(replace(self.recipe, system=SHARED, seed=0))
         settings = {"empgan-rt": __version__, "recipe": msgspec.to_builtins(own)}
         path = self.out / "settings.json"
         data = msgspec.json.format(msgspec.json.encode(settings)) + b"\n"
@@ -167,7 +149,7 @@ class _Reproduction:
         config = self._config(name, seed, folder)
         sources = [path for path in (config.recogniser_from, config.generator_from) if path]
         inputs = {
-            "recipe": msgspec.to_builtins(_without_places(config)),
+            "recipe": msgspec.to_builtins(without_places(config)),
             "data": file_sha256(self.data / "report.json"),
             "sources": [weights_sha256(Path(path)) for path in sources],
         }
@@ -194,7 +176,7 @@ class _Reproduction:
         if name == "recogniser":
             return replace(config, system=SHARED)
         system = next(s for s in SYSTEMS if s == name)
-        if _starts_from_shared(system):
+        if starts_from_shared(system):
             source = self._run_folder(SHARED, seed) / "best.safetensors"
             return replace(config, system=system, generator_from=str(source))
         source = self._run_folder("recogniser", seed) / "recogniser.safetensors"
@@ -230,44 +212,6 @@ class _Reproduction:
         return hashes
 
 
-def _starts_from_shared(system: SystemName) -> bool:
-    row, shared = SYSTEMS[system], SYSTEMS[SHARED]
-    shapes = [(s.context, s.streams, s.attention, s.prepend_label) for s in (row, shared)]
-    return system != SHARED and shapes[0] == shapes[1]
-
-
-def _without_places(config: TrainConfig) -> TrainConfig:
-    """Return a recipe without what depends on the machine: folders, files and threads."""
-    return replace(config, data="", out="", threads=0, recogniser_from="", generator_from="")
-
-
-def within(recipe: TrainConfig, budget: int | None) -> TrainConfig:
-    """Return the recipe with no stage longer than a budget of optimiser steps.
-
-    An adversarial stage has one round at least: its critics' steps and one of the generator.
-    """
-    if budget is None:
-        return recipe
-    against = recipe.adversarial
-    pretrain = min(against.critic_pretrain, budget // 2)
-    rounds = min(against.steps, max(1, (budget - pretrain) // (against.critic_steps + 1)))
-
-    def capped(stage: StageConfig) -> StageConfig:
-        return replace(stage, max_steps=min(stage.max_steps or budget, budget))
-
-    return replace(
-        recipe,
-        recogniser=capped(recipe.recogniser),
-        mle=capped(recipe.mle),
-        adversarial=replace(
-            against,
-            steps=rounds,
-            critic_pretrain=pretrain,
-            validate_every=min(against.validate_every, rounds),
-        ),
-    )
-
-
 def _digest(path: Path) -> str:
     """Return the hash of a checkpoint that a step wrote; of one that is damaged, no hash."""
     try:
@@ -279,19 +223,3 @@ def _digest(path: Path) -> str:
 def weights_sha256(path: Path) -> str:
     """Return the hash of a checkpoint's weights, whatever else it says, such as seconds."""
     return Checkpoint.load(path).weights_sha256()
-
-
-def system_names(text: str) -> tuple[SystemName, ...]:
-    """Return the systems in a text such as "EmpG,EmpGAN" or "all", in the order of Table 1.
-
-    Raises:
-        InputError: one of them is unknown.
-    """
-    wanted = [name.strip() for name in text.split(",")]
-    unknown: Sequence[str] = [n for n in wanted if n not in (*SYSTEMS, "all")]
-    if unknown:
-        raise InputError(
-            f"unknown systems {', '.join(map(repr, unknown))[:80]}",
-            hint=f"use all, or some of {', '.join(SYSTEMS)}",
-        )
-    return tuple(name for name in SYSTEMS if name in wanted or "all" in wanted)
