@@ -54,7 +54,7 @@ def gradients(folder: Path, stage_name: str, workers: Workers) -> dict[str, Tens
         stage.run(lambda _: None, lambda _: None, _after(steps), 1e9)
     modules: Sequence[Any] = [trainer.generator]
     if stage_name == "adversarial":
-        modules = [trainer.generator, stage.adversary.critics]
+        modules = [trainer.generator, stage.sides.adversary.critics]
     return {
         f"{i}.{name}": parameter.grad if parameter.grad is not None else parameter.detach()
         for i, module in enumerate(modules)

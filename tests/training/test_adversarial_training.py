@@ -226,9 +226,9 @@ def test_nan_takes_no_step(
     trainer = Trainer(recipe(folder, tmp_path / "run", system="EmpWD", generator_from=shared))
     trainer.run(max_steps=5)
     stage = adversarial_stage(trainer)
-    losses = stage.adversary.generator_losses
+    losses = stage.sides.adversary.generator_losses
     monkeypatch.setattr(
-        stage.adversary,
+        stage.sides.adversary,
         "generator_losses",
         lambda *args: {n: loss * float("nan") for n, loss in losses(*args).items()},
     )

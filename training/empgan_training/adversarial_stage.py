@@ -8,29 +8,24 @@ among those whose validation perplexity has not drifted; drift ends the stage.
 
 from __future__ import annotations
 
-import math
 import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from empgan_rt.errors import DivergenceError
 
-from .adam import adam, adam_tensors, restore_adam
+from .adversarial_sides import AdversarialSides, Record
 from .algorithms.adversary import Adversary
-from .algorithms.mle import generator_loss
 from .config import AdversarialConfig
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
 from .model.generator import Generator
 from .parallel import Workers
 
-Record = dict[str, Any]
-BETAS = (0.5, 0.9)  # of both sides, whose goals move: Gulrajani et al. 2017
 _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 
 
@@ -80,16 +75,12 @@ class AdversarialStage:
         max_response: int,
         workers: Workers,
     ) -> None:
-        self.generator, self.adversary, self.config = generator, adversary, config
+        self.sides = AdversarialSides(generator, adversary, config, workers)
+        self.config = config
         self.dialogues, self.validate = dialogues, validate
         self.seed, self.max_response = seed, max_response
         self.workers, self.device = workers, workers.device()
         self._groups: tuple[int, list[list[PreparedDialogue]]] = (-1, [])  # of an epoch
-        self.parameters = generator.trained_after_recogniser()
-        learners = [*self.parameters, *adversary.baseline.parameters()]
-        self.optimiser = adam(learners, config.learning_rate, BETAS)
-        critics = adversary.critics.parameters()
-        self.critic_optimiser = adam(critics, config.critic_learning_rate, BETAS)
         self.state = AdversarialState()
 
     def run(
@@ -137,10 +128,12 @@ class AdversarialStage:
         batch = self._next_batch().to(self.device)
         critic_steps = config.critic_pretrain + (state.generator_step + 1) * config.critic_steps
         if state.critic_step < critic_steps:
-            state.critic = record = self._critic_step(batch)
+            state.critic = record = self.sides.critic_step(batch)
+            state.critic_step += 1
             wanted = state.generator_step == 0 and state.critic_step % _LOG_EVERY == 0
         else:
-            record = state.critic | self._generator_step(batch)
+            record = state.critic | self.sides.generator_step(batch)
+            state.generator_step += 1
             wanted = state.generator_step % _LOG_EVERY == 0
         state.step += 1
         if wanted:
@@ -160,58 +153,6 @@ class AdversarialStage:
         if self.state.batch == len(groups):
             self.state.epoch, self.state.batch = self.state.epoch + 1, 0
         return batch
-
-    def _critic_step(self, batch: Batch) -> Record:
-        with self._autocast():
-            losses = self.adversary.critic_losses(self.generator, batch)
-        parameters = list(self.adversary.critics.parameters())
-        gradients = torch.autograd.grad(losses["total"], parameters, allow_unused=True)
-        share = _share(batch)
-        record = self.workers.summed(losses, share)
-        record["gradient"] = self.workers.set_gradients(parameters, gradients, share)
-        self._check(record)
-        self.critic_optimiser.step()
-        self.state.critic_step += 1
-        return {f"critic_{name}": value for name, value in record.items()}
-
-    def _generator_step(self, batch: Batch) -> Record:
-        config = self.config
-        learners = [*self.parameters, *self.adversary.baseline.parameters()]
-        with self._autocast():
-            adversarial = self.adversary.generator_losses(self.generator, batch)
-            pull = config.adversarial_weight * adversarial["total"]
-        pulls = torch.autograd.grad(pull, learners, allow_unused=True)
-        self.generator.train()
-        with self._autocast():
-            likelihood = generator_loss(self.generator, batch).parts()
-        pushes = torch.autograd.grad(likelihood["total"], learners, allow_unused=True)
-        share = _share(batch)
-        record = self.workers.summed(likelihood, batch.weight)
-        pulled = self.workers.summed(adversarial, share)
-        record |= {f"adversarial_{name}": value for name, value in pulled.items()}
-        set_gradients = self.workers.set_gradients
-        record["adversarial_gradient"] = set_gradients(learners, pulls, share)
-        summed_pulls = [parameter.grad for parameter in learners]
-        record["likelihood_gradient"] = set_gradients(learners, pushes, batch.weight)
-        for parameter, summed in zip(learners, summed_pulls, strict=True):
-            parameter.grad = _sum(parameter.grad, summed)
-        record["gradient"] = _norm(learners)
-        self._check(record)
-        nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
-        self.optimiser.step()
-        self.state.generator_step += 1
-        return record
-
-    def _autocast(self) -> torch.autocast:
-        bf16 = self.config.precision == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
-
-    def _check(self, record: Record) -> None:
-        if not all(map(math.isfinite, record.values())):
-            raise DivergenceError(
-                f"{self.name}: {record} at step {self.state.step}",
-                hint="the last checkpoint is good; start a new run with lower learning rates",
-            )
 
     def _validation_is_due(self) -> bool:
         state, config = self.state, self.config
@@ -247,15 +188,7 @@ class AdversarialStage:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what resuming needs beyond the state and the generator's weights."""
-        parts = {
-            "adam": adam_tensors(self.optimiser),
-            "critic_adam": adam_tensors(self.critic_optimiser),
-            "critics": self.adversary.critics.state_dict(),
-            "baseline": self.adversary.baseline.state_dict(),
-        }
-        return {
-            f"{part}.{name}": t for part, tensors in parts.items() for name, t in tensors.items()
-        }
+        return self.sides.tensors()
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Continue from a saved state and its tensors.
@@ -264,27 +197,4 @@ class AdversarialStage:
             TypeError, ValueError, KeyError, RuntimeError: they are not of such a stage.
         """
         self.state = AdversarialState(**state)
-        parts: dict[str, dict[str, Tensor]] = {
-            part: {} for part in ("adam", "critic_adam", "critics", "baseline")
-        }
-        for key, tensor in tensors.items():
-            part, _, name = key.partition(".")
-            parts[part][name] = tensor
-        restore_adam(self.optimiser, parts["adam"], self.config.learning_rate)
-        restore_adam(self.critic_optimiser, parts["critic_adam"], self.config.critic_learning_rate)
-        self.adversary.critics.load_state_dict(parts["critics"])
-        self.adversary.baseline.load_state_dict(parts["baseline"])
-
-
-def _share(batch: Batch) -> float:
-    """Return the part of a step's samples that a batch holds: adversaries' losses are means."""
-    return batch.weight * batch.samples / batch.counts.samples
-
-
-def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
-    return a if b is None else b if a is None else a + b
-
-
-def _norm(parameters: list[nn.Parameter]) -> float:
-    found = [p.grad.norm() for p in parameters if p.grad is not None]
-    return float(torch.stack(found).norm())
+        self.sides.restore(tensors)
