@@ -140,6 +140,20 @@ def test_a_system_that_diverges_does_not_stop_the_others(done: Path, tmp_path: P
     assert tables["systems"] == ["EmpG"]
 
 
+def test_what_starts_from_a_system_that_diverges_is_passed_over(
+    done: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = options(done, "HRED", "EmpWD")
+    steep = msgspec.structs.replace(given.recipe.mle, learning_rate=1e30)
+    recipe_ = msgspec.structs.replace(given.recipe, mle=steep)
+    with pytest.raises(DivergenceError, match="HRED, EmpG, EmpWD diverged"):
+        reproduce(
+            prepare_own(done), tmp_path / "out", ReproduceOptions(given.systems, (1,), recipe_)
+        )
+    assert "EmpG, which it starts from, diverged" in caplog.text
+    assert not (tmp_path / "out" / "runs" / "seed-1" / "EmpWD").exists()
+
+
 def test_a_budget_bounds_every_stage(done: Path) -> None:
     recipe_ = options(done).recipe
     capped = within(recipe_, 9)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +70,7 @@ class _Reproduction:
         self._check_settings()
         torch.set_num_threads(self.recipe.threads or allowed_cores())
         diverged: list[tuple[SystemName, DivergenceError]] = []
-        trained = self._trained()
-        per_seed = 2 + len(trained) + len(self.options.systems)
+        per_seed = 2 + len(self._trained()) + len(self.options.systems)
         total = 2 + per_seed * len(self.options.seeds)
         done = 0
         with console.progress("reproduce", total) as bar:
@@ -84,19 +83,9 @@ class _Reproduction:
 
             perform(self._prepare_step())
             for seed in self.options.seeds:
-                perform(self._train_step("recogniser", seed))
-                perform(self._train_step("classifier", seed))
-                for system in trained:
-                    try:
-                        perform(self._train_step(system, seed))
-                    except DivergenceError as error:
-                        log.error("%s, seed %d: %s", system, seed, error)
-                        diverged.append((system, error))
-                        continue
-                    if system in self.options.systems:
-                        perform(self._store_step(system, seed))
+                diverged += self._perform_seed(seed, perform).items()
             bar.update(done, "tables")
-            hashes = self._write_tables()
+            hashes = self._write_tables() if any(self.results.glob("seed-*/*")) else {}
             bar.update(total)
         if diverged:
             names = ", ".join(system for system, _ in diverged)
@@ -105,6 +94,28 @@ class _Reproduction:
                 hint=diverged[0][1].hint,
             )
         return {"tables": str(self.results / "tables.md"), "hashes": hashes}
+
+    def _perform_seed(
+        self, seed: int, perform: Callable[[Step], None]
+    ) -> dict[SystemName, DivergenceError]:
+        """Train every system and store its replies; return those that diverged, and why.
+
+        What starts from a system that diverged is passed over.
+        """
+        perform(self._train_step("recogniser", seed))
+        perform(self._train_step("classifier", seed))
+        diverged: dict[SystemName, DivergenceError] = {}
+        for system in self._trained():
+            try:
+                if SHARED in diverged and starts_from_shared(system):
+                    raise DivergenceError(f"{SHARED}, which it starts from, diverged")
+                perform(self._train_step(system, seed))
+                if system in self.options.systems:
+                    perform(self._store_step(system, seed))
+            except DivergenceError as error:
+                log.error("%s, seed %d: %s", system, seed, error)
+                diverged[system] = error
+        return diverged
 
     def _trained(self) -> list[SystemName]:
         """Return the systems to train, the shared one before those that start from it."""
