@@ -20,7 +20,7 @@ EXTRAS = {
     "train": ("torch", "safetensors", "tensorboard"),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
-    "eval": ("sacrebleu", "rouge-score", "krippendorff"),
+    "eval": ("sacrebleu", "rouge-score", "krippendorff", "alt-profanity-check"),
     "bench": ("psutil", "plotly"),
 }
 PACKAGES = ("numpy", "tokenizers", "msgspec", "click", "rich", "onnxruntime", "onnxruntime-gpu")

@@ -29,7 +29,6 @@ FACTS = {
     "steps": {"mle": 1000, "adversarial": 200},
     "seconds": {"mle": 61.4, "adversarial": 3600.0},
     "reply_emotions": {"macro_f1": 31.0, "accuracy": 70.0, "classifier_macro_f1": 45.0, "n": 8},
-    "toxic_percent": None,
     "checkpoint_sha256": "0" * 64,
 }
 
@@ -177,13 +176,15 @@ def test_a_reversed_ordering(results: Path, prepared: Path, references: dict[str
 def test_beyond_and_missing_facts(tables: Tables) -> None:
     page = tables_markdown(tables)
     gan = cells(page, "Beyond the paper", "EmpGAN")
-    assert gan[1:] == ["40.00", "42.00", "41.50", "31.00", "70.00", "45.00", "-"]  # of seed 1
-    assert cells(page, "Beyond the paper", "EmpD")[1:] == ["-"] * 7
+    assert gan[1:] == ["40.00", "42.00", "41.50", "31.00", "70.00", "45.00"]  # of seed 1
+    assert cells(page, "Beyond the paper", "EmpD")[1:] == ["-"] * 6
     rows = {row.system: row.figures for row in tables.beyond.rows}
     assert rows["HRED"]["repetition_rate"].mean == 100.0
     assert rows["HRED"]["generic_rate"].mean == 100.0
     assert rows["EmpG"]["entropy_2"].mean == pytest.approx(1.0986, abs=1e-4)  # ln 3
     assert rows["Human"]["length_ratio"].mean == 1.0
+    assert rows["HRED"]["toxicity"].mean == rows["EmpG"]["toxicity"].mean == 0.0
+    assert "- toxicity: `alt-profanity-check|version:" in page
     assert "the same corpus" in page
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..metrics.diversity import score_diversity
 from ..metrics.inputs import TokenLists
+from ..metrics.toxicity import score_toxicity
 from ..systems import SYSTEMS
 from .figures import FigureRow, over_seeds
 from .results import MAIN, Facts, Perplexities, ReplyEmotions, Run
@@ -23,16 +24,16 @@ class Beyond:
         n: replies of each system.
         vocabulary_size: V of the adjusted Distinct.
         rows: columns "perplexity_gold", "perplexity_recognised" and "validation_perplexity";
-            "reply_emotion_macro_f1", "reply_emotion_accuracy", "classifier_macro_f1" and
-            "toxic_percent", in percent; "adjusted_distinct_1" in percent, "entropy_2" in nats,
-            "self_bleu", "repetition_rate" and "generic_rate" in percent, "length_ratio".
-        self_bleu_signature: what it takes to compute self-BLEU again.
+            "reply_emotion_macro_f1", "reply_emotion_accuracy" and "classifier_macro_f1", in
+            percent; "adjusted_distinct_1" in percent, "entropy_2" in nats, "self_bleu",
+            "repetition_rate", "generic_rate" and "toxicity" in percent, "length_ratio".
+        signatures: what it takes to compute self-BLEU and toxicity again.
     """
 
     n: int
     vocabulary_size: int
     rows: tuple[FigureRow, ...]
-    self_bleu_signature: str
+    signatures: Mapping[str, str]
 
 
 def make_beyond(runs: Sequence[Run], references: TokenLists, vocabulary_size: int) -> Beyond:
@@ -41,33 +42,36 @@ def make_beyond(runs: Sequence[Run], references: TokenLists, vocabulary_size: in
     Raises:
         DataError: there are fewer than two references.
         InputError: some text holds more different tokens than the vocabulary.
-        DependencyError: sacrebleu is missing.
+        DependencyError: sacrebleu or alt-profanity-check is missing.
     """
 
-    def diversity(texts: TokenLists) -> tuple[Values, str]:
+    def of_texts(texts: TokenLists) -> tuple[Values, dict[str, str]]:
         scores = score_diversity(texts, vocabulary_size)
+        toxicity = score_toxicity(texts)
         values: Values = {
             "adjusted_distinct_1": scores.adjusted_distinct_1,
             "entropy_2": scores.entropy_2,
             "self_bleu": scores.self_bleu.value,
             "repetition_rate": scores.repetition_rate,
             "generic_rate": scores.generic_rate,
+            "toxicity": toxicity.value,
             "length_ratio": sum(map(len, texts)) / max(sum(map(len, references)), 1),
         }
-        return values, scores.self_bleu.signature
+        signatures = {"self-BLEU": scores.self_bleu.signature, "toxicity": toxicity.signature}
+        return values, signatures
 
     rows = []
     for system in SYSTEMS:
         mine = [run for run in runs if run.system == system]
         scored = [
-            _of_facts(run.facts) | (diversity(run.replies[MAIN])[0] if MAIN in run.replies else {})
+            _of_facts(run.facts) | (of_texts(run.replies[MAIN])[0] if MAIN in run.replies else {})
             for run in mine
         ]
         if mine:
             rows.append(FigureRow(system, tuple(run.seed for run in mine), over_seeds(scored)))
-    human, signature = diversity(references)
+    human, signatures = of_texts(references)
     rows.append(FigureRow(HUMAN, (), over_seeds([human])))
-    return Beyond(len(references), vocabulary_size, tuple(rows), signature)
+    return Beyond(len(references), vocabulary_size, tuple(rows), signatures)
 
 
 def _of_facts(facts: Facts) -> Values:
@@ -80,5 +84,4 @@ def _of_facts(facts: Facts) -> Values:
         "reply_emotion_macro_f1": emotions.macro_f1,
         "reply_emotion_accuracy": emotions.accuracy,
         "classifier_macro_f1": emotions.classifier_macro_f1,
-        "toxic_percent": facts.toxic_percent,
     }

@@ -62,7 +62,7 @@ def _introduction(tables: Tables) -> str:
 def _signatures(tables: Tables) -> str:
     signatures = {
         **tables.table_1[0].signatures,
-        "self-BLEU": tables.beyond.self_bleu_signature,
+        **tables.beyond.signatures,
         "test split": f"sha256 {tables.data_sha256}",
         "samples drawn from it": f"sha256 {tables.samples_sha256}",
     }

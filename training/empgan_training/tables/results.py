@@ -72,7 +72,6 @@ class Facts(msgspec.Struct, frozen=True):
 
     Attributes:
         steps: stage -> optimiser steps.
-        toxic_percent: share of toxic replies.
     """
 
     system: str
@@ -81,7 +80,6 @@ class Facts(msgspec.Struct, frozen=True):
     validation_perplexity: float | None = None
     steps: dict[str, int] | None = None
     reply_emotions: ReplyEmotions | None = None
-    toxic_percent: float | None = None
 
 
 @dataclass(frozen=True)
