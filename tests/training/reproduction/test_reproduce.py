@@ -54,7 +54,11 @@ def test_it_leaves_replies_facts_and_tables(done: Path) -> None:
         "facts.json",
         "greedy-gold.jsonl",
         "greedy-recognised.jsonl",
+        "metrics.jsonl",
+        "recipe.json",
     ]
+    assert str(done) not in "".join(path.read_text("utf-8") for path in hred.iterdir())
+    assert json.loads((hred / "recipe.json").read_bytes())["system"] == "HRED"
     facts = json.loads((results / "seed-1" / "EmpWD" / "facts.json").read_bytes())
     assert facts["perplexity"].keys() == {"gold", "recognised"}
     assert facts["steps"].keys() == {"adversarial"}  # it starts from the shared EmpG
@@ -65,7 +69,7 @@ def test_it_leaves_replies_facts_and_tables(done: Path) -> None:
     tables = json.loads((results / "tables.json").read_bytes())
     assert tables["systems"] == ["HRED", "EmpWD"]
     hashes = json.loads((results / "hashes.json").read_bytes())
-    assert len(hashes) == 2 * 6
+    assert len(hashes) == 2 * 7
 
 
 def test_the_systems_share_what_they_should(done: Path) -> None:
@@ -219,7 +223,7 @@ def test_all_nine_killed_three_times_end_as_an_undisturbed_run_and_answer(tmp_pa
         process.wait()
     assert _start(corpus, killed, tmp_path).wait() == 0
     hashes = [json.loads((f / "results" / "hashes.json").read_bytes()) for f in (whole, killed)]
-    assert len(hashes[0]) == 9 * 6
+    assert len(hashes[0]) == 9 * 7
     assert hashes[0] == hashes[1]
     tables = [json.loads((f / "results" / "tables.json").read_bytes()) for f in (whole, killed)]
     for table in tables:

@@ -3,7 +3,7 @@
     OUT/settings.json                what was asked for; another OUT for anything else
     OUT/prepared/                    unless a prepared folder was given
     OUT/runs/seed-1/<System>/        runs of `Trainer`, `recogniser` and `classifier` among them
-    OUT/results/seed-1/<System>/     replies and facts
+    OUT/results/seed-1/<System>/     replies, facts, recipe and log; nothing of the corpus, no paths
     OUT/results/tables.md, tables.json, hashes.json
     OUT/steps/                       markers of what is done
 
@@ -196,10 +196,9 @@ class _Reproduction:
     def _store_step(self, system: SystemName, seed: int) -> Step:
         folder = self._run_folder(system, seed)
         classifier = self._run_folder("classifier", seed) / "recogniser.safetensors"
-        best, last = folder / "best.safetensors", folder / "last.safetensors"
         out = self.results / f"seed-{seed}" / system
-        trained = TrainedSystem(system, seed, best, last, classifier)
-        inputs = {"checkpoints": [weights_sha256(path) for path in (best, classifier)]}
+        trained = TrainedSystem(self._config(system, seed, folder), folder, classifier)
+        inputs = {"checkpoints": [weights_sha256(path) for path in (trained.best, classifier)]}
         return Step(
             f"store/seed-{seed}/{system}",
             inputs,

@@ -1,4 +1,6 @@
-"""What a trained system leaves for the tables: replies, facts and costs (see `tables.results`)."""
+"""What a trained system leaves for the tables and for whoever doubts them: replies, facts and costs
+(see `tables.results`), its recipe and its log. No file names a place on the machine.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ import msgspec
 from empgan_rt.config import Limits, SearchConfig
 
 from ..checkpoint import Checkpoint
+from ..config import TrainConfig
 from ..data.folder import write_folder
 from ..data.prepared import PreparedData
 from ..decoding import generate
@@ -21,27 +24,37 @@ from ..evaluation import EvaluateOptions, Prediction
 from ..opened_model import OpenedModel, open_model
 from ..tables.cases import CASES
 from ..tables.results import CASE_STUDY_NAME, COSTS_NAME, FACTS_NAME, KINDS, MAIN
+from .options import without_places
 from .reply_emotions import reply_emotions
 
 _SEARCHES = {"greedy": SearchConfig(beam_size=1), "beam5": SearchConfig(beam_size=5)}
-STORED_NAMES = (*(kind.file_name for kind in KINDS), CASE_STUDY_NAME, FACTS_NAME)
+RECIPE_NAME, LOG_NAME = "recipe.json", "metrics.jsonl"
+STORED_NAMES = (*(kind.file_name for kind in KINDS), CASE_STUDY_NAME, FACTS_NAME, RECIPE_NAME)
 
 
 @dataclass(frozen=True)
 class TrainedSystem:
-    """Where a system's checkpoints are.
+    """Where a system's run is.
 
     Attributes:
-        best: whose replies are stored.
-        last: of the same run, which knows its steps and seconds.
+        recipe: of the run.
+        folder: of the run; its best checkpoint's replies are stored.
         classifier: a checkpoint whose recogniser labels the replies.
     """
 
-    name: str
-    seed: int
-    best: Path
-    last: Path
+    recipe: TrainConfig
+    folder: Path
     classifier: Path
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint that won."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The latest checkpoint, which knows the steps and seconds of every stage."""
+        return self.folder / "last.safetensors"
 
 
 def store(system: TrainedSystem, data: Path, out: Path) -> None:
@@ -66,6 +79,9 @@ def store(system: TrainedSystem, data: Path, out: Path) -> None:
     facts = _facts(system, model, data, predictions[MAIN.file_name], states)
     files[FACTS_NAME] = _json(facts)
     files[COSTS_NAME] = _json({name: state["seconds"] for name, state in _ran(states).items()})
+    files[RECIPE_NAME] = _json(msgspec.to_builtins(without_places(system.recipe)))
+    if (system.folder / LOG_NAME).is_file():
+        files[LOG_NAME] = (system.folder / LOG_NAME).read_bytes()
     write_folder(out, files)
 
 
@@ -80,8 +96,8 @@ def _facts(
     checkpoint = Checkpoint.load(system.best)
     scores = checkpoint.info["scores"]
     return {
-        "system": system.name,
-        "seed": system.seed,
+        "system": system.recipe.system,
+        "seed": system.recipe.seed,
         "perplexity": {p.labels: p.perplexity for p in (language.model if language else ())},
         "validation_perplexity": scores.get("adversarial", scores["mle"])["perplexity"],
         "steps": {name: state["step"] for name, state in _ran(states).items()},
