@@ -4,8 +4,10 @@
 >>> Responder.load().reply(["I have some good news. I got a new job!"]).text  # doctest: +SKIP
 'Congratulations!'
 
-Importing this package loads no engine and no PyTorch.
+Importing this package loads no engine and no PyTorch, and asyncio with `AsyncResponder` alone.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .config import Limits, SearchConfig
@@ -31,14 +33,19 @@ from .errors import (
     InputError,
     ParityError,
     ProviderError,
+    QueueFullError,
     StorageError,
 )
 from .responder import Responder
 from .session import Session
 from .threads import set_num_threads
 
+if TYPE_CHECKING:
+    from .async_responder import AsyncResponder
+
 __all__ = [
     "Alternative",
+    "AsyncResponder",
     "BundleError",
     "CheckpointError",
     "Chunk",
@@ -54,6 +61,7 @@ __all__ = [
     "Limits",
     "ParityError",
     "ProviderError",
+    "QueueFullError",
     "RecognisedEmotion",
     "Reply",
     "Responder",
@@ -65,3 +73,11 @@ __all__ = [
     "__version__",
     "set_num_threads",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "AsyncResponder":
+        from .async_responder import AsyncResponder
+
+        return AsyncResponder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

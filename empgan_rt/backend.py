@@ -45,6 +45,13 @@ class Backend(Protocol):
         """Put row i of `encoded` into slot `slots[i]`, replacing what was there."""
         ...
 
+    def rearranged(self, state: Any, slots: IntArray, count: int) -> Any:
+        """Return a state of `count` slots: first these ones as they stand, then empty ones.
+
+        The old state may not be used any more.
+        """
+        ...
+
     def step(
         self,
         state: Any,

@@ -2,8 +2,8 @@
 
 A slot holds one request of up to K rows: beams, or independent chains when sampling. Each step
 the caller hands `token_ids`, `parents`, `banned()` and `num_candidates()` to `Backend.step`, and
-what comes back to `advance`. `decode` is that loop for one static batch; `decode_steps` is the
-same loop, driven by its caller.
+what comes back to `advance`. `decode` is that loop for one static batch, `Lane` the one for
+requests that come and go.
 
 Every rule acts within its own slot, ties go to the lower beam and then to the better-ranked
 candidate, and scores add up in float64: a reply is the same alone and in any company.
@@ -11,11 +11,10 @@ candidate, and scores add up in float64: a reply is the same alone and in any co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from .backend import Backend, Encoded
 from .config import SearchConfig
 from .errors import InputError
 from .expansion import Expansion, expand_beams, extend_chains
@@ -112,6 +111,30 @@ class BeamSearch:
                 self._uniform[slot, : config.rows, : config.max_length] = uniform_numbers(config)
         self._longest = int(self._lengths.max())
         self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+
+    def stop(self, slot: int) -> None:
+        """End the search of a slot, whatever it has found; it is inert from now on."""
+        self._clear(slot)
+        self._longest = int(self._lengths.max())
+
+    def rearranged(self, slots: Sequence[int], count: int) -> BeamSearch:
+        """Return a search of `count` slots: first these ones as they stand, then inert ones."""
+        beam_size, kept = self._rows.shape[1], list(slots)
+        other = BeamSearch(count, beam_size, self._vocabulary_size)
+        longest = self._sequences.shape[2]
+        other._sequences = np.full((count, beam_size, longest), PAD, np.int32)
+        other._uniform = np.zeros((count, beam_size, longest))
+        for name in ("token_ids", "parents", "sequences", "uniform", "scores", "lengths", "active"):
+            getattr(other, f"_{name}")[: len(kept)] = getattr(self, f"_{name}")[kept]
+        for place, slot in enumerate(kept):
+            other._configs[place] = self._configs[slot]
+            other._banned_ids[place] = self._banned_ids[slot]
+            other._pools[place] = self._pools[slot]
+            if slot in self._contested:
+                other._contested.add(place)
+        other._longest = int(other._lengths.max())
+        other._rules = SearchRules.of(other._configs, other._banned_ids, beam_size)
+        return other
 
     def banned(self) -> IntArray:
         """Return (B, K, S) int32: ids to strike in the next step, padded with PAD.
@@ -227,55 +250,3 @@ class BeamSearch:
         self._scores[slot] = -np.inf
         self._sequences[slot] = self._token_ids[slot] = PAD
         self._parents[slot] = self._beams[slot]
-
-
-def decode(
-    backend: Backend,
-    encoded: Encoded,
-    configs: Sequence[SearchConfig],
-    banned: Sequence[Sequence[int]],
-    vocabulary_size: int,
-    on_step: Callable[[BeamSearch], None] | None = None,
-) -> list[list[Hypothesis]]:
-    """Return the hypotheses of each encoded dialogue, best first.
-
-    Args:
-        backend: computes the steps; nobody else may use it meanwhile.
-        encoded: from `backend.encode`; dialogue i is searched in slot i.
-        configs: how to search, one for each dialogue.
-        banned: token ids that never come, one list for each dialogue.
-        vocabulary_size: V of the backend's model.
-        on_step: called after each step; what it raises ends the search.
-
-    Raises:
-        InputError: `configs` or `banned` do not match the dialogues in number.
-        DivergenceError: the model returned NaN or infinity.
-    """
-    for search in decode_steps(backend, encoded, configs, banned, vocabulary_size):
-        if on_step is not None:
-            on_step(search)
-    return [search.results(slot) for slot in range(encoded.rows)]
-
-
-def decode_steps(
-    backend: Backend,
-    encoded: Encoded,
-    configs: Sequence[SearchConfig],
-    banned: Sequence[Sequence[int]],
-    vocabulary_size: int,
-) -> Iterator[BeamSearch]:
-    """Yield the search after each step until it is finished; arguments and errors as `decode`.
-
-    The backend works only while the next step is asked for, so whoever stops asking cancels.
-    """
-    beam_size = max((config.rows for config in configs), default=1)
-    search = BeamSearch(encoded.rows, beam_size, vocabulary_size)
-    search.start(range(encoded.rows), configs, banned)
-    state = backend.open(encoded.rows, beam_size)
-    backend.admit(state, np.arange(encoded.rows, dtype=np.int32), encoded)
-    while not search.is_finished:
-        candidates = backend.step(
-            state, search.token_ids, search.parents, search.banned(), search.num_candidates()
-        )
-        search.advance(candidates)
-        yield search

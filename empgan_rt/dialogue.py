@@ -123,9 +123,21 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time of one call went, in milliseconds; a batch shares one set of timings."""
+    """Where the time of one reply went, in milliseconds.
+
+    Others that were encoded or decoded beside it are not taken off: it waited for them.
+
+    Attributes:
+        featurize_ms: from text to ids.
+        queue_ms: until its batch entered the encoder.
+        encode_ms: its batch in the encoder.
+        decode_ms: from there to its last step.
+        total_ms: all of these.
+        first_token_ms: until its first step was done.
+    """
 
     featurize_ms: float
+    queue_ms: float
     encode_ms: float
     decode_ms: float
     total_ms: float

@@ -5,6 +5,7 @@ EmpganError                 exit code
 ├── DependencyError             3   a package or an extra is missing, or two wheels conflict
 ├── ProviderError               3   the wanted device or execution provider is not there
 ├── DeadlineError               3   no reply within the time that the caller allowed
+├── QueueFullError              3   more requests wait than the caller allowed
 ├── BundleError                 4   a bundle is incomplete, altered or too new
 ├── CheckpointError             4   a checkpoint is incomplete, altered or of another model
 ├── ParityError                 5   an exported graph does not compute what eager PyTorch does
@@ -68,6 +69,13 @@ class DeadlineError(EmpganError):
 
     exit_code = 3
     code = "deadline"
+
+
+class QueueFullError(EmpganError):
+    """As many requests wait for the model as may; this one was not accepted."""
+
+    exit_code = 3
+    code = "overloaded"
 
 
 class BundleError(EmpganError):

@@ -1,4 +1,4 @@
-"""One dialogue made ready for the model, and how several of them share batches."""
+"""One dialogue made ready for the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .dialogue import Dialogue, Turn
 from .errors import InputError
 from .text.featurizer import DialogueFeatures, Featurizer
 
-MAX_BATCH = 32  # dialogues
+MAX_BATCH = 32  # dialogues in the encoder at once
+MAX_RUNNING = 256  # dialogues in the decoder at once
 MAX_ROWS = 1024  # dialogues times beams: bounds what a decoder step allocates
 
 Turns = Dialogue | Sequence[str | Turn]
@@ -55,22 +56,9 @@ def read_request(turns: Turns, search: SearchConfig, featurizer: Featurizer) -> 
     return Request(features, search, banned, (time.perf_counter() - started) * 1e3)
 
 
-def group(requests: Sequence[Request], max_batch: int = MAX_BATCH) -> list[list[int]]:
-    """Return the places of `requests` in batches; those of one batch are of similar length.
-
-    No batch has more than `max_batch` dialogues, nor more than MAX_ROWS rows in the decoder.
-    """
-    batches: list[list[int]] = []
-    widest = 0  # rows of the widest request in the last batch
-    for place in sorted(range(len(requests)), key=lambda i: _length(requests[i])):
-        rows = requests[place].search.rows
-        size = len(batches[-1]) + 1 if batches else 0
-        if not 0 < size <= max_batch or size * max(widest, rows) > MAX_ROWS:
-            batches.append([])
-            widest = 0
-        batches[-1].append(place)
-        widest = max(widest, rows)
-    return batches
+def by_length(requests: Sequence[Request]) -> list[int]:
+    """Return the places of `requests`, shortest dialogue first, so that neighbours pad little."""
+    return sorted(range(len(requests)), key=lambda place: _length(requests[place]))
 
 
 def _length(request: Request) -> tuple[int, int]:

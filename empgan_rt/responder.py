@@ -7,16 +7,19 @@ import math
 import os
 import time
 from collections.abc import Generator, Sequence
+from itertools import islice
 
+from .answer import reply_of
 from .backend import Backend
 from .backends.loader import load_backend
 from .bundle import Bundle
 from .config import SearchConfig
-from .decoding import Decoding, ProcessLock
 from .dialogue import Chunk, Reply
+from .engine import Engine
 from .errors import InputError
-from .request import MAX_BATCH, Request, Turns, group, read_request
+from .request import MAX_BATCH, MAX_RUNNING, Request, Turns, by_length, read_request
 from .session import Session
+from .ticket import Ticket
 
 _CODE_LICENCE = "Apache-2.0"
 _log = logging.getLogger(__name__)
@@ -31,19 +34,26 @@ class Responder:
         bundle: the model.
         backend: open on that bundle; the responder owns it from now on.
         search: how to search unless a call says otherwise; None for the bundle's defaults.
+        max_running: most dialogues in decoding at once, whoever asked.
+
+    Attributes:
+        engine: decodes; any number of callers share it.
 
     Raises:
         BundleError: a text file of the bundle is damaged or of another model.
     """
 
     def __init__(
-        self, bundle: Bundle, backend: Backend, search: SearchConfig | None = None
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        search: SearchConfig | None = None,
+        max_running: int = MAX_RUNNING,
     ) -> None:
         self.bundle = bundle
         self.search = bundle.search if search is None else search
-        self._backend = backend
         self._featurizer = bundle.featurizer()
-        self._lock = ProcessLock()
+        self.engine = Engine(backend, bundle.model.vocabulary_size, max_running)
 
     @classmethod
     def load(
@@ -54,6 +64,7 @@ class Responder:
         device: str = "cpu",
         precision: str = "fp32",
         search: SearchConfig | None = None,
+        max_running: int = MAX_RUNNING,
     ) -> Responder:
         """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
 
@@ -63,15 +74,19 @@ class Responder:
             device: where; never exchanged for another one silently.
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
+            max_running: most dialogues in decoding at once, whoever asked; the others wait.
 
         Raises:
             BundleError: the bundle is missing, incomplete, altered or too new.
-            InputError: unknown backend or device, or a precision that the bundle lacks.
+            InputError: unknown backend or device, a precision that the bundle lacks, or max_running
+                below 1.
             DependencyError: the engine's package is missing, too old or installed twice.
             ProviderError: the device cannot be used.
         """
         opened = Bundle.open(bundle)
-        responder = cls(opened, load_backend(opened, backend, device, precision), search)
+        responder = cls(
+            opened, load_backend(opened, backend, device, precision), search, max_running
+        )
         if opened.manifest.licence != _CODE_LICENCE:
             _log.info("the weights of this model are licensed %r", opened.manifest.licence)
         return responder
@@ -97,8 +112,9 @@ class Responder:
             if not 0 < deadline_s < math.inf:
                 raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
             deadline = time.perf_counter() + deadline_s
-        (answer,) = self._answer([self.request(turns, search)], deadline)
-        return answer
+        ticket = self.engine.submit(Ticket(self.request(turns, search), deadline))
+        self.engine.wait(ticket)
+        return self.reply_of(ticket)
 
     def reply_batch(
         self,
@@ -108,7 +124,7 @@ class Responder:
         """Return the next turn of each dialogue, in their order; the same as one by one.
 
         Args:
-            dialogues: any number; those of similar length share batches of at most 32.
+            dialogues: any number; 32 are decoded at once, and as they end others take their place.
             search: one for all, or one for each.
 
         Raises:
@@ -147,10 +163,20 @@ class Responder:
         Raises:
             DivergenceError: the model computed NaN or infinity.
         """
+        order = iter(by_length(requests))
+        running: dict[int, Ticket] = {}
         replies: dict[int, Reply] = {}
-        for places in group(requests, max_batch):
-            batch = self._answer([requests[place] for place in places])
-            replies.update(zip(places, batch, strict=True))
+        try:
+            while len(replies) < len(requests):
+                if len(running) <= max_batch * 3 // 4:  # several at once, for the encoder's sake
+                    for place in islice(order, max_batch - len(running)):
+                        running[place] = self.engine.submit(Ticket(requests[place]))
+                self.engine.step()
+                for place in [place for place, ticket in running.items() if ticket.is_done]:
+                    replies[place] = self.reply_of(running.pop(place))
+        finally:
+            for ticket in running.values():
+                ticket.cancel()
         return [replies[place] for place in range(len(requests))]
 
     def stream(
@@ -177,8 +203,7 @@ class Responder:
         Raises:
             ProviderError: this process was forked after the model was loaded.
         """
-        with self._lock.held():
-            self._backend.close()
+        self.engine.close()
 
     def __enter__(self) -> Responder:
         return self
@@ -186,25 +211,26 @@ class Responder:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _decoding(self, requests: Sequence[Request], deadline: float | None = None) -> Decoding:
-        return Decoding(
-            self._backend, self._lock, requests, self._featurizer, self.bundle.bundle_id, deadline
-        )
+    def reply_of(self, ticket: Ticket) -> Reply:
+        """Return the reply to a request of `engine` that is done.
 
-    def _answer(self, requests: Sequence[Request], deadline: float | None = None) -> list[Reply]:
-        """Return the replies to one batch."""
-        decoding = self._decoding(requests, deadline)
-        for _ in decoding.steps():
-            pass
-        return decoding.replies()
+        Raises:
+            EmpganError: what it failed with.
+        """
+        ticket.check()
+        return reply_of(ticket, self._featurizer, self.bundle.bundle_id)
+
+    def text_of(self, token_ids: Sequence[int]) -> str:
+        """Return tokens as readable text."""
+        return self._featurizer.text_of(token_ids)
 
     def _stream(self, request: Request) -> Generator[Chunk, None, None]:
-        decoding = self._decoding([request])
+        ticket = self.engine.submit(Ticket(request, streams=True))
         shown = ""
-        for search in decoding.steps():
-            text = shown if search.is_finished else decoding.shared_text()
+        for _ in self.engine.progress(ticket):
+            text = self.text_of(ticket.prefix)
             if text != shown:
                 yield Chunk(text[len(shown) :])
                 shown = text
-        (reply,) = decoding.replies()
+        reply = self.reply_of(ticket)
         yield Chunk(reply.text[len(shown) :], reply)

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from empgan_rt.backend import Backend, Encoded
-from empgan_rt.beam_search import decode
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EOS, Candidates, EncoderInput, IntArray
+from empgan_rt.static_batch import decode
 
 from .engines import Engine, resolve
 from .messages import (
@@ -60,6 +60,10 @@ class StepClock:
     def admit(self, state: Any, slots: IntArray, encoded: Encoded) -> None:
         """See `Backend.admit`."""
         self._backend.admit(state, slots, encoded)
+
+    def rearranged(self, state: Any, slots: IntArray, count: int) -> Any:
+        """See `Backend.rearranged`."""
+        return self._backend.rearranged(state, slots, count)
 
     def step(
         self,

@@ -153,6 +153,28 @@ class OrtBackend:
             old[known, :shared] = new[:, :shared]
         state.hidden[known] = fresh["hidden"][:, None]  # (B, 1, H) to every beam
 
+    def rearranged(self, state: OrtState, slots: IntArray, count: int) -> OrtState:
+        """Return a state of `count` slots: first these ones as they stand, then empty ones.
+
+        Raises:
+            InputError: a slot is unknown, or they are more than `count`.
+        """
+        other = self.open(count, state.hidden.shape[1])
+        kept = len(slots)
+        if kept > count:
+            raise InputError(f"{kept} slots among {count}", hint="leave some out")
+        if kept == 0:
+            return other
+        known = _checked("slots", slots, (kept,), len(state.lengths) - 1)
+        other.lengths[:kept] = state.lengths[known]
+        length = max(1, int(other.lengths.max()))
+        other.resize(length)
+        other.hidden[:kept] = state.hidden[known]
+        other.values[:kept] = state.values[known, :length]
+        other.keys[:kept] = state.keys[known, :length]
+        other.mask[:kept] = state.mask[known, :length]
+        return other
+
     def step(
         self,
         state: OrtState,

@@ -12,9 +12,10 @@ from empgan_rt import errors
 
 UPPER_WINGS = ("empgan_training", "empgan_export", "empgan_bench")
 ENGINES = ("torch", "onnxruntime", "onnx", "tensorrt", "safetensors", *UPPER_WINGS)
-HEAVY = (*ENGINES, "rich", "click")
+HEAVY = (*ENGINES, "rich", "click", "asyncio")
 PUBLIC = [
     "Alternative",
+    "AsyncResponder",
     "BundleError",
     "CheckpointError",
     "Chunk",
@@ -30,6 +31,7 @@ PUBLIC = [
     "Limits",
     "ParityError",
     "ProviderError",
+    "QueueFullError",
     "RecognisedEmotion",
     "Reply",
     "Responder",

@@ -24,16 +24,13 @@ from empgan_rt import (
     Emotion,
     InputError,
     ProviderError,
-    Reply,
     Responder,
     SearchConfig,
     Turn,
 )
-from empgan_rt.backend import Encoded
-from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
-from empgan_rt.graph_spec import Candidates, EncoderInput
-from empgan_rt.request import MAX_ROWS, group
+from empgan_rt.request import MAX_ROWS, by_length
+from support.counting_backend import counting, same
 from support.toy_bundle import MODEL, WORDS, make_toy_bundle, text_files, toy_weights, write_staging
 
 DIALOGUES: list[list[str | Turn]] = [
@@ -54,39 +51,6 @@ SEARCHES = [
 ]
 
 
-class CountingBackend:
-    """Counts the calls to another backend, and notices two threads inside it."""
-
-    def __init__(self, inner: OrtBackend, pause_s: float = 0.0) -> None:
-        self.inner, self.pause_s = inner, pause_s
-        self.encodes = self.steps = self.inside = 0
-        self.widths: list[int] = []
-        self.device, self.precision = inner.device, inner.precision
-
-    def encode(self, inputs: EncoderInput) -> Encoded:
-        self.encodes += 1
-        self.widths.append(len(inputs.utterances))
-        return self.inner.encode(inputs)
-
-    def open(self, slots: int, beam_size: int) -> Any:
-        return self.inner.open(slots, beam_size)
-
-    def admit(self, state: Any, slots: np.ndarray, encoded: Encoded) -> None:
-        self.inner.admit(state, slots, encoded)
-
-    def step(self, state: Any, *arguments: Any) -> Candidates:
-        self.steps += 1
-        self.inside += 1
-        assert self.inside == 1, "two threads in one backend"
-        time.sleep(self.pause_s)
-        found = self.inner.step(state, *arguments)
-        self.inside -= 1
-        return found
-
-    def close(self) -> None:
-        self.inner.close()
-
-
 @pytest.fixture(scope="module")
 def bundle(toy_folder: Path) -> Bundle:
     return Bundle.open(toy_folder)
@@ -95,30 +59,6 @@ def bundle(toy_folder: Path) -> Bundle:
 @pytest.fixture(scope="module")
 def responder(toy_folder: Path) -> Responder:
     return Responder.load(toy_folder)
-
-
-def counting(bundle: Bundle, pause_s: float = 0.0) -> tuple[Responder, CountingBackend]:
-    backend = CountingBackend(OrtBackend(bundle), pause_s)
-    return Responder(bundle, backend), backend
-
-
-def same(one: Reply, other: Reply) -> bool:
-    """Whether two replies say the same; numbers may differ by what sums in another order do."""
-
-    def words(reply: Reply) -> Reply:
-        return replace(
-            reply,
-            score=0.0,
-            timings=None,
-            alternatives=tuple(replace(other, score=0.0) for other in reply.alternatives),
-            emotions=tuple(replace(emotion, probabilities={}) for emotion in reply.emotions),
-        )
-
-    def numbers(reply: Reply) -> list[float]:
-        scores = [reply.score, *(other.score for other in reply.alternatives)]
-        return [*scores, *(p for emotion in reply.emotions for p in emotion.probabilities.values())]
-
-    return words(one) == words(other) and numbers(one) == pytest.approx(numbers(other), abs=1e-5)
 
 
 # One dialogue
@@ -146,9 +86,9 @@ def test_a_reply_tells_everything(responder: Responder) -> None:
 
 def test_timings_add_up(responder: Responder) -> None:
     timings = responder.reply(["I am happy."]).timings
-    parts = timings.featurize_ms + timings.encode_ms + timings.decode_ms
-    assert timings.total_ms == pytest.approx(parts)
-    assert min(timings.featurize_ms, timings.encode_ms, timings.decode_ms) > 0
+    parts = (timings.featurize_ms, timings.queue_ms, timings.encode_ms, timings.decode_ms)
+    assert timings.total_ms == pytest.approx(sum(parts))
+    assert min(parts) > 0
     assert timings.encode_ms < timings.first_token_ms <= timings.total_ms
 
 
@@ -356,24 +296,25 @@ def test_a_batch_names_the_dialogue_at_fault(responder: Responder) -> None:
         responder.reply_batch([["I am"]], [SearchConfig()] * 2)
 
 
-def test_batches_are_bounded_and_sorted_by_length(bundle: Bundle) -> None:
+def test_a_batch_is_bounded_and_refilled_shortest_first(bundle: Bundle) -> None:
     responder, backend = counting(bundle)
     dialogues = [["I am"] * (1 + i % 7) for i in range(70)]
     replies = responder.reply_batch(dialogues, SearchConfig(beam_size=1, max_length=2))
     assert backend.widths == [32, 32, 6]
     assert [len(reply.emotions) for reply in replies] == [len(d) for d in dialogues]
-    requests = [responder.request(d, SearchConfig(beam_size=128)) for d in dialogues]
-    batches = group(requests)
-    assert sorted(place for batch in batches for place in batch) == list(range(70))
-    assert max(len(batch) for batch in batches) == MAX_ROWS // 128
-    lengths = [len(dialogues[place]) for batch in batches for place in batch]
+    requests = [responder.request(d) for d in dialogues]
+    lengths = [len(dialogues[place]) for place in by_length(requests)]
     assert lengths == sorted(lengths)
+    responder.answer(requests, max_batch=4)
+    assert max(backend.widths[3:]) == 4
 
 
-def test_a_wide_request_is_not_let_into_a_long_batch(responder: Responder) -> None:
-    requests = [responder.request(["I am"], SearchConfig(beam_size=1)) for _ in range(20)]
-    requests.append(responder.request(["I am", "you"], SearchConfig(beam_size=128)))
-    assert [len(batch) for batch in group(requests)] == [20, 1]
+def test_rows_are_bounded_however_many_ask(bundle: Bundle) -> None:
+    responder, backend = counting(bundle)
+    search = SearchConfig(beam_size=128, max_length=2)
+    replies = responder.reply_batch([["I am"]] * 20, search)
+    assert max(backend.rows) == MAX_ROWS
+    assert all(same(reply, replies[0]) for reply in replies)
 
 
 # Threads and deadlines
@@ -416,10 +357,15 @@ def test_a_deadline_ends_the_search_between_steps(bundle: Bundle) -> None:
 
 
 def test_a_deadline_counts_the_wait_for_other_threads(bundle: Bundle) -> None:
-    responder, backend = counting(bundle)
-    with responder._lock.held(), pytest.raises(DeadlineError):
+    responder, backend = counting(bundle, pause_s=0.3)
+    other = threading.Thread(target=responder.reply, args=(["I am"],))
+    other.start()
+    while not backend.inside:
+        time.sleep(0.001)
+    with pytest.raises(DeadlineError):
         responder.reply(["I am"], deadline_s=0.01)
-    assert backend.encodes == 0
+    other.join()
+    assert backend.encodes == 1
 
 
 @pytest.mark.parametrize("deadline_s", [0, -1.0, float("nan"), float("inf")])
@@ -479,7 +425,7 @@ def test_a_forked_child_is_told_and_never_waits(
     stream = responder.stream(["I am happy."], SearchConfig(beam_size=1, min_length=5))
     next(stream)
     parent = os.getpid()
-    with responder._lock.held():  # as another thread of the parent might, for ever
+    with responder.engine._turn:  # as another thread of the parent might, for ever
         monkeypatch.setattr(os, "getpid", lambda: parent + 1)
         with pytest.raises(ProviderError, match="forked"):
             responder.reply(["I am happy."], deadline_s=0.2)

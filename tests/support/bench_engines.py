@@ -68,6 +68,9 @@ class FakeBackend:
         for slot, key in zip(slots.tolist(), encoded.tensors, strict=True):
             state.keys[slot] = key
 
+    def rearranged(self, state: _State, slots: IntArray, count: int) -> _State:
+        raise AssertionError("a bench decodes static batches")
+
     def step(
         self,
         state: _State,

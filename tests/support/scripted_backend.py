@@ -100,6 +100,13 @@ class ScriptedBackend:
             state.dialogues[slot] = dialogue
             state.prefixes[slot] = [()] * len(state.prefixes[slot])
 
+    def rearranged(self, state: _State, slots: IntArray, count: int) -> _State:
+        other = self.open(count, len(state.prefixes[0]))
+        for place, slot in enumerate(slots.tolist()):
+            other.prefixes[place] = state.prefixes[slot]
+            other.dialogues[place] = state.dialogues[slot]
+        return other
+
     def step(
         self,
         state: _State,

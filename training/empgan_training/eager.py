@@ -124,6 +124,20 @@ class EagerBackend:
                 setattr(state, name, grown)
             state.hidden[rows] = fresh.hidden.unsqueeze(1)
 
+    def rearranged(self, state: EagerState, slots: IntArray, count: int) -> EagerState:
+        """Return a state of `count` slots: first these ones as they stand, then empty ones."""
+        other = self.open(count, state.hidden.shape[1])
+        rows = torch.as_tensor(slots, dtype=torch.long, device=self.device)
+        with torch.inference_mode():
+            other.hidden[: len(rows)] = state.hidden[rows]
+            for name, fill in (("keys", 0.0), ("values", 0.0), ("mask", STRUCK)):
+                old = getattr(state, name)
+                if old.numel():
+                    grown = old.new_full((count, *old.shape[1:]), fill)
+                    grown[: len(rows)] = old[rows]
+                    setattr(other, name, grown)
+        return other
+
     def step(
         self,
         state: EagerState,

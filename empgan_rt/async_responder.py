@@ -1,0 +1,162 @@
+"""The responder for event loops: replies as coroutines, decoded in one batch by one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import threading
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
+from typing import Any
+
+from .config import SearchConfig
+from .dialogue import Chunk, Reply
+from .errors import InputError
+from .request import Turns
+from .responder import Responder
+from .ticket import Ticket
+
+_log = logging.getLogger(__name__)
+
+
+class AsyncResponder:
+    """Answers dialogues from coroutines, of any number of event loops.
+
+    Requests join the running batch before the next step and leave it as they end; a coroutine that
+    is cancelled frees its slot. Close it with `aclose`, or use it in `async with`.
+
+    Args:
+        responder: computes; this object owns it from now on.
+        max_queue: most requests that wait for a slot; what comes then is refused.
+    """
+
+    def __init__(self, responder: Responder, *, max_queue: int = 256) -> None:
+        if max_queue < 0:
+            raise InputError(f"max_queue is {max_queue}", hint="give 0 or more")
+        self.responder, self.max_queue = responder, max_queue
+        self._wake = threading.Event()
+        self._closing = False
+        self._worker = threading.Thread(target=self._work, name="empgan-rt", daemon=True)
+        self._worker.start()
+
+    @classmethod
+    def load(
+        cls,
+        bundle: str | os.PathLike[str] = "default",
+        *,
+        max_batch: int = 32,
+        max_queue: int = 256,
+        **options: Any,
+    ) -> AsyncResponder:
+        """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
+
+        Args:
+            bundle: path or name.
+            max_batch: most dialogues in decoding at once.
+            max_queue: most requests that wait for a slot; what comes then is refused.
+            options: `backend`, `device`, `precision` and `search` of `Responder.load`.
+
+        Raises:
+            EmpganError: as `Responder.load`.
+        """
+        responder = Responder.load(bundle, max_running=max_batch, **options)
+        return cls(responder, max_queue=max_queue)
+
+    async def reply(
+        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+    ) -> Reply:
+        """Return the next turn of a dialogue; arguments as `Responder.reply`.
+
+        Raises:
+            InputError: a turn, label or setting is not acceptable, or this responder is closed.
+            QueueFullError: `max_queue` requests are waiting already.
+            DeadlineError: the reply was not there in time; its slot is free again.
+            DivergenceError: the model computed NaN or infinity.
+        """
+        ticket = self._ticket(turns, search, deadline_s)
+        async with aclosing(self._progress(ticket)) as progress:
+            async for _ in progress:
+                pass
+        return self.responder.reply_of(ticket)
+
+    async def stream(
+        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield the next turn of a dialogue as it becomes certain, the whole `Reply` last.
+
+        Closing the generator cancels.
+
+        Raises:
+            EmpganError: as `reply`.
+        """
+        ticket = self._ticket(turns, search, deadline_s)
+        ticket.streams = True
+        shown = ""
+        async with aclosing(self._progress(ticket)) as progress:
+            async for _ in progress:
+                text = self.responder.text_of(ticket.prefix)
+                if text != shown:
+                    yield Chunk(text[len(shown) :])
+                    shown = text
+        reply = self.responder.reply_of(ticket)
+        yield Chunk(reply.text[len(shown) :], reply)
+
+    async def aclose(self) -> None:
+        """Refuse new requests, answer those that were accepted, and release the model."""
+        self._closing = True
+        self._wake.set()
+        await asyncio.to_thread(self._worker.join)
+        self.responder.close()
+
+    async def __aenter__(self) -> AsyncResponder:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+    def _ticket(
+        self, turns: Turns, search: SearchConfig | None, deadline_s: float | None
+    ) -> Ticket:
+        if self._closing:
+            raise InputError("the responder is closed", hint="load the model again")
+        if deadline_s is not None and not 0 < deadline_s < math.inf:
+            raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
+        deadline = None if deadline_s is None else time.perf_counter() + deadline_s
+        return Ticket(self.responder.request(turns, search), deadline)
+
+    async def _progress(self, ticket: Ticket) -> AsyncGenerator[None, None]:
+        """Hand in a request and yield as it goes on, without its end; or raise what it met."""
+        loop, moved = asyncio.get_running_loop(), asyncio.Event()
+
+        def on_step() -> None:
+            if ticket.streams or ticket.is_done:
+                with suppress(RuntimeError):  # the loop is closed: nobody listens
+                    loop.call_soon_threadsafe(moved.set)
+
+        ticket.on_step = on_step
+        self.responder.engine.submit(ticket, self.max_queue)
+        self._wake.set()
+        try:
+            while not ticket.is_done:
+                await moved.wait()
+                moved.clear()
+                if not ticket.is_done:
+                    yield
+            ticket.check()
+        finally:
+            ticket.cancel()  # of no consequence to one that is done
+
+    def _work(self) -> None:
+        """Step as long as there is work; wait for more until closed."""
+        engine = self.responder.engine
+        while not (self._closing and engine.is_idle):
+            if engine.is_idle:
+                self._wake.wait()
+                self._wake.clear()
+            try:
+                engine.step()
+            except Exception:  # its requests have failed with it; the next ones may do better
+                _log.exception("a step was broken off")

@@ -1,0 +1,268 @@
+"""In-flight batching: requests enter and leave the decoder between any two steps.
+
+Threads share an engine by taking turns: whoever waits for a reply takes the next step for all, if
+nobody is at it. So a request needs no thread but its caller's, those of other callers join its
+batch, and one that ends or is taken back leaves at once. Requests of unlike beam widths have lanes
+of their own, stepped in rotation.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .backend import Backend
+from .errors import DeadlineError, EmpganError, InputError, ProviderError, QueueFullError
+from .lane import Lane
+from .request import MAX_BATCH, MAX_ROWS
+from .text.featurizer import encoder_input
+from .ticket import Ticket
+
+
+class Engine:
+    """Decodes what is submitted to it; any number of threads may submit and wait.
+
+    Args:
+        backend: computes; from now on the engine alone uses it.
+        vocabulary_size: V of the backend's model.
+        max_running: most requests in decoding; the others wait in the order of their coming.
+
+    Raises:
+        InputError: max_running is below 1.
+    """
+
+    def __init__(self, backend: Backend, vocabulary_size: int, max_running: int) -> None:
+        if max_running < 1:
+            raise InputError(f"max_running is {max_running}", hint="give at least 1")
+        self._backend, self._vocabulary_size = backend, vocabulary_size
+        self._max_running = max_running
+        self._waiting: deque[Ticket] = deque()
+        self._lanes: dict[int, Lane[Ticket]] = {}  # by beam width, the next to be stepped first
+        self._turn = threading.Condition(threading.Lock())
+        self._stepping = False
+        self._process = os.getpid()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self._waiting and not any(lane.tenants for lane in self._lanes.values())
+
+    def submit(self, ticket: Ticket, most_waiting: int | None = None) -> Ticket:
+        """Hand in a request, and return it; this waits for no step.
+
+        Raises:
+            QueueFullError: `most_waiting` others are not in decoding yet.
+            ProviderError: this process was forked after the model was loaded.
+        """
+        self._check_process()
+        with self._turn:
+            if most_waiting is not None and len(self._waiting) >= most_waiting:
+                raise QueueFullError(
+                    f"{len(self._waiting)} requests are waiting already, the most allowed",
+                    hint="ask again later, or raise max_queue",
+                )
+            self._waiting.append(ticket)
+        return ticket
+
+    def progress(self, ticket: Ticket) -> Iterator[None]:
+        """Yield whenever a ticket has made steps; it ends with the request.
+
+        Raises:
+            DeadlineError: the ticket's deadline is over; it is taken back.
+            EmpganError: what the request failed with.
+            ProviderError: this process was forked after the model was loaded.
+        """
+        steps = 0
+        try:
+            while True:
+                self._wait(ticket, steps)
+                ticket.check()
+                if ticket.is_done:
+                    return
+                steps = ticket.steps
+                yield
+        finally:
+            ticket.cancel()  # of no consequence to one that is done
+
+    def wait(self, ticket: Ticket) -> None:
+        """Return when a request is done; errors as `progress`."""
+        for _ in self.progress(ticket):
+            pass
+
+    def step(self) -> None:
+        """Take one step for all, unless another thread is at it; then wait until it is done.
+
+        Raises:
+            ProviderError: this process was forked after the model was loaded.
+        """
+        self._check_process()
+        with self._turn:
+            if self._stepping:
+                self._turn.wait()
+            else:
+                self._take_turn()
+
+    def close(self) -> None:
+        """Release the backend once no step is under way; requests in it are never answered.
+
+        Raises:
+            ProviderError: this process was forked after the model was loaded.
+        """
+        self._check_process()
+        with self._turn:
+            self._turn.wait_for(lambda: not self._stepping)
+            self._backend.close()
+
+    def _wait(self, ticket: Ticket, steps: int) -> None:
+        """Return when a ticket is done or has made more than so many steps."""
+        while True:
+            self._check_process()
+            left = None if ticket.deadline is None else ticket.deadline - time.perf_counter()
+            if left is not None and left <= 0 and not ticket.is_done:
+                raise _late()
+            if not self._turn.acquire(timeout=-1 if left is None else max(left, 0)):
+                continue
+            try:
+                if ticket.is_done or ticket.steps > steps:
+                    return
+                if self._stepping:
+                    self._turn.wait(left)
+                else:
+                    self._take_turn()
+            finally:
+                self._turn.release()
+
+    def _take_turn(self) -> None:
+        """Take one step, with the lock open to others meanwhile."""
+        self._stepping = True
+        self._turn.release()
+        try:
+            self._step()
+        finally:
+            self._turn.acquire()
+            self._stepping = False
+            self._turn.notify_all()
+
+    def _step(self) -> None:
+        self._turn_out()
+        self._let_in()
+        while self._lanes:
+            width, lane = next(iter(self._lanes.items()))
+            del self._lanes[width]  # an empty one is not kept, nor one that failed
+            if not lane.tenants:
+                continue
+            with self._failing(lane.tenants):
+                self._step_lane(lane)
+                if lane.tenants:
+                    self._lanes[width] = lane  # behind the others
+            return
+
+    def _step_lane(self, lane: Lane[Ticket]) -> None:
+        ended = lane.step()
+        now = time.perf_counter()
+        found = {id(ticket) for ticket, _ in ended}
+        for ticket in [*lane.tenants, *(ticket for ticket, _ in ended)]:
+            ticket.steps += 1
+            ticket.stepped = ticket.stepped or now
+            if id(ticket) in found:
+                continue
+            if ticket.streams:
+                ticket.prefix = lane.shared_prefix(ticket)
+            if ticket.on_step is not None:
+                ticket.on_step()
+        for ticket, hypotheses in ended:
+            ticket.finish(hypotheses)
+
+    def _turn_out(self) -> None:
+        """Let go of requests that are taken back or late."""
+        now = time.perf_counter()
+        with self._turn:
+            late = [ticket for ticket in self._waiting if _is_over(ticket, now)]
+            for ticket in late:
+                self._waiting.remove(ticket)
+                ticket.finish(error=_late())
+        for lane in self._lanes.values():
+            for ticket in lane.tenants:
+                if _is_over(ticket, now):
+                    lane.leave(ticket)
+                    ticket.finish(error=_late())
+
+    def _let_in(self) -> None:
+        """Encode the oldest requests that there is room for, and give them slots."""
+        with self._turn:
+            batch = self._next_batch()
+        if batch:
+            with self._failing(batch):
+                self._encode(batch)
+
+    def _next_batch(self) -> list[Ticket]:
+        """Return waiting requests of one width, as many as there is room for; they wait no more."""
+        batch: list[Ticket] = []
+        running = sum(len(lane.tenants) for lane in self._lanes.values())
+        width = 0  # of the batch: rows of each request
+        while self._waiting and running + len(batch) < self._max_running:
+            rows = self._waiting[0].request.search.rows
+            taken = len(self._lanes[rows].tenants) if rows in self._lanes else 0
+            if (
+                rows != (width or rows)
+                or len(batch) == MAX_BATCH
+                or (taken + len(batch) + 1) * rows > max(MAX_ROWS, rows)
+            ):
+                break
+            batch.append(self._waiting.popleft())
+            width = rows
+        return batch
+
+    def _encode(self, batch: list[Ticket]) -> None:
+        began = time.perf_counter()
+        requests = [ticket.request for ticket in batch]
+        encoded = self._backend.encode(encoder_input([request.features for request in requests]))
+        ended = time.perf_counter()
+        for row, ticket in enumerate(batch):
+            ticket.label_probs = encoded.label_probs[row]
+            ticket.encoding, ticket.encoded = began, ended
+        width = requests[0].search.rows
+        if width not in self._lanes:
+            self._lanes[width] = Lane(self._backend, width, self._vocabulary_size)
+        lane = self._lanes[width]
+        lane.enter(batch, encoded, [r.search for r in requests], [r.banned for r in requests])
+
+    @contextmanager
+    def _failing(self, tickets: list[Ticket]) -> Iterator[None]:
+        """Give what goes wrong in the block to these requests; only bugs and signals go on."""
+        try:
+            yield
+        except EmpganError as error:
+            _fail(tickets, error)
+        except BaseException as error:
+            _fail(tickets, ProviderError(f"a step was broken off by {type(error).__name__}"))
+            raise
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise ProviderError(
+                "the model was loaded before this process was forked",
+                hint="load it in the child, or start the child with the spawn method",
+            )
+
+
+def _fail(tickets: list[Ticket], error: EmpganError) -> None:
+    for ticket in tickets:
+        if not ticket.is_done:
+            ticket.finish(error=error)
+
+
+def _is_over(ticket: Ticket, now: float) -> bool:
+    """Return whether a request is taken back or late."""
+    return ticket.cancelled or (ticket.deadline is not None and ticket.deadline <= now)
+
+
+def _late() -> DeadlineError:
+    return DeadlineError(
+        "no reply within the time allowed",
+        hint="allow more time, or choose a smaller beam_size or max_length",
+    )

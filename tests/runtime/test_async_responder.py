@@ -1,0 +1,159 @@
+"""Replies as coroutines: together, cancelled, refused, late, streamed and closed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from empgan_rt import (
+    AsyncResponder,
+    DeadlineError,
+    InputError,
+    QueueFullError,
+    Reply,
+    Responder,
+    SearchConfig,
+)
+from empgan_rt.bundle import Bundle
+from support.counting_backend import CountingBackend, counting, same
+
+LONG = SearchConfig(beam_size=1, min_length=100, max_length=100, no_repeat_ngram=0)
+SHORT = SearchConfig(beam_size=2, max_length=8)
+
+
+@asynccontextmanager
+async def opened(
+    folder: Path, pause_s: float = 0.0, max_queue: int = 256
+) -> AsyncIterator[tuple[AsyncResponder, CountingBackend]]:
+    responder, backend = counting(Bundle.open(folder), pause_s)
+    async with AsyncResponder(responder, max_queue=max_queue) as answers:
+        yield answers, backend
+
+
+def test_many_at_once_are_answered_as_each_alone(toy_folder: Path) -> None:
+    dialogues = [["I am happy."], ["the day", "we"], ["you are sad"], ["great"]] * 5
+
+    async def main() -> list[Reply]:
+        async with AsyncResponder.load(toy_folder, max_batch=6) as answers:
+            return await asyncio.gather(*(answers.reply(d, SHORT) for d in dialogues))
+
+    replies = asyncio.run(main())
+    alone = Responder.load(toy_folder)
+    assert all(same(r, alone.reply(d, SHORT)) for r, d in zip(replies, dialogues, strict=True))
+
+
+def test_they_share_steps(toy_folder: Path) -> None:
+    async def main() -> None:
+        async with opened(toy_folder, pause_s=0.002) as (answers, backend):
+            await asyncio.gather(*(answers.reply(["I am"], LONG) for _ in range(8)))
+            assert backend.steps < 2 * 100
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_coroutine_frees_its_slot(toy_folder: Path) -> None:
+    async def main() -> None:
+        async with opened(toy_folder, pause_s=0.005) as (answers, backend):
+            task = asyncio.create_task(answers.reply(["I am"], LONG))
+            while backend.steps < 2:
+                await asyncio.sleep(0.001)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            while not answers.responder.engine.is_idle:
+                await asyncio.sleep(0.001)
+            assert backend.steps < 20
+            assert (await answers.reply(["I am"], SHORT)).token_ids
+
+    asyncio.run(main())
+
+
+def test_a_full_queue_refuses(toy_folder: Path) -> None:
+    async def main() -> None:
+        async with opened(toy_folder, pause_s=0.01, max_queue=0) as (answers, _):
+            with pytest.raises(QueueFullError, match="waiting already"):
+                await answers.reply(["I am"], SHORT)
+
+    asyncio.run(main())
+
+
+def test_a_deadline_is_kept(toy_folder: Path) -> None:
+    async def main() -> None:
+        async with opened(toy_folder, pause_s=0.02) as (answers, backend):
+            with pytest.raises(DeadlineError, match="time allowed"):
+                await answers.reply(["I am"], LONG, deadline_s=0.1)
+            assert backend.steps < 20
+            with pytest.raises(InputError, match="deadline_s"):
+                await answers.reply(["I am"], LONG, deadline_s=-1)
+
+    asyncio.run(main())
+
+
+def test_a_stream_is_the_reply_in_pieces_and_closing_it_cancels(toy_folder: Path) -> None:
+    async def main() -> None:
+        async with opened(toy_folder, pause_s=0.002) as (answers, backend):
+            search = SearchConfig(beam_size=1, min_length=8, max_length=8)
+            chunks = [chunk async for chunk in answers.stream(["I am happy."], search)]
+            reply = await answers.reply(["I am happy."], search)
+            assert chunks[-1].reply is not None
+            assert same(chunks[-1].reply, reply)
+            assert "".join(chunk.text for chunk in chunks) == reply.text
+            assert len(chunks) > 1
+            stream = answers.stream(["I am"], LONG)
+            await anext(stream)
+            await stream.aclose()
+            before = backend.steps
+            while not answers.responder.engine.is_idle:
+                await asyncio.sleep(0.001)
+            assert backend.steps - before <= 3
+
+    asyncio.run(main())
+
+
+def test_closing_answers_what_was_accepted_and_refuses_the_rest(toy_folder: Path) -> None:
+    async def main() -> None:
+        responder, _ = counting(Bundle.open(toy_folder), 0.002)
+        answers = AsyncResponder(responder)
+        task = asyncio.create_task(answers.reply(["I am"], LONG))
+        await asyncio.sleep(0.01)
+        await answers.aclose()
+        assert len((await task).token_ids) == 100
+        with pytest.raises(InputError, match="closed"):
+            await answers.reply(["I am"], SHORT)
+
+    asyncio.run(main())
+
+
+def test_two_event_loops_share_it(toy_folder: Path) -> None:
+    answers = AsyncResponder.load(toy_folder)
+    replies: list[Reply] = []
+
+    def ask() -> None:
+        replies.append(asyncio.run(answers.reply(["I am happy."], SHORT)))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert same(replies[0], replies[1])
+    asyncio.run(answers.aclose())
+
+
+def test_settings_out_of_range_are_refused(toy_folder: Path) -> None:
+    with pytest.raises(InputError, match="max_queue is -1"):
+        AsyncResponder.load(toy_folder, max_queue=-1)
+    with pytest.raises(InputError, match="max_running is 0"):
+        AsyncResponder.load(toy_folder, max_batch=0)
+    with pytest.raises(InputError, match="without any word"):
+        asyncio.run(_ask_nothing(toy_folder))
+
+
+async def _ask_nothing(folder: Path) -> None:
+    async with AsyncResponder.load(folder) as answers:
+        await answers.reply([""])

@@ -1,0 +1,165 @@
+"""One engine, many askers: who shares a step, who leaves when, and whose fault is whose."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from empgan_rt import DeadlineError, DivergenceError, InputError, ProviderError, SearchConfig
+from empgan_rt.bundle import Bundle
+from empgan_rt.engine import Engine
+from empgan_rt.errors import QueueFullError
+from empgan_rt.graph_spec import Candidates
+from empgan_rt.ticket import Ticket
+from support.counting_backend import CountingBackend, counting
+
+LONG = SearchConfig(beam_size=1, min_length=20, max_length=20, no_repeat_ngram=0)
+SHORT = SearchConfig(beam_size=1, min_length=3, max_length=3, no_repeat_ngram=0)
+WIDE = SearchConfig(beam_size=2, min_length=4, max_length=4, no_repeat_ngram=0)
+
+
+@pytest.fixture
+def bundle(toy_folder: Path) -> Bundle:
+    return Bundle.open(toy_folder)
+
+
+def started(
+    bundle: Bundle, *searches: SearchConfig
+) -> tuple[Engine, CountingBackend, list[Ticket]]:
+    responder, backend = counting(bundle)
+    tickets = [Ticket(responder.request(["I am happy."], search)) for search in searches]
+    for ticket in tickets:
+        responder.engine.submit(ticket)
+    return responder.engine, backend, tickets
+
+
+def test_requests_of_one_width_share_every_step(bundle: Bundle) -> None:
+    engine, backend, tickets = started(bundle, LONG, SHORT, SHORT)
+    engine.wait(tickets[0])
+    assert backend.encodes == 1
+    assert backend.rows == [3] * 3 + [1] * 17
+    assert [ticket.steps for ticket in tickets] == [20, 3, 3]
+    assert engine.is_idle
+
+
+def test_one_that_comes_later_joins_the_next_step(bundle: Bundle) -> None:
+    engine, backend, (first,) = started(bundle, LONG)
+    engine.step()
+    engine.step()
+    late = engine.submit(Ticket(first.request))
+    engine.step()
+    assert (first.steps, late.steps) == (3, 1)
+    engine.wait(late)
+    assert backend.rows == [1, 1] + [2] * 18 + [1, 1]
+    assert first.hypotheses is not None
+    assert late.hypotheses is not None
+    assert late.hypotheses[0].token_ids == first.hypotheses[0].token_ids
+
+
+def test_widths_take_turns(bundle: Bundle) -> None:
+    engine, backend, tickets = started(bundle, LONG, WIDE)
+    engine.wait(tickets[1])
+    assert backend.rows == [1, 1, 2, 1, 2, 1, 2, 1, 2]  # the second came in after the first step
+    assert [ticket.steps for ticket in tickets] == [5, 4]
+
+
+def test_whoever_takes_a_request_back_is_gone_before_the_next_step(bundle: Bundle) -> None:
+    engine, backend, (first, second) = started(bundle, LONG, LONG)
+    engine.step()
+    second.cancel()
+    engine.step()
+    assert backend.rows == [2, 1]
+    assert isinstance(second.error, DeadlineError)
+    assert not first.is_done
+
+
+def test_a_late_request_leaves_even_if_nobody_waits_for_it(bundle: Bundle) -> None:
+    engine, backend, tickets = started(bundle, LONG, LONG)
+    engine.step()
+    tickets[0].deadline = waiting = time.perf_counter()
+    never = engine.submit(Ticket(tickets[0].request, deadline=waiting))
+    engine.step()
+    for ticket in (tickets[0], never):
+        with pytest.raises(DeadlineError, match="time allowed"):
+            engine.wait(ticket)
+    assert backend.rows == [2, 1]
+    assert backend.encodes == 1  # what is late is not begun
+
+
+def test_what_is_over_the_limit_waits_in_order(bundle: Bundle) -> None:
+    responder, backend = counting(bundle)
+    engine = Engine(backend, bundle.model.vocabulary_size, max_running=2)
+    tickets = [engine.submit(Ticket(responder.request(["you"], SHORT))) for _ in range(5)]
+    engine.wait(tickets[4])
+    assert backend.rows == [2] * 6 + [1] * 3
+    ends = [ticket.ended for ticket in tickets]
+    assert ends == sorted(ends)
+    with pytest.raises(InputError, match="max_running is 0"):
+        Engine(backend, bundle.model.vocabulary_size, max_running=0)
+
+
+def test_a_full_queue_refuses_and_forgets_nothing(bundle: Bundle) -> None:
+    engine, _, (first,) = started(bundle, SHORT)
+    with pytest.raises(QueueFullError, match="1 requests are waiting"):
+        engine.submit(Ticket(first.request), most_waiting=1)
+    engine.step()
+    second = engine.submit(Ticket(first.request), most_waiting=1)
+    engine.wait(second)
+    assert first.is_done
+
+
+def test_a_failure_is_told_to_those_who_were_in_the_step(bundle: Bundle) -> None:
+    engine, backend, tickets = started(bundle, SHORT, SHORT, WIDE)
+    healthy = backend.inner.step
+
+    def poisoned(state: object, token_ids: np.ndarray, *arguments: object) -> Candidates:
+        if token_ids.shape[1] == 1:
+            raise DivergenceError("the decoder computed NaN", hint="export again")
+        return healthy(state, token_ids, *arguments)
+
+    backend.inner.step = poisoned
+    for ticket in tickets[:2]:
+        with pytest.raises(DivergenceError, match="export again"):
+            engine.wait(ticket)
+    backend.inside = 0
+    engine.wait(tickets[2])
+    backend.inner.step = healthy
+    again = engine.submit(Ticket(tickets[0].request))
+    engine.wait(again)
+    assert again.hypotheses
+
+
+def test_a_bug_is_raised_where_it_happened_and_told_to_the_others(bundle: Bundle) -> None:
+    engine, backend, tickets = started(bundle, SHORT, SHORT)
+
+    def broken(*arguments: object) -> Candidates:
+        raise ZeroDivisionError
+
+    backend.inner.step = broken
+    with pytest.raises(ZeroDivisionError):
+        engine.wait(tickets[0])
+    with pytest.raises(ProviderError, match="broken off by ZeroDivisionError"):
+        engine.wait(tickets[1])
+    assert engine.is_idle
+
+
+def test_threads_step_for_each_other(bundle: Bundle) -> None:
+    responder, backend = counting(bundle, pause_s=0.005)
+    searches = [LONG, SHORT, LONG, SHORT]
+    gate = threading.Barrier(len(searches))
+
+    def ask(search: SearchConfig) -> None:
+        gate.wait()
+        responder.reply(["I am"], search)
+
+    threads = [threading.Thread(target=ask, args=(search,)) for search in searches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert backend.steps <= 24  # 46 if each had been alone
+    assert responder.engine.is_idle

@@ -1,0 +1,69 @@
+"""Whoever comes and goes, each request is searched as if it were alone."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from empgan_rt.config import SearchConfig
+from empgan_rt.hypothesis import Hypothesis
+from empgan_rt.lane import Lane
+from empgan_rt.static_batch import decode
+from support.scripted_backend import ScriptedBackend, random_model
+
+WORDS, WIDTH = 9, 3
+CONFIGS = [
+    SearchConfig(beam_size=WIDTH, max_length=6),
+    SearchConfig(beam_size=WIDTH, max_length=2, num_hypotheses=3),
+    SearchConfig(beam_size=WIDTH, max_length=9, early_stopping=False, length_penalty=0.0),
+    SearchConfig(beam_size=2, max_length=5, repetition_penalty=1.5, no_repeat_ngram=2),
+    SearchConfig(sample=True, num_hypotheses=2, max_length=7, seed=3),
+]
+
+
+def alone(seed: int, dialogue: int, config: SearchConfig) -> list[Hypothesis]:
+    backend = ScriptedBackend(random_model(seed, WORDS), WORDS)
+    return decode(backend, backend.encoded([dialogue]), [config], [()], WORDS)[0]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    groups=st.lists(st.integers(0, 4), min_size=1, max_size=5),
+    quitters=st.sets(st.integers(0, 12), max_size=4),
+)
+def test_coming_and_going_changes_nobodys_result(
+    seed: int, groups: list[int], quitters: set[int]
+) -> None:
+    backend = ScriptedBackend(random_model(seed, WORDS), WORDS)
+    lane: Lane[int] = Lane(backend, WIDTH, WORDS)
+    config_of = {d: CONFIGS[(d + seed) % len(CONFIGS)] for d in range(sum(groups))}
+    found: dict[int, list[Hypothesis]] = {}
+    coming, arrivals = 0, list(groups)
+    while arrivals or lane.tenants:
+        if arrivals and (count := arrivals.pop(0)):
+            tenants = list(range(coming, coming + count))
+            configs = [config_of[d] for d in tenants]
+            lane.enter(tenants, backend.encoded(tenants), configs, [()] * count)
+            coming += count
+        for quitter in quitters & set(lane.tenants):
+            lane.leave(quitter)
+            assert quitter not in lane.tenants
+        if lane.tenants:
+            found.update(lane.step())
+    assert set(found) == set(config_of) - quitters
+    for dialogue, hypotheses in found.items():
+        assert hypotheses == alone(seed, dialogue, config_of[dialogue])
+
+
+def test_a_step_computes_little_for_nobody() -> None:
+    backend = ScriptedBackend(random_model(1, WORDS), WORDS)
+    lane: Lane[int] = Lane(backend, 1, WORDS)
+    lengths = [1, 1, 2, 3, 5, 5, 5, 5]
+    configs = [
+        SearchConfig(beam_size=1, min_length=n, max_length=n, no_repeat_ngram=0) for n in lengths
+    ]
+    lane.enter(range(8), backend.encoded(range(8)), configs, [()] * 8)
+    while lane.tenants:
+        lane.step()
+    assert [len(tokens) for tokens, *_ in backend.steps] == [8, 6, 6, 4, 4]
