@@ -11,16 +11,15 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .backend import Backend
-from .errors import DeadlineError, EmpganError, InputError, ProviderError, QueueFullError
+from .errors import DeadlineError, EmpganError, InputError, ProviderError
 from .lane import Lane
-from .request import MAX_BATCH, MAX_ROWS
 from .text.featurizer import encoder_input
 from .ticket import Ticket
+from .waiting_room import WaitingRoom
 
 
 class Engine:
@@ -40,16 +39,17 @@ class Engine:
             raise InputError(f"max_running is {max_running}", hint="give at least 1")
         self._backend, self._vocabulary_size = backend, vocabulary_size
         self._max_running = max_running
-        self._waiting: deque[Ticket] = deque()
         self._lanes: dict[int, Lane[Ticket]] = {}  # by beam width, the next to be stepped first
-        self._turn = threading.Condition(threading.Lock())
+        self._turn = threading.Condition(threading.Lock())  # guards what follows
+        self._waiting = WaitingRoom()
         self._stepping = False
+        self._busy = False
         self._process = os.getpid()
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not self._waiting and not any(lane.tenants for lane in self._lanes.values())
+        return not self._busy
 
     def submit(self, ticket: Ticket, most_waiting: int | None = None) -> Ticket:
         """Hand in a request, and return it; this waits for no step.
@@ -60,12 +60,8 @@ class Engine:
         """
         self._check_process()
         with self._turn:
-            if most_waiting is not None and len(self._waiting) >= most_waiting:
-                raise QueueFullError(
-                    f"{len(self._waiting)} requests are waiting already, the most allowed",
-                    hint="ask again later, or raise max_queue",
-                )
-            self._waiting.append(ticket)
+            self._waiting.add(ticket, most_waiting)
+            self._busy = True
         return ticket
 
     def progress(self, ticket: Ticket) -> Iterator[None]:
@@ -107,7 +103,7 @@ class Engine:
                 self._take_turn()
 
     def close(self) -> None:
-        """Release the backend once no step is under way; requests in it are never answered.
+        """Release the backend once no step is under way; requests in it fail.
 
         Raises:
             ProviderError: this process was forked after the model was loaded.
@@ -145,6 +141,7 @@ class Engine:
         finally:
             self._turn.acquire()
             self._stepping = False
+            self._busy = bool(self._waiting) or any(lane.tenants for lane in self._lanes.values())
             self._turn.notify_all()
 
     def _step(self) -> None:
@@ -181,41 +178,22 @@ class Engine:
         """Let go of requests that are taken back or late."""
         now = time.perf_counter()
         with self._turn:
-            late = [ticket for ticket in self._waiting if _is_over(ticket, now)]
-            for ticket in late:
-                self._waiting.remove(ticket)
-                ticket.finish(error=_late())
+            over = self._waiting.turn_out(now)
         for lane in self._lanes.values():
             for ticket in lane.tenants:
-                if _is_over(ticket, now):
+                if ticket.is_over(now):
                     lane.leave(ticket)
-                    ticket.finish(error=_late())
+                    over.append(ticket)
+        _fail(over, _late())
 
     def _let_in(self) -> None:
         """Encode the oldest requests that there is room for, and give them slots."""
+        running = {width: len(lane.tenants) for width, lane in self._lanes.items()}
         with self._turn:
-            batch = self._next_batch()
+            batch = self._waiting.next_batch(running, self._max_running)
         if batch:
             with self._failing(batch):
                 self._encode(batch)
-
-    def _next_batch(self) -> list[Ticket]:
-        """Return waiting requests of one width, as many as there is room for; they wait no more."""
-        batch: list[Ticket] = []
-        running = sum(len(lane.tenants) for lane in self._lanes.values())
-        width = 0  # of the batch: rows of each request
-        while self._waiting and running + len(batch) < self._max_running:
-            rows = self._waiting[0].request.search.rows
-            taken = len(self._lanes[rows].tenants) if rows in self._lanes else 0
-            if (
-                rows != (width or rows)
-                or len(batch) == MAX_BATCH
-                or (taken + len(batch) + 1) * rows > max(MAX_ROWS, rows)
-            ):
-                break
-            batch.append(self._waiting.popleft())
-            width = rows
-        return batch
 
     def _encode(self, batch: list[Ticket]) -> None:
         began = time.perf_counter()
@@ -254,11 +232,6 @@ def _fail(tickets: list[Ticket], error: EmpganError) -> None:
     for ticket in tickets:
         if not ticket.is_done:
             ticket.finish(error=error)
-
-
-def _is_over(ticket: Ticket, now: float) -> bool:
-    """Return whether a request is taken back or late."""
-    return ticket.cancelled or (ticket.deadline is not None and ticket.deadline <= now)
 
 
 def _late() -> DeadlineError:

@@ -54,6 +54,10 @@ class Ticket:
         """Whether there is a result or an error."""
         return self.hypotheses is not None or self.error is not None
 
+    def is_over(self, now: float) -> bool:
+        """Return whether the request is taken back, or late at a `time.perf_counter()`."""
+        return self.cancelled or (self.deadline is not None and self.deadline <= now)
+
     def check(self) -> None:
         """Raise what the request failed with, if it did; others may have failed with it too."""
         if self.error is not None:

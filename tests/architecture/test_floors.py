@@ -39,6 +39,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "search_rules": 4,
         "expansion": 5,
         "ticket": 5,
+        "waiting_room": 6,
         "answer": 6,
         "beam_search": 6,
         "lane": 7,

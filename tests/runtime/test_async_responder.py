@@ -145,6 +145,19 @@ def test_two_event_loops_share_it(toy_folder: Path) -> None:
     asyncio.run(answers.aclose())
 
 
+def test_a_thread_that_shares_the_model_leaves_nobody_behind(toy_folder: Path) -> None:
+    async def main() -> None:
+        async with opened(toy_folder, pause_s=0.001) as (answers, _):
+            waiting = [asyncio.create_task(answers.reply(["I am"], LONG)) for _ in range(3)]
+            for _ in range(5):
+                reply = await asyncio.to_thread(answers.responder.reply, ["the day"], SHORT)
+                assert reply.token_ids
+            replies = await asyncio.wait_for(asyncio.gather(*waiting), 60)
+            assert all(same(reply, replies[0]) for reply in replies)
+
+    asyncio.run(main())
+
+
 def test_settings_out_of_range_are_refused(toy_folder: Path) -> None:
     with pytest.raises(InputError, match="max_queue is -1"):
         AsyncResponder.load(toy_folder, max_queue=-1)
