@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -19,6 +20,17 @@ from empgan_training.eager import EagerBackend
 from support.small_bundle import small_bundle
 
 FEW = ExportOptions(num_contexts=4)
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """Spare the tracing, which is most of an export: take the small bundle's own graphs."""
+    _, path = small_bundle()
+
+    def read(module, spec, stored):
+        return onnx.load(path / package.GRAPH_FILES[spec.name], load_external_data=False)
+
+    monkeypatch.setattr(package, "to_onnx", read)
 
 
 def test_bundle_opens_and_replays_its_goldens():
@@ -40,25 +52,26 @@ def test_eager_from_bundle_reads_the_same_weights():
     assert max(deviation.max_abs.values()) < 1e-6
 
 
-def test_existing_bundle_is_kept_unless_forced(tmp_path):
+def test_existing_bundle_is_kept_unless_forced(tmp_path, traced, monkeypatch):
     checkpoint, _ = small_bundle()
     out = tmp_path / "x.empgan"
     first = export_bundle(checkpoint, out, FEW)
     with pytest.raises(InputError, match="exists"):
         export_bundle(checkpoint, out, FEW)
+    monkeypatch.undo()  # traced anew
     again = export_bundle(checkpoint, out, dataclasses.replace(FEW, force=True))
     assert again.bundle_id == first.bundle_id  # the same checkpoint gives the same bytes
     assert [p.name for p in tmp_path.iterdir()] == ["x.empgan"]
 
 
-def test_dry_run_publishes_nothing(tmp_path):
+def test_dry_run_publishes_nothing(tmp_path, traced):
     checkpoint, _ = small_bundle()
     tried = export_bundle(checkpoint, tmp_path / "x.empgan", dataclasses.replace(FEW, dry_run=True))
     assert tried.parity["greedy"]["contexts"] == 4
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failed_parity_publishes_nothing(tmp_path, monkeypatch):
+def test_failed_parity_publishes_nothing(tmp_path, monkeypatch, traced):
     """One weight of the graphs' file differs from what eager PyTorch computes with."""
     checkpoint, _ = small_bundle()
     write = package._write_weights
@@ -77,7 +90,7 @@ def test_failed_parity_publishes_nothing(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mismatching_replies_publish_nothing(tmp_path, monkeypatch):
+def test_mismatching_replies_publish_nothing(tmp_path, monkeypatch, traced):
     checkpoint, _ = small_bundle()
     decode = verify.compare_replies
 
