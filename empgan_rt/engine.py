@@ -43,25 +43,26 @@ class Engine:
         self._turn = threading.Condition(threading.Lock())  # guards what follows
         self._waiting = WaitingRoom()
         self._stepping = False
-        self._busy = False
+        self._running = 0  # requests in decoding or on their way there
         self._process = os.getpid()
 
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return not self._busy
+        with self._turn:
+            return not (self._waiting or self._running)
 
     def submit(self, ticket: Ticket, most_waiting: int | None = None) -> Ticket:
         """Hand in a request, and return it; this waits for no step.
 
         Raises:
-            QueueFullError: `most_waiting` others are not in decoding yet.
+            QueueFullError: `most_waiting` others wait already that there is no room for.
             ProviderError: this process was forked after the model was loaded.
         """
         self._check_process()
         with self._turn:
-            self._waiting.add(ticket, most_waiting)
-            self._busy = True
+            room = self._max_running - self._running
+            self._waiting.add(ticket, None if most_waiting is None else most_waiting + room)
         return ticket
 
     def progress(self, ticket: Ticket) -> Iterator[None]:
@@ -141,7 +142,7 @@ class Engine:
         finally:
             self._turn.acquire()
             self._stepping = False
-            self._busy = bool(self._waiting) or any(lane.tenants for lane in self._lanes.values())
+            self._running = sum(len(lane.tenants) for lane in self._lanes.values())
             self._turn.notify_all()
 
     def _step(self) -> None:
@@ -191,6 +192,7 @@ class Engine:
         running = {width: len(lane.tenants) for width, lane in self._lanes.items()}
         with self._turn:
             batch = self._waiting.next_batch(running, self._max_running)
+            self._running = sum(running.values()) + len(batch)
         if batch:
             with self._failing(batch):
                 self._encode(batch)

@@ -19,15 +19,15 @@ class WaitingRoom:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def add(self, ticket: Ticket, most_waiting: int | None) -> None:
+    def add(self, ticket: Ticket, most: int | None) -> None:
         """Let a request wait behind the others.
 
         Raises:
-            QueueFullError: `most_waiting` are here already.
+            QueueFullError: `most` are here already.
         """
-        if most_waiting is not None and len(self._tickets) >= most_waiting:
+        if most is not None and len(self._tickets) >= most:
             raise QueueFullError(
-                f"{len(self._tickets)} requests are waiting already, the most allowed",
+                f"{len(self._tickets)} requests are waiting already, as many as may",
                 hint="ask again later, or raise max_queue",
             )
         self._tickets.append(ticket)

@@ -28,10 +28,10 @@ SHORT = SearchConfig(beam_size=2, max_length=8)
 
 @asynccontextmanager
 async def opened(
-    folder: Path, pause_s: float = 0.0, max_queue: int = 256
+    folder: Path, pause_s: float = 0.0
 ) -> AsyncIterator[tuple[AsyncResponder, CountingBackend]]:
     responder, backend = counting(Bundle.open(folder), pause_s)
-    async with AsyncResponder(responder, max_queue=max_queue) as answers:
+    async with AsyncResponder(responder) as answers:
         yield answers, backend
 
 
@@ -75,9 +75,13 @@ def test_a_cancelled_coroutine_frees_its_slot(toy_folder: Path) -> None:
 
 def test_a_full_queue_refuses(toy_folder: Path) -> None:
     async def main() -> None:
-        async with opened(toy_folder, pause_s=0.01, max_queue=0) as (answers, _):
-            with pytest.raises(QueueFullError, match="waiting already"):
-                await answers.reply(["I am"], SHORT)
+        async with AsyncResponder.load(toy_folder, max_batch=2, max_queue=1) as answers:
+            asked = [answers.reply(["I am"], LONG) for _ in range(5)]
+            found = await asyncio.gather(*asked, return_exceptions=True)
+            refused = [error for error in found if isinstance(error, QueueFullError)]
+            assert len(refused) == 2
+            assert all("waiting already" in str(error) for error in refused)
+            assert (await answers.reply(["I am"], SHORT)).token_ids
 
     asyncio.run(main())
 

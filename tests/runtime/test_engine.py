@@ -103,13 +103,19 @@ def test_what_is_over_the_limit_waits_in_order(bundle: Bundle) -> None:
 
 
 def test_a_full_queue_refuses_and_forgets_nothing(bundle: Bundle) -> None:
-    engine, _, (first,) = started(bundle, SHORT)
-    with pytest.raises(QueueFullError, match="1 requests are waiting"):
-        engine.submit(Ticket(first.request), most_waiting=1)
-    engine.step()
-    second = engine.submit(Ticket(first.request), most_waiting=1)
-    engine.wait(second)
-    assert first.is_done
+    responder, backend = counting(bundle)
+    engine = Engine(backend, bundle.model.vocabulary_size, max_running=2)
+    request = responder.request(["you"], SHORT)
+    tickets = [engine.submit(Ticket(request), most_waiting=1) for _ in range(3)]
+    for _ in range(2):  # two are in decoding after the first step, and one waits as before
+        with pytest.raises(QueueFullError, match="requests are waiting already"):
+            engine.submit(Ticket(request), most_waiting=1)
+        engine.step()
+    engine.wait(tickets[0])
+    tickets.append(engine.submit(Ticket(request), most_waiting=0))
+    for ticket in tickets:
+        engine.wait(ticket)
+    assert engine.is_idle
 
 
 def test_a_failure_is_told_to_those_who_were_in_the_step(bundle: Bundle) -> None:
