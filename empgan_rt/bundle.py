@@ -30,12 +30,11 @@ from .manifest import (
     Manifest,
     ManifestFields,
     file_entry,
-    load_json,
     parse,
     render,
-    strict_convert,
 )
 from .storage import list_files, open_folder, read_file, write_file
+from .strict_json import load_json, strict_convert
 from .text.emotion_lexicon import EmotionLexicon
 from .text.featurizer import Featurizer
 from .text.tokenizer import Tokenizer

@@ -24,6 +24,7 @@ from empgan_rt.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, ParityError, StorageError
+from empgan_rt.goldens import seeded_goldens
 from empgan_rt.graph_spec import graph_specs
 from empgan_rt.manifest import ManifestFields, Variant
 from empgan_rt.storage import publish
@@ -126,7 +127,7 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
             bar.update(1, "graphs")
             eager = EagerBackend(generator)
             _write_texts(checkpoint, staging, options, card)
-            goldens = parity.record(eager, parity.seeded_goldens(generator.config))
+            goldens = parity.record(eager, seeded_goldens(generator.config))
             (staging / "goldens.npz").write_bytes(goldens)
             bar.update(2, "goldens")
             unchecked = _seal(checkpoint, staging, options, {})

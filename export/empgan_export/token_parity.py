@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from empgan_rt.backend import Backend
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import UNK
-from empgan_rt.parity import TIE, tie_gap
 from empgan_rt.static_batch import decode
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
+from empgan_rt.ties import TIE, tie_gap
 
 _BATCH = 8
 

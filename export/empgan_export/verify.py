@@ -14,6 +14,7 @@ from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ParityError
+from empgan_rt.goldens import Golden, seeded_goldens
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 from empgan_training.eager import EagerBackend, log_prob
 
@@ -60,9 +61,9 @@ def verify(
     return record
 
 
-def _long_golden(bundle: Bundle) -> parity.Golden:
+def _long_golden(bundle: Bundle) -> Golden:
     """Return a seeded golden with its forced tokens and parents repeated to 30 steps."""
-    golden = parity.seeded_goldens(bundle.model, seed=1)[1]
+    golden = seeded_goldens(bundle.model, seed=1)[1]
     return dataclasses.replace(
         golden,
         token_ids=np.resize(golden.token_ids, (30, *golden.token_ids.shape[1:])),

@@ -103,9 +103,10 @@ def test_the_tolerance_is_the_exports_unless_told(command: Command, tmp_path: Pa
 def goldens_of(folder: Path) -> bytes:
     from empgan_rt import parity
     from empgan_rt.backends.ort import OrtBackend
+    from empgan_rt.goldens import seeded_goldens
 
     bundle = Bundle.open(folder)
-    return parity.record(OrtBackend(bundle), parity.seeded_goldens(bundle.model))
+    return parity.record(OrtBackend(bundle), seeded_goldens(bundle.model))
 
 
 def test_a_truncated_file_ends_with_4(command: Command, copy: Path) -> None:

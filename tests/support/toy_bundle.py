@@ -282,9 +282,10 @@ def make_verified_bundle(folder: Path) -> Path:
     from empgan_rt import parity
     from empgan_rt.backends.ort import OrtBackend
     from empgan_rt.bundle import Bundle
+    from empgan_rt.goldens import seeded_goldens
 
     plain = make_toy_bundle(folder.with_name(f"{folder.name}-plain"))
-    goldens = parity.record(OrtBackend(Bundle.open(plain)), parity.seeded_goldens(MODEL))
+    goldens = parity.record(OrtBackend(Bundle.open(plain)), seeded_goldens(MODEL))
     return make_toy_bundle(folder, goldens=goldens)
 
 
