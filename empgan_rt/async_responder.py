@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 import threading
-import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -122,10 +120,7 @@ class AsyncResponder:
     ) -> Ticket:
         if self._closing:
             raise InputError("the responder is closed", hint="load the model again")
-        if deadline_s is not None and not 0 < deadline_s < math.inf:
-            raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
-        deadline = None if deadline_s is None else time.perf_counter() + deadline_s
-        return Ticket(self.responder.request(turns, search), deadline)
+        return self.responder.ticket(turns, search, deadline_s)
 
     async def _progress(self, ticket: Ticket) -> AsyncGenerator[None, None]:
         """Hand in a request and yield as it goes on, without its end; or raise what it met."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from .errors import InputError
 
@@ -14,11 +14,10 @@ MAX_BEAM_SIZE = 128
 MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 3840
 
 
-def _check(owner: object, name: str, low: float, high: float) -> None:
+def _check(owner: Any, name: str, low: float, high: float) -> None:
     """Raise InputError unless `low <= owner.name <= high` and its type is the declared one."""
     value = getattr(owner, name)
-    # `object` is wide for `fields`; the callers are all dataclasses.
-    declared = {f.name: f.type for f in fields(owner)}[name]  # type: ignore[arg-type]
+    declared = {f.name: f.type for f in fields(owner)}[name]
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     is_number = is_whole or isinstance(value, float)
     if not (is_whole if declared == "int" else is_number) or not low <= value <= high:

@@ -148,31 +148,24 @@ class Engine:
     def _step(self) -> None:
         self._turn_out()
         self._let_in()
-        while self._lanes:
-            width, lane = next(iter(self._lanes.items()))
-            del self._lanes[width]  # an empty one is not kept, nor one that failed
-            if not lane.tenants:
-                continue
-            with self._failing(lane.tenants):
+        kept = [(width, lane) for width, lane in self._lanes.items() if lane.tenants]
+        self._lanes = dict([*kept[1:], *kept[:1]])  # the first one goes behind the others
+        for width, lane in kept[:1]:
+            with self._failing(lane.tenants, width):
                 self._step_lane(lane)
-                if lane.tenants:
-                    self._lanes[width] = lane  # behind the others
-            return
 
     def _step_lane(self, lane: Lane[Ticket]) -> None:
-        ended = lane.step()
+        ended = dict(lane.step())
         now = time.perf_counter()
-        found = {id(ticket) for ticket, _ in ended}
-        for ticket in [*lane.tenants, *(ticket for ticket, _ in ended)]:
+        for ticket in (*lane.tenants, *ended):
             ticket.steps += 1
             ticket.stepped = ticket.stepped or now
-            if id(ticket) in found:
-                continue
+        for ticket in lane.tenants:
             if ticket.streams:
                 ticket.prefix = lane.shared_prefix(ticket)
             if ticket.on_step is not None:
                 ticket.on_step()
-        for ticket, hypotheses in ended:
+        for ticket, hypotheses in ended.items():
             ticket.finish(hypotheses)
 
     def _turn_out(self) -> None:
@@ -212,15 +205,21 @@ class Engine:
         lane.enter(batch, encoded, [r.search for r in requests], [r.banned for r in requests])
 
     @contextmanager
-    def _failing(self, tickets: list[Ticket]) -> Iterator[None]:
-        """Give what goes wrong in the block to these requests; only bugs and signals go on."""
+    def _failing(self, tickets: list[Ticket], width: int | None = None) -> Iterator[None]:
+        """Give what goes wrong in the block to these requests, and give up the lane of `width`.
+
+        Only bugs and signals go on to the caller.
+        """
         try:
             yield
-        except EmpganError as error:
-            _fail(tickets, error)
         except BaseException as error:
-            _fail(tickets, ProviderError(f"a step was broken off by {type(error).__name__}"))
-            raise
+            if width is not None:
+                del self._lanes[width]
+            if isinstance(error, EmpganError):
+                _fail(tickets, error)
+            else:
+                _fail(tickets, _broken_off(error))
+                raise
 
     def _check_process(self) -> None:
         if os.getpid() != self._process:
@@ -234,6 +233,12 @@ def _fail(tickets: list[Ticket], error: EmpganError) -> None:
     for ticket in tickets:
         if not ticket.is_done:
             ticket.finish(error=error)
+
+
+def _broken_off(error: BaseException) -> ProviderError:
+    return ProviderError(
+        f"a step was broken off by {type(error).__name__}", hint="ask for the reply again"
+    )
 
 
 def _late() -> DeadlineError:

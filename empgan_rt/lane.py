@@ -54,11 +54,13 @@ class Lane(Generic[Tenant]):
             configs: how to search; none has more rows than the lane has beams.
             banned: token ids that never come.
         """
-        self._rearrange(len(tenants))
+        if self._tenants.count(None) != len(tenants):
+            self._rearrange(len(tenants))
         slots = np.flatnonzero([tenant is None for tenant in self._tenants]).astype(np.int32)
         self._search.start(slots.tolist(), configs, banned)
         self._backend.admit(self._state, slots, encoded)
-        self._tenants[-len(tenants) :] = tenants
+        for slot, tenant in zip(slots.tolist(), tenants, strict=True):
+            self._tenants[slot] = tenant
 
     def leave(self, tenant: Tenant) -> None:
         """End a tenant's search without a result."""

@@ -107,12 +107,7 @@ class Responder:
             DivergenceError: the model computed NaN or infinity.
             ProviderError: this process was forked after the model was loaded.
         """
-        deadline = None
-        if deadline_s is not None:
-            if not 0 < deadline_s < math.inf:
-                raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
-            deadline = time.perf_counter() + deadline_s
-        ticket = self.engine.submit(Ticket(self.request(turns, search), deadline))
+        ticket = self.engine.submit(self.ticket(turns, search, deadline_s))
         self.engine.wait(ticket)
         return self.reply_of(ticket)
 
@@ -156,6 +151,21 @@ class Responder:
             InputError: as `reply`.
         """
         return read_request(turns, self.search if search is None else search, self._featurizer)
+
+    def ticket(
+        self, turns: Turns, search: SearchConfig | None = None, deadline_s: float | None = None
+    ) -> Ticket:
+        """Return a checked request that `engine` can be given, its time running from now.
+
+        Raises:
+            InputError: as `reply`.
+        """
+        deadline = None
+        if deadline_s is not None:
+            if not 0 < deadline_s < math.inf:
+                raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
+            deadline = time.perf_counter() + deadline_s
+        return Ticket(self.request(turns, search), deadline)
 
     def answer(self, requests: Sequence[Request], max_batch: int = MAX_BATCH) -> list[Reply]:
         """Return the reply to each request, in their order: the second half of `reply_batch`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,9 +70,9 @@ def arrays(
     return u, e, labels
 
 
-def encode(generator: Generator, *args: object) -> EncoderState:
+def encode(generator: Generator, *args: Any) -> EncoderState:
     with torch.no_grad():
-        return generator.encode(*arrays(*args))  # type: ignore[arg-type]
+        return generator.encode(*arrays(*args))
 
 
 def close(ours: Tensor, theirs: np.ndarray) -> None:

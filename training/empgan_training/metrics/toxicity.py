@@ -1,8 +1,8 @@
 """The share of offensive texts, by a classifier that needs no network.
 
-`alt-profanity-check` is a linear SVM over word counts, trained on 200,000 comments and tweets that
-people marked. It reads single words more than sense ("I'm fat" is offensive to it), so the share is
-for comparing systems, beside the share of the references. Its models follow the versions of
+`alt-profanity-check` is a linear SVM over words, trained on 200,000 texts that people marked. It
+reads words more than sense ("what the hell are you doing?" is offensive to it), so the share is for
+comparing systems, beside the share of the references. Its models follow the versions of
 scikit-learn; the signature says which one spoke.
 """
 
