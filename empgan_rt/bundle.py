@@ -5,8 +5,10 @@
       generation.json                               defaults of the search
       tokenizer.json  emotion_vocabulary.txt  emotion_lexicon.tsv
       weights.safetensors                           the weights, once
-      encoder.fp32.onnx  decoder_step.fp32.onnx     graphs; their data is in weights.safetensors
-      goldens.npz  MODEL_CARD.md  LICENSES/...
+      encoder.fp32.onnx                             graphs; their data is in weights.safetensors
+      decoder_step.{fp32,int8}.onnx
+      goldens.npz  goldens.int8.npz                 what each precision should compute
+      MODEL_CARD.md  LICENSES/...
 
 The graphs lie beside the weights because ONNX's checker and ONNX Runtime refuse external data
 outside the graph's own folder. Every file is read once and hashed; whoever uses the bundle gets
@@ -29,6 +31,7 @@ from .manifest import (
     WEIGHTS_NAME,
     Manifest,
     ManifestFields,
+    Variant,
     file_entry,
     parse,
     render,
@@ -143,11 +146,23 @@ class Bundle:
         Raises:
             InputError: the bundle has no such precision; the message lists those it has.
         """
+        variant = self._variant(precision)
+        return self.files[variant.encoder if which == "encoder" else variant.decoder_step]
+
+    def goldens(self, precision: str) -> bytes:
+        """Return what the graphs of a precision should compute, for `parity.replay`.
+
+        Raises:
+            InputError: the bundle has no such precision; the message lists those it has.
+        """
+        return self.files[self._variant(precision).goldens]
+
+    def _variant(self, precision: str) -> Variant:
         variant = self.manifest.variants.get(precision)
         if variant is None:
             have = ", ".join(map(repr, sorted(self.manifest.variants)))
             raise InputError(f"precision {precision!r}", hint=f"this bundle has {have}")
-        return self.files[variant.encoder if which == "encoder" else variant.decoder_step]
+        return variant
 
     def featurizer(self) -> Featurizer:
         """Return the reader and writer of text for this model.

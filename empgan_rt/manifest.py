@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -25,7 +25,7 @@ from .config import GeneratorConfig, Limits
 from .errors import BundleError
 from .strict_json import load_json, strict_convert
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 MIN_READER = "0.1.0"  # the first release that reads what `render` writes
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -35,7 +35,6 @@ REQUIRED_FILES = (
     "emotion_vocabulary.txt",
     "emotion_lexicon.tsv",
     WEIGHTS_NAME,
-    "goldens.npz",
 )
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_BUNDLE_BYTES = 1 << 30
@@ -54,10 +53,18 @@ class FileEntry(msgspec.Struct, frozen=True):
 
 
 class Variant(msgspec.Struct, frozen=True):
-    """File names of the two graphs of one precision."""
+    """One precision.
+
+    Attributes:
+        encoder, decoder_step: file names of its graphs; variants may share one.
+        goldens: file of what it should compute.
+        atol: the largest deviation from them that its export allowed.
+    """
 
     encoder: str
     decoder_step: str
+    goldens: str = "goldens.npz"
+    atol: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1e-4
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -196,7 +203,7 @@ def _check_files(manifest: Manifest) -> None:
         faults.append(f"{total} bytes in all, more than {MAX_BUNDLE_BYTES}")
     wanted = {*REQUIRED_FILES}
     for variant in manifest.variants.values():
-        wanted |= {variant.encoder, variant.decoder_step}
+        wanted |= {variant.encoder, variant.decoder_step, variant.goldens}
     faults += [f"no {name[:60]!r}" for name in sorted(wanted - files.keys())]
     if not manifest.variants:
         faults.append("no variant")

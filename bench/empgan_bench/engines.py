@@ -20,8 +20,10 @@ from .gate import Rescore
 REFERENCE = "eager"
 ENGINES: Mapping[str, str] = {
     "onnxruntime": "empgan_bench.engines:open_onnxruntime",
+    "onnxruntime-int8": "empgan_bench.engines:open_onnxruntime_int8",
     "eager": "empgan_bench.engines:open_eager",
 }
+APPROXIMATE = frozenset({"onnxruntime-int8"})  # may write other replies than the reference
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,22 @@ def resolve(opener: str) -> Opener:
 
 def open_onnxruntime(bundle: str, threads: int) -> Engine:
     """Return the ONNX Runtime backend, both graphs on one pool of `threads` threads."""
+    return _onnxruntime(bundle, threads, "fp32")
+
+
+def open_onnxruntime_int8(bundle: str, threads: int) -> Engine:
+    """Return the same in int8.
+
+    Raises:
+        InputError: the bundle has no such variant.
+    """
+    return _onnxruntime(bundle, threads, "int8")
+
+
+def _onnxruntime(bundle: str, threads: int, precision: str) -> Engine:
     runtime_threads.set_num_threads(threads)
     opened = Bundle.open(bundle)
-    backend = load_backend(opened, "onnxruntime")
+    backend = load_backend(opened, "onnxruntime", precision=precision)
     return Engine(backend, opened.model.vocabulary_size, _versions("onnxruntime"))
 
 

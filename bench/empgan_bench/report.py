@@ -81,8 +81,10 @@ def brief(report: Report, folder: Path) -> dict[str, Any]:
                 "low": r.speedup.low,
                 "high": r.speedup.high,
                 "noisy": r.noisy,
-                "replies_equal": r.verdict.passed,
+                "replies_equal": r.verdict.mismatches == 0,
                 "ties": r.verdict.ties,
+                "mismatches": r.verdict.mismatches,
+                "contexts": r.verdict.contexts,
             }
             for r in outcome.ratios
         ],

@@ -16,7 +16,7 @@ import msgspec
 
 from empgan_rt.config import SearchConfig
 
-from .engines import REFERENCE
+from .engines import APPROXIMATE, REFERENCE
 from .gate import Cell, Difference, ParityGate, Rescore, Verdict
 from .slo import Objective
 from .stats import NOISE_LIMIT
@@ -123,7 +123,7 @@ def run_suite(
     """
     # The gate compares with the first engine, so the reference goes first if it is there.
     ordered = {e.name: e for e in sorted(engines, key=lambda e: e.name != REFERENCE)}
-    gate = ParityGate(rescore)
+    gate = ParityGate(rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
     for done, cell in enumerate(plan.cells()):
         batches = workload.batches(cell.batch, plan.seed)

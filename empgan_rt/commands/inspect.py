@@ -12,8 +12,6 @@ from ..backends.loader import load_backend
 from ..bundle import Bundle
 from ..graph_audit import audit, probe
 
-DEFAULT_ATOL = 1e-4  # where the bundle does not name what its export allowed
-
 
 @click.command()
 @click.argument("bundle")
@@ -55,15 +53,15 @@ def verified(bundle: Bundle, atol: float | None) -> dict[str, Any]:
     """Return how far each variant on ONNX Runtime is from the bundle's goldens.
 
     Raises:
-        ParityError: further than `atol`; None is what the export allowed.
+        ParityError: further than `atol`; None is what the export of each allowed.
         BundleError: the goldens or the text files are damaged.
     """
-    allowed = _recorded_atol(bundle) if atol is None else atol
     bundle.featurizer()
     found = {}
-    for precision in bundle.manifest.variants:
+    for precision, variant in bundle.manifest.variants.items():
+        allowed = variant.atol if atol is None else atol
         backend = load_backend(bundle, precision=precision)
-        deviation = parity.replay(backend, bundle.files["goldens.npz"])
+        deviation = parity.replay(backend, bundle.goldens(precision), allowed)
         backend.close()
         parity.check(deviation, allowed)
         found[precision] = {
@@ -72,13 +70,6 @@ def verified(bundle: Bundle, atol: float | None) -> dict[str, Any]:
             "atol": allowed,
         }
     return found
-
-
-def _recorded_atol(bundle: Bundle) -> float:
-    recorded = bundle.manifest.parity.get("atol")
-    if isinstance(recorded, float) and 0.0 <= recorded <= 1.0:
-        return recorded
-    return DEFAULT_ATOL
 
 
 def as_text(record: dict[str, Any]) -> str:

@@ -28,6 +28,14 @@ _OPTIONS = (
 _SAMPLING = ("top_k", "top_p", "temperature", "seed")
 
 
+precision_option = click.option(
+    "--precision",
+    default="fp32",
+    show_default=True,
+    help="A variant of the bundle; int8 is faster, and now and then words a reply otherwise.",
+)
+
+
 def search_options(command: Command) -> Command:
     """Add the options of a search; those not given are None, for `overlay` to leave out."""
     for option in reversed(_OPTIONS):

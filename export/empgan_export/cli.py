@@ -22,6 +22,15 @@ from .package import Exported, ExportOptions, export_bundle
     help="How weights are stored; the graphs compute in fp32 either way.",
 )
 @click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(["fp32", "int8"]),
+    multiple=True,
+    default=["fp32", "int8"],
+    show_default=True,
+    help="A variant of the bundle; repeat it for several. fp32 is always there.",
+)
+@click.option(
     "--contexts",
     type=click.Path(path_type=Path),
     help='JSON lines with {"turns": [...]} for the token check [default: our own dialogues].',
@@ -46,6 +55,7 @@ def export(
     checkpoint: Path,
     out: Path,
     weights: str,
+    precisions: tuple[str, ...],
     contexts: Path | None,
     num_contexts: int,
     atol: float,
@@ -57,6 +67,7 @@ def export(
     """Export CHECKPOINT to the bundle OUT, once it equals eager PyTorch."""
     options = ExportOptions(
         weights="fp16" if weights == "fp16" else "fp32",
+        precisions=("int8",) if "int8" in precisions else (),
         contexts=contexts,
         num_contexts=num_contexts,
         atol=atol,
@@ -74,12 +85,16 @@ def export(
 
 
 def _table(exported: Exported) -> str:
-    record = exported.parity
-    rows = [f"{exported.path}  bundle {exported.bundle_id}", "", "parity with eager PyTorch"]
-    for title, key in (("values", "max_abs"), ("30 steps", "max_abs_30_steps")):
-        gaps = ", ".join(f"{name} {gap:.1e}" for name, gap in record[key].items())
-        rows.append(f"  {title:10} {gaps}  (at most {record['atol']:.0e})")
-    for title, key in (("greedy", "greedy"), ("beam 5", "beam_5")):
-        tokens = record[key]
-        rows.append(f"  {title:10} {tokens['contexts']} replies equal, {tokens['ties']} by a tie")
+    rows = [f"{exported.path}  bundle {exported.bundle_id}"]
+    for precision, record in exported.parity.items():
+        rows += ["", f"{precision} beside PyTorch"]
+        for title, key in (("values", "max_abs"), ("30 steps", "max_abs_30_steps")):
+            gaps = ", ".join(f"{name} {gap:.1e}" for name, gap in record[key].items())
+            rows.append(f"  {title:10} {gaps}  (at most {record['atol']:.0e})")
+        for title, key in (("greedy", "greedy"), ("beam 5", "beam_5")):
+            tokens = record[key]
+            rows.append(
+                f"  {title:10} {tokens['equal']} of {tokens['contexts']} replies are fp32's, "
+                f"{tokens['ties']} more by a tie"
+            )
     return "\n".join(rows)

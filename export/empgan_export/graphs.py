@@ -1,13 +1,22 @@
-"""The two traced modules: what `empgan_rt.graph_spec` describes, in PyTorch."""
+"""The two graphs that `empgan_rt.graph_spec` describes, made of a generator.
+
+The encoder is traced whole, the decoder step up to d^o; `vocabulary_layer` has the rest.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import onnx
 from torch import Tensor, nn
 
-from empgan_training.eager import decode_step
+from empgan_rt.graph_spec import TensorSpec, graph_specs
+from empgan_training.eager import descended
 from empgan_training.model.generator import Generator
 
-TRACED_CANDIDATES = 6
+from .to_onnx import StoredTensor, finish, trace
+from .vocabulary_layer import vocabulary_layer
 
 
 class EncoderGraph(nn.Module):
@@ -26,7 +35,7 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderStepGraph(nn.Module):
-    """One decoder step; the number of candidates is traced as a constant and freed afterwards."""
+    """One decoder step up to d^o, which the vocabulary layer reads."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -40,17 +49,42 @@ class DecoderStepGraph(nn.Module):
         values: Tensor,
         keys: Tensor,
         mask: Tensor,
-        banned: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return next_hidden, candidate_ids and candidate_log_probs."""
-        return decode_step(
-            self.generator,
-            token_ids,
-            parents,
-            hidden,
-            values,
-            keys,
-            mask,
-            banned,
-            TRACED_CANDIDATES,
+    ) -> tuple[Tensor, Tensor]:
+        """Return next_hidden and d^o (Eq. 6), both (B, K, H)."""
+        embedded = self.generator.word_embedding(token_ids)
+        return self.generator.decoder.next_output(
+            embedded, descended(hidden, parents), keys, values, mask
         )
+
+
+def encoder_graph(generator: Generator, stored: Mapping[str, StoredTensor]) -> onnx.ModelProto:
+    """Return the encoder; it is the same in every precision.
+
+    Args:
+        generator: whose parameters have the names of the weights file.
+        stored: the weights file.
+    """
+    spec = graph_specs(generator.config.hidden_size)["encoder"]
+    model, names = trace(EncoderGraph(generator), spec, stored)
+    return finish(model, names, stored, spec)
+
+
+def decoder_step_graphs(
+    generator: Generator, stored: Mapping[str, StoredTensor], precisions: Iterable[str]
+) -> dict[str, onnx.ModelProto]:
+    """Return the decoder step in each of some precisions of `vocabulary_layer`."""
+    spec = graph_specs(generator.config.hidden_size)["decoder_step"]
+    hidden = spec.outputs[0]
+    output = TensorSpec("output", hidden.dtype, hidden.axes)  # d^o
+    # the vocabulary layer alone reads `banned` and `num_candidates`
+    part = dataclasses.replace(spec, inputs=spec.inputs[:-2], outputs=(hidden, output))
+    traced, names = trace(DecoderStepGraph(generator), part, stored)
+    weight, bias = names["decoder.vocabulary.weight"], names["decoder.vocabulary.bias"]
+    graphs = {}
+    for precision in precisions:
+        model = onnx.ModelProto()
+        model.CopyFrom(traced)
+        size = generator.config.vocabulary_size
+        model.graph.node.extend(vocabulary_layer(precision, size, output.name, weight, bias))
+        graphs[precision] = finish(model, names, stored, spec)
+    return graphs

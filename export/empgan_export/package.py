@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -25,7 +26,6 @@ from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, ParityError, StorageError
 from empgan_rt.goldens import seeded_goldens
-from empgan_rt.graph_spec import graph_specs
 from empgan_rt.manifest import ManifestFields, Variant
 from empgan_rt.storage import publish
 from empgan_training.checkpoint import Checkpoint
@@ -33,14 +33,15 @@ from empgan_training.eager import EagerBackend, inference_weights
 from empgan_training.model.generator import Generator
 
 from .contexts import read_contexts
-from .graphs import DecoderStepGraph, EncoderGraph
+from .graphs import decoder_step_graphs, encoder_graph
 from .licences import write_licences
 from .lint import lint
 from .model_card import model_card
-from .to_onnx import WEIGHTS_FILE, stored_tensors, to_onnx
+from .quantised import quantised
+from .to_onnx import WEIGHTS_FILE, stored_tensors
 from .verify import verify
 
-GRAPH_FILES = {"encoder": "encoder.fp32.onnx", "decoder_step": "decoder_step.fp32.onnx"}
+INT8_ATOL = 0.05  # rounding may differ by one of d^o's levels, which moves log-probabilities so far
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class ExportOptions:
         weights: how they are stored; "fp16" halves the file, and the graphs compute in fp32.
         contexts: a JSONL of dialogues for the token check; None takes our own dialogues.
         num_contexts: how many of them are decoded, greedy and with beam 5.
-        atol: largest deviation of probabilities and log-probabilities from eager PyTorch.
+        precisions: variants beside fp32, which is always there to measure them by.
+        atol: largest deviation of fp32's probabilities and log-probabilities from eager PyTorch.
         search: written as the bundle's defaults.
         limits: written as the bundle's limits.
         model_card: a Markdown file that replaces the generated card.
@@ -62,6 +64,7 @@ class ExportOptions:
     weights: Literal["fp16", "fp32"] = "fp16"
     contexts: Path | None = None
     num_contexts: int = 200
+    precisions: tuple[Literal["int8"], ...] = ("int8",)
     atol: float = 1e-4
     search: SearchConfig = field(default_factory=SearchConfig)
     limits: Limits = field(default_factory=Limits)
@@ -123,17 +126,21 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     try:
         with console.progress("export", 5) as bar:
             _write_weights(generator, staging, options.weights)
-            _write_graphs(generator, staging)
+            variants = _variants(options)
+            _write_graphs(generator, staging, variants)
             bar.update(1, "graphs")
-            eager = EagerBackend(generator)
+            references = {"fp32": EagerBackend(generator)}
+            if "int8" in variants:
+                references["int8"] = EagerBackend(quantised(generator))
             _write_texts(checkpoint, staging, options, card)
-            goldens = parity.record(eager, seeded_goldens(generator.config))
-            (staging / "goldens.npz").write_bytes(goldens)
+            for precision, variant in variants.items():
+                goldens = parity.record(references[precision], seeded_goldens(generator.config))
+                (staging / variant.goldens).write_bytes(goldens)
             bar.update(2, "goldens")
             unchecked = _seal(checkpoint, staging, options, {})
             featurizer = checkpoint.featurizer(options.limits)
             dialogues = [featurizer.features(Dialogue.of(turns)) for turns in contexts]
-            record = verify(unchecked, eager, goldens, dialogues, options.atol, bar)
+            record = verify(unchecked, references, dialogues, bar)
             (staging / "manifest.json").unlink()
             bundle_id = _seal(checkpoint, staging, options, record).bundle_id
             if not options.dry_run:
@@ -164,16 +171,24 @@ def _write_weights(generator: Generator, staging: Path, weights: str) -> None:
     (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(tensors))
 
 
-def _write_graphs(generator: Generator, staging: Path) -> None:
-    specs = graph_specs(generator.config.hidden_size)
+def _variants(options: ExportOptions) -> dict[str, Variant]:
+    """Return the variants that are wanted, by precision; they share an encoder."""
+    encoder = "encoder.fp32.onnx"
+    variants = {"fp32": Variant(encoder, "decoder_step.fp32.onnx", atol=options.atol)}
+    for precision in options.precisions:
+        step, goldens = f"decoder_step.{precision}.onnx", f"goldens.{precision}.npz"
+        variants[precision] = Variant(encoder, step, goldens, INT8_ATOL)
+    return variants
+
+
+def _write_graphs(generator: Generator, staging: Path, variants: Mapping[str, Variant]) -> None:
     stored = stored_tensors((staging / WEIGHTS_FILE).read_bytes())
-    for which, module in (
-        ("encoder", EncoderGraph(generator)),
-        ("decoder_step", DecoderStepGraph(generator)),
-    ):
-        model = to_onnx(module, specs[which], stored)
+    steps = decoder_step_graphs(generator, stored, variants)
+    models = {variants[precision].decoder_step: model for precision, model in steps.items()}
+    models[variants["fp32"].encoder] = encoder_graph(generator, stored)
+    for name, model in models.items():
         lint(model)
-        path = staging / GRAPH_FILES[which]
+        path = staging / name
         path.write_bytes(model.SerializeToString(deterministic=True))
         try:
             onnx.checker.check_model(str(path), full_check=True)  # shapes are inferred, strictly
@@ -215,7 +230,7 @@ def _seal(
     fields = ManifestFields(
         model=checkpoint.config,
         limits=options.limits,
-        variants={"fp32": Variant(**GRAPH_FILES)},
+        variants=_variants(options),
         parity=record,
         provenance={
             "system": info["system"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from empgan_rt.errors import ParityError
-from empgan_rt.graph_spec import GraphSpec, TensorSpec
+from empgan_rt.graph_spec import GraphSpec
 
 OPSET = 18
 WEIGHTS_FILE = "weights.safetensors"
@@ -68,35 +68,21 @@ class _Stateless(nn.Module):
         return outputs
 
 
-def to_onnx(
-    module: nn.Module,
-    spec: GraphSpec,
-    stored: Mapping[str, StoredTensor],
-    prefix: str = "generator.",
-) -> onnx.ModelProto:
-    """Return the graph of a module with the names, types and dynamic axes of `spec`.
+def trace(
+    module: nn.Module, spec: GraphSpec, stored: Mapping[str, StoredTensor]
+) -> tuple[onnx.ModelProto, dict[str, str]]:
+    """Return the graph of a module, its weights inputs as yet, and their names in it.
 
     Args:
-        module: one of `graphs`; its inputs are the spec's, `num_candidates` left out.
-        spec: from `empgan_rt.graph_spec.graph_specs`.
-        stored: the weights file; every parameter that the graph reads must be in it.
-        prefix: of the module's parameter names, absent from the stored names.
+        module: one of `graphs`, which holds a generator.
+        spec: names, types and dynamic axes of what the module reads and returns.
+        stored: the weights file; every parameter that the module reads must be in it.
     """
-    inputs = [t for t in spec.inputs if t.name != "num_candidates"]
-    weights = {n: p.detach() for n, p in module.named_parameters() if n[len(prefix) :] in stored}
-    model = _trace(module.eval(), weights, inputs, spec)
-    graph = model.graph
-    if any(t.name == "num_candidates" for t in spec.inputs):
-        _free_candidates(graph)
-    _attach_weights(graph, {name[len(prefix) :]: name for name in weights}, stored)
-    _declare(graph, spec)
-    _strip(model)
-    return model
-
-
-def _trace(
-    module: nn.Module, weights: dict[str, Tensor], inputs: Sequence[TensorSpec], spec: GraphSpec
-) -> onnx.ModelProto:
+    parameters = dict(module.named_parameters())
+    names = {name.removeprefix("generator."): name for name in parameters}
+    names = {name: traced for name, traced in names.items() if name in stored}
+    weights = {traced: parameters[traced].detach() for traced in names.values()}
+    inputs = spec.inputs
     dims = {name: Dim(name, min=1) for name in _TRACED_SIZES}
     examples = []
     for tensor in inputs:
@@ -105,10 +91,12 @@ def _trace(
         examples.append(torch.ones(shape, dtype=dtype))  # token 1, label 1, parent 1
     shapes = tuple({i: dims[a] for i, a in enumerate(t.axes) if isinstance(a, str)} for t in inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    # What an earlier trace left there would unroll the GRU, and so fix the lengths it runs over.
+    torch.ops.aten.gru.input._dispatch_cache.clear()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations and axis aliases
         program = torch.onnx.export(
-            _Stateless(module),
+            _Stateless(module.eval()),
             (weights, *examples),
             dynamo=True,
             opset_version=OPSET,
@@ -120,7 +108,7 @@ def _trace(
         )
     if program is None:
         raise ParityError("PyTorch's exporter returned no graph")
-    return program.model_proto
+    return program.model_proto, names
 
 
 def _gru(
@@ -159,16 +147,24 @@ def _reordered(stacked: Any) -> Any:
     return op.Concat(update, reset, new, axis=0)
 
 
-def _free_candidates(graph: onnx.GraphProto) -> None:
-    """Make TopK's k, traced as a constant, an input of the graph."""
-    top_k = [node for node in graph.node if node.op_type == "TopK"]
-    if len(top_k) != 1:
-        raise ParityError(f"the step graph has {len(top_k)} TopK nodes", hint="wanted one")
-    top_k[0].input[1] = "num_candidates"
-    read = {name for node in graph.node for name in node.input}
-    used = [tensor for tensor in graph.initializer if tensor.name in read]
-    del graph.initializer[:]
-    graph.initializer.extend(used)
+def finish(
+    model: onnx.ModelProto,
+    names: Mapping[str, str],
+    stored: Mapping[str, StoredTensor],
+    spec: GraphSpec,
+) -> onnx.ModelProto:
+    """Return a traced graph with its weights outside, signed as `spec` has it.
+
+    Args:
+        model: from `trace`, possibly with nodes added; changed in place.
+        names: from `trace`.
+        stored: the weights file.
+        spec: signature of the whole graph.
+    """
+    _attach_weights(model.graph, names, stored)
+    _declare(model.graph, spec)
+    _strip(model)
+    return model
 
 
 def _attach_weights(

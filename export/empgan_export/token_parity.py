@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from empgan_rt.backend import Backend
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import UNK
+from empgan_rt.hypothesis import Hypothesis
 from empgan_rt.static_batch import decode
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 from empgan_rt.ties import TIE, tie_gap
@@ -30,46 +31,50 @@ class TokenParity:
     mismatches: tuple[int, ...]
 
 
-def compare_replies(
-    reference: Backend,
-    candidate: Backend,
+def best_replies(
+    backend: Backend,
     contexts: Sequence[DialogueFeatures],
     search: SearchConfig,
     vocabulary_size: int,
+) -> list[Hypothesis]:
+    """Return a backend's best reply to each context, decoded in batches of unequal lengths."""
+    replies = []
+    for start in range(0, len(contexts), _BATCH):
+        part = contexts[start : start + _BATCH]
+        encoded = backend.encode(encoder_input(part))
+        settings = [search] * len(part), [[UNK]] * len(part)
+        replies += [found[0] for found in decode(backend, encoded, *settings, vocabulary_size)]
+    return replies
+
+
+def compare_replies(
+    wanted: Sequence[Hypothesis],
+    found: Sequence[Hypothesis],
+    contexts: Sequence[DialogueFeatures],
+    search: SearchConfig,
     rate: Callable[[DialogueFeatures, Sequence[int], bool], float],
 ) -> TokenParity:
-    """Return how the best replies of two backends compare.
+    """Return how two backends' replies to the same contexts compare.
 
     Args:
-        reference, candidate: what is compared.
-        contexts: featurised dialogues; they are decoded in batches of unequal lengths.
+        wanted, found: from `best_replies`.
+        contexts: featurised dialogues.
         search: settings of both.
-        vocabulary_size: V.
         rate: float64 log-probability of a reply; the flag tells whether it ended.
     """
     ties = 0
     mismatches = []
-    for start in range(0, len(contexts), _BATCH):
-        part = contexts[start : start + _BATCH]
-        inputs = encoder_input(part)
-        configs = [search] * len(part)
-        banned = [[UNK]] * len(part)
-        results = [
-            decode(backend, backend.encode(inputs), configs, banned, vocabulary_size)
-            for backend in (reference, candidate)
-        ]
-        for row, (wanted, found) in enumerate(zip(*results, strict=True)):
-            a, b = wanted[0], found[0]
-            if (a.token_ids, a.finish_reason) == (b.token_ids, b.finish_reason):
-                continue
-            ended = a.finish_reason == "eos", b.finish_reason == "eos"
-            log_probs = (
-                rate(part[row], a.token_ids, ended[0]),
-                rate(part[row], b.token_ids, ended[1]),
-            )
-            lengths = len(a.token_ids) + ended[0], len(b.token_ids) + ended[1]
-            if tie_gap(log_probs, lengths, search.length_penalty) < TIE:
-                ties += 1
-            else:
-                mismatches.append(start + row)
+    for place, (a, b) in enumerate(zip(wanted, found, strict=True)):
+        if (a.token_ids, a.finish_reason) == (b.token_ids, b.finish_reason):
+            continue
+        ended = a.finish_reason == "eos", b.finish_reason == "eos"
+        log_probs = (
+            rate(contexts[place], a.token_ids, ended[0]),
+            rate(contexts[place], b.token_ids, ended[1]),
+        )
+        lengths = len(a.token_ids) + ended[0], len(b.token_ids) + ended[1]
+        if tie_gap(log_probs, lengths, search.length_penalty) < TIE:
+            ties += 1
+        else:
+            mismatches.append(place)
     return TokenParity(len(contexts), ties, tuple(mismatches))

@@ -1,4 +1,4 @@
-"""Does a staged bundle compute what eager PyTorch does? Values, thirty steps, and whole replies."""
+"""Does a staged bundle compute what PyTorch does? Values, thirty steps, and whole replies."""
 
 from __future__ import annotations
 
@@ -17,48 +17,65 @@ from empgan_rt.errors import ParityError
 from empgan_rt.goldens import Golden, seeded_goldens
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 from empgan_training.eager import EagerBackend, log_prob
+from empgan_training.model.generator import Generator
 
-from .token_parity import TokenParity, compare_replies
+from .token_parity import TokenParity, best_replies, compare_replies
+
+SEARCHES = {"greedy": SearchConfig(beam_size=1), "beam_5": SearchConfig(beam_size=5)}
 
 
 def verify(
     bundle: Bundle,
-    eager: EagerBackend,
-    goldens: bytes,
+    references: dict[str, EagerBackend],
     contexts: Sequence[DialogueFeatures],
-    atol: float,
     bar: console.Reporter,
 ) -> dict[str, Any]:
-    """Return the parity record of a staged bundle.
+    """Return the parity record of a staged bundle, one entry for each precision.
+
+    Values must be those of the precision's own reference. Whole replies must be equal to fp32's
+    in fp32; in another precision it is counted how many are.
 
     Args:
-        bundle: staged, not yet published.
-        eager: PyTorch on the same rounded weights.
-        goldens: what `eager` computed for the seeded goldens.
+        bundle: staged, not yet published; its goldens are what the references compute.
+        references: PyTorch on the same rounded weights, in each precision of the bundle.
         contexts: for whole replies, greedy and with beam 5.
-        atol: largest deviation of probabilities and log-probabilities.
         bar: is told when values and when replies are checked.
 
     Raises:
-        ParityError: a value deviates by more than `atol`, or a reply differs and is no tie.
+        ParityError: a value deviates by more than the variant's `atol`, or a reply in fp32
+            differs and is no tie.
     """
-    candidate = OrtBackend(bundle)
-    deviation = parity.replay(candidate, goldens)
-    parity.check(deviation, atol)
-    drift = parity.replay(candidate, parity.record(eager, [_long_golden(bundle)]))
-    parity.check(drift, atol)
-    bar.update(3, "values")
+    candidates = {name: OrtBackend(bundle, precision=name) for name in references}
     record = {
+        name: _values(bundle, name, references[name], candidate)
+        for name, candidate in candidates.items()
+    }
+    bar.update(3, "values")
+    for title, search in SEARCHES.items():
+        for name, counts in _replies(references["fp32"], candidates, contexts, search).items():
+            record[name][title] = counts
+    for candidate in candidates.values():
+        candidate.close()
+    bar.update(4, "tokens")
+    return record
+
+
+def _values(
+    bundle: Bundle, precision: str, reference: EagerBackend, candidate: OrtBackend
+) -> dict[str, Any]:
+    """Return how far a variant is from its reference, on the goldens and over thirty steps."""
+    atol = bundle.manifest.variants[precision].atol
+    deviation = parity.replay(candidate, bundle.goldens(precision), atol)
+    parity.check(deviation, atol)
+    long = parity.record(reference, [_long_golden(bundle)])
+    drift = parity.replay(candidate, long, atol)
+    parity.check(drift, atol)
+    return {
         "atol": atol,
         "max_abs": dict(deviation.max_abs),
         "max_abs_30_steps": dict(drift.max_abs),
         "ties": deviation.ties,
-        "greedy": _tokens(eager, candidate, contexts, SearchConfig(beam_size=1)),
-        "beam_5": _tokens(eager, candidate, contexts, SearchConfig(beam_size=5)),
     }
-    candidate.close()
-    bar.update(4, "tokens")
-    return record
 
 
 def _long_golden(bundle: Bundle) -> Golden:
@@ -71,23 +88,34 @@ def _long_golden(bundle: Bundle) -> Golden:
     )
 
 
-def _tokens(
-    eager: EagerBackend,
-    candidate: OrtBackend,
+def _replies(
+    reference: EagerBackend,
+    candidates: dict[str, OrtBackend],
     contexts: Sequence[DialogueFeatures],
     search: SearchConfig,
-) -> dict[str, int]:
-    reference = copy.deepcopy(eager.generator).double()
+) -> dict[str, dict[str, int]]:
+    """Return how many replies of each candidate are fp32's, and how many differ by a tie."""
+    exact: Generator = copy.deepcopy(reference.generator).double()
 
     def rate(context: DialogueFeatures, reply: Sequence[int], ended: bool) -> float:
-        return log_prob(reference, encoder_input([context]), reply, ended=ended)
+        return log_prob(exact, encoder_input([context]), reply, ended=ended)
 
-    size = eager.generator.config.vocabulary_size
-    result: TokenParity = compare_replies(eager, candidate, contexts, search, size, rate)
-    if result.mismatches:
-        raise ParityError(
-            f"{len(result.mismatches)} of {result.contexts} replies differ with beam "
-            f"{search.beam_size}, first at context {result.mismatches[0]}",
-            hint="the graph does not compute what eager PyTorch does",
-        )
-    return {"contexts": result.contexts, "ties": result.ties}
+    size = reference.generator.config.vocabulary_size
+    wanted = best_replies(reference, contexts, search, size)
+    counts = {}
+    for precision, candidate in candidates.items():
+        found = best_replies(candidate, contexts, search, size)
+        result: TokenParity = compare_replies(wanted, found, contexts, search, rate)
+        if precision == "fp32" and result.mismatches:
+            raise ParityError(
+                f"{len(result.mismatches)} of {result.contexts} replies differ with beam "
+                f"{search.beam_size}, first at context {result.mismatches[0]}",
+                hint="the graph does not compute what eager PyTorch does",
+            )
+        differing = len(result.mismatches)
+        counts[precision] = {
+            "contexts": result.contexts,
+            "equal": result.contexts - differing - result.ties,
+            "ties": result.ties,
+        }
+    return counts

@@ -25,8 +25,12 @@ def _first_cells(page: str, heading: str) -> set[str]:
 def test_bundle_page_lists_every_file() -> None:
     page = (DOCS / "bundle-format.md").read_text("utf-8")
     graphs = {"encoder.<precision>.onnx", "decoder_step.<precision>.onnx"}
+    goldens = {"goldens.npz", "goldens.<precision>.npz"}
     optional = {"MODEL_CARD.md", "LICENSES/*"}
-    assert _first_cells(page, "Files") - graphs - optional == {MANIFEST_NAME, *REQUIRED_FILES}
+    assert _first_cells(page, "Files") - graphs - goldens - optional == {
+        MANIFEST_NAME,
+        *REQUIRED_FILES,
+    }
 
 
 def test_bundle_page_lists_every_manifest_field() -> None:

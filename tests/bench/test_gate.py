@@ -69,6 +69,14 @@ def test_without_rescoring_every_difference_fails():
     assert not compare(ParityGate(), [[4, 5, 3], [6, 8, 3]]).passed
 
 
+def test_an_approximate_engine_passes_and_its_agreement_is_told():
+    gate = ParityGate(never, {"x"})
+    verdict = compare(gate, [[4, 5, 3], [6, 8, 3]])
+    assert (verdict.passed, verdict.mismatches, str(verdict)) == (True, 1, "1 of 2 equal")
+    with pytest.raises(AssertionError, match="no rescoring"):
+        compare(gate, [[4, 5, 3], [6, 8, 3]], engine="y")
+
+
 def test_a_repeated_difference_counts_once_but_a_new_one_counts():
     gate = ParityGate()
     for found in ([6, 8, 3], [6, 8, 3], [6, 9, 3]):

@@ -27,20 +27,40 @@ def traced(monkeypatch):
     """Spare the tracing, which is most of an export: take the small bundle's own graphs."""
     _, path = small_bundle()
 
-    def read(module, spec, stored):
-        return onnx.load(path / package.GRAPH_FILES[spec.name], load_external_data=False)
+    def read(name):
+        return onnx.load(path / f"{name}.onnx", load_external_data=False)
 
-    monkeypatch.setattr(package, "to_onnx", read)
+    def steps(generator, stored, precisions):
+        return {precision: read(f"decoder_step.{precision}") for precision in precisions}
+
+    monkeypatch.setattr(package, "encoder_graph", lambda *_: read("encoder.fp32"))
+    monkeypatch.setattr(package, "decoder_step_graphs", steps)
 
 
-def test_bundle_opens_and_replays_its_goldens():
-    _, path = small_bundle()
-    bundle = Bundle.open(path)
-    deviation = parity.replay(OrtBackend(bundle), (path / "goldens.npz").read_bytes())
-    parity.check(deviation, 1e-5)
-    record = bundle.manifest.parity
+@pytest.mark.parametrize(("precision", "atol"), [("fp32", 1e-5), ("int8", 0.05)])
+def test_bundle_opens_and_replays_its_goldens(precision, atol):
+    bundle = Bundle.open(small_bundle()[1])
+    backend = OrtBackend(bundle, precision=precision)
+    parity.check(parity.replay(backend, bundle.goldens(precision), atol), atol)
+    record = bundle.manifest.parity[precision]
     assert record["greedy"]["contexts"] == record["beam_5"]["contexts"] == 10
-    assert record["max_abs_30_steps"]["log_probs"] <= 1e-4
+    assert record["max_abs_30_steps"]["log_probs"] <= record["atol"]
+
+
+def test_int8_goldens_are_others_than_fp32s():
+    bundle = Bundle.open(small_bundle()[1])
+    deviation = parity.replay(OrtBackend(bundle), bundle.goldens("int8"))
+    assert 1e-4 < deviation.max_abs["log_probs"] < 0.5
+    assert deviation.max_abs["label_probs"] < 1e-6  # the encoder is the same
+
+
+def test_a_bundle_of_fp32_alone(tmp_path, traced):
+    out = tmp_path / "x.empgan"
+    export_bundle(small_bundle()[0], out, dataclasses.replace(FEW, precisions=()))
+    assert {*Bundle.open(out).manifest.variants} == {"fp32"}
+    assert not [*out.glob("*int8*")]
+    with pytest.raises(InputError, match="precision 'int8'"):
+        Bundle.open(out).goldens("int8")
 
 
 def test_eager_from_bundle_reads_the_same_weights():
@@ -67,7 +87,7 @@ def test_existing_bundle_is_kept_unless_forced(tmp_path, traced, monkeypatch):
 def test_dry_run_publishes_nothing(tmp_path, traced):
     checkpoint, _ = small_bundle()
     tried = export_bundle(checkpoint, tmp_path / "x.empgan", dataclasses.replace(FEW, dry_run=True))
-    assert tried.parity["greedy"]["contexts"] == 4
+    assert tried.parity["fp32"]["greedy"]["contexts"] == 4
     assert list(tmp_path.iterdir()) == []
 
 

@@ -7,8 +7,8 @@ import pytest
 import safetensors.torch
 import torch
 
-from empgan_export.graphs import DecoderStepGraph, EncoderGraph
-from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors, to_onnx
+from empgan_export.graphs import decoder_step_graphs, encoder_graph
+from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
 from empgan_training.eager import EagerBackend, inference_weights
@@ -28,9 +28,12 @@ def exported(request, tmp_path_factory):
     stored = {n: t.to(request.param) for n, t in inference_weights(generator).items()}
     weights = safetensors.torch.save(stored)
     (folder / WEIGHTS_FILE).write_bytes(weights)
-    modules = {"encoder": EncoderGraph(generator), "decoder_step": DecoderStepGraph(generator)}
-    for name, module in modules.items():
-        model = to_onnx(module, SPECS[name], stored_tensors(weights))
+    places = stored_tensors(weights)
+    models = {
+        "encoder": encoder_graph(generator, places),
+        "decoder_step": decoder_step_graphs(generator, places, ["fp32"])["fp32"],
+    }
+    for name, model in models.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
     return generator, folder
 
@@ -103,6 +106,13 @@ def test_all_candidates_are_the_whole_distribution(exported):
     assert sorted(found.ravel()) == list(range(90))
     assert log_probs.ravel()[-1] < STRUCK / 2  # padding was struck, and nothing else
     assert 0.5 < np.exp(log_probs.ravel()[:-1].astype(np.float64)).sum() < 1.0
+
+
+def test_a_second_trace_in_a_row_gives_the_same_graph(exported):
+    generator, folder = exported
+    places = stored_tensors((folder / WEIGHTS_FILE).read_bytes())
+    again = [encoder_graph(generator, places).SerializeToString() for _ in range(2)]
+    assert again == [(folder / "encoder.onnx").read_bytes()] * 2
 
 
 @pytest.mark.parametrize("name", ["encoder", "decoder_step"])

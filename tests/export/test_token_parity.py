@@ -2,7 +2,7 @@
 
 import pytest
 
-from empgan_export.token_parity import compare_replies
+from empgan_export.token_parity import best_replies, compare_replies
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
@@ -25,18 +25,22 @@ def systems(tmp_path_factory):
     return one, other, contexts, len(featurizer.tokenizer.vocabulary)
 
 
+def compared(one, other, contexts, words, search, rate):
+    replies = [best_replies(backend, contexts, search, words) for backend in (one, other)]
+    return compare_replies(*replies, contexts, search, rate)
+
+
 def test_a_backend_equals_itself(systems):
     one, _, contexts, words = systems
-    result = compare_replies(one, one, contexts, SearchConfig(), words, lambda *_: 0.0)
+    result = compared(one, one, contexts, words, SearchConfig(), lambda *_: 0.0)
     assert (result.contexts, result.ties, result.mismatches) == (6, 0, ())
 
 
 def test_other_weights_write_other_replies(systems):
     one, other, contexts, words = systems
     ratings = iter(range(1000))
-    result = compare_replies(
-        one, other, contexts, SearchConfig(beam_size=1), words, lambda *_: -float(next(ratings))
-    )
+    greedy = SearchConfig(beam_size=1)
+    result = compared(one, other, contexts, words, greedy, lambda *_: -float(next(ratings)))
     assert result.mismatches
     assert result.ties == 0
 
@@ -44,6 +48,6 @@ def test_other_weights_write_other_replies(systems):
 def test_replies_rated_alike_are_ties(systems):
     one, other, contexts, words = systems
     search = SearchConfig(length_penalty=0.0)
-    result = compare_replies(one, other, contexts, search, words, lambda *_: -3.0)
+    result = compared(one, other, contexts, words, search, lambda *_: -3.0)
     assert result.ties == 6
     assert result.mismatches == ()

@@ -232,6 +232,18 @@ def test_newer_minor_loads_and_its_fields_are_ignored(toy: Path) -> None:
         ({"model": {"vocabulary_size": -1, "emotion_vocabulary_size": 11}}, "vocabulary_size"),
         ({"variants": {}}, "no variant"),
         ({"variants": {"fp32": {"encoder": "e.onnx", "decoder_step": "d.onnx"}}}, r"no 'd\.onnx'"),
+        (
+            {"variants": {"int8": {"encoder": "encoder.fp32.onnx", "decoder_step": "x.onnx"}}},
+            r"no 'x\.onnx'",
+        ),
+        (
+            {"variants": {"int8": {"encoder": "e", "decoder_step": "d", "goldens": "g.npz"}}},
+            r"no 'd'; no 'e'; no 'g\.npz'",
+        ),
+        (
+            {"variants": {"int8": {"encoder": "e", "decoder_step": "d", "atol": 1.5}}},
+            "variants.*atol",
+        ),
         ({"files": {}}, r"no 'weights\.safetensors'"),
         ({"bundle_id": "0" * 16}, "bundle_id disagrees"),
         ({"licence": None}, "Expected `str`"),

@@ -18,7 +18,7 @@ import json, sys
 import empgan_rt
 contexts, threads = json.load(open(sys.argv[1])), int(sys.argv[2])
 empgan_rt.set_num_threads(threads)
-responder = empgan_rt.Responder.load()
+responder = empgan_rt.Responder.load(precision=sys.argv[4])
 requests = [responder.request(context) for context in contexts]
 for size in map(int, sys.argv[3].split(",")):
     replies = responder.answer(requests, size)
@@ -38,12 +38,13 @@ def contexts() -> list[list[str]]:
     return [turns[: 1 + i % max(1, len(turns) - 1)] for i, turns in enumerate(dialogues)]
 
 
-def test_a_reply_is_the_same_alone_and_in_any_company(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_reply_is_the_same_alone_and_in_any_company(tmp_path: Path, precision: str) -> None:
     file = tmp_path / "contexts.json"
     file.write_text(json.dumps(contexts()), "utf-8")
     found = {}
     for threads in (1, 2):
-        command = [sys.executable, "-c", ANSWER, str(file), str(threads), "1,2,7,32"]
+        command = [sys.executable, "-c", ANSWER, str(file), str(threads), "1,2,7,32", precision]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         for size, line in zip((1, 2, 7, 32), done.stdout.splitlines(), strict=True):

@@ -172,6 +172,7 @@ def train(
     type=click.Choice(["table", "all"]),
     help="What is generated.  [default: table on the test split, else all]",
 )
+@click.option("--precision", default="fp32", show_default=True, help="A variant of a bundle.")
 @click.option("--limit", type=click.IntRange(1), help="Take only the first so many samples.")
 @click.option("--save-predictions", "save", type=_PATH, help="JSONL of sample ids and replies.")
 @click.option("--predictions", type=_PATH, help="Score this text file; no MODEL then.")
@@ -185,6 +186,7 @@ def evaluate(
     beam: int,
     labels: Literal["gold", "recognised"] | None,
     samples: Literal["table", "all"] | None,
+    precision: str,
     limit: int | None,
     save: Path | None,
     predictions: Path | None,
@@ -209,7 +211,7 @@ def evaluate(
     options = EvaluateOptions(split, names, labels, samples, limit, search)
     if save is not None:
         check_predictions_path(save, options)
-    evaluation = evaluate_model(open_model(model), folder, options)
+    evaluation = evaluate_model(open_model(model, precision), folder, options)
     if save is not None and evaluation.generation is not None:
         save_predictions(evaluation.generation.predictions, save)
     console.emit(evaluation.as_dict(), evaluation_text(evaluation), as_json=as_json)

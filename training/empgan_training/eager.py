@@ -1,7 +1,6 @@
 """EagerBackend: the PyTorch reference that exports are measured against, written well.
 
-Batched, with cached decoder state, prepared keys and values, in inference mode; log-softmax is
-a log-sum-exp per row and top-k runs on the logits, as in the exported graph.
+Batched, with cached decoder state, prepared keys and values, in inference mode.
 """
 
 from __future__ import annotations
@@ -30,6 +29,11 @@ def inference_weights(generator: Generator) -> dict[str, Tensor]:
     return {name: t for name, t in weights.items() if not name.startswith(TRAINING_ONLY)}
 
 
+def descended(hidden: Tensor, parents: Tensor) -> Tensor:
+    """Return the hidden state (B, K, H) of each row's parent, named by its row (B, K)."""
+    return hidden.gather(1, parents.long().unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
+
+
 def decode_step(
     generator: Generator,
     token_ids: Tensor,
@@ -42,13 +46,10 @@ def decode_step(
     num_candidates: int,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return next_hidden, candidate_ids and candidate_log_probs of `empgan_rt.graph_spec`."""
-    index = parents.long().unsqueeze(-1).expand(-1, -1, hidden.shape[-1])
-    hidden, logits = generator.step(token_ids, hidden.gather(1, index), keys, values, mask)
-    top = logits.amax(-1, keepdim=True)
-    total = top + (logits - top).exp().sum(-1, keepdim=True).log()
-    struck = logits.scatter(-1, banned.long(), STRUCK)
-    best, ids = struck.topk(num_candidates, dim=-1)
-    return hidden, ids.int(), best - total
+    hidden, logits = generator.step(token_ids, descended(hidden, parents), keys, values, mask)
+    log_probs = torch.log_softmax(logits, dim=-1).scatter_(-1, banned.long(), STRUCK)
+    best, ids = log_probs.topk(num_candidates, dim=-1)
+    return hidden, ids.int(), best
 
 
 @dataclass

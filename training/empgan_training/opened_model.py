@@ -11,6 +11,7 @@ from empgan_rt.backend import Backend
 from empgan_rt.backends.loader import load_backend
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import Limits
+from empgan_rt.errors import InputError
 from empgan_rt.text.featurizer import Featurizer
 
 if TYPE_CHECKING:
@@ -36,19 +37,28 @@ class OpenedModel:
     facts: Mapping[str, str]
 
 
-def open_model(name: str) -> OpenedModel:
+def open_model(name: str, precision: str = "fp32") -> OpenedModel:
     """Return the checkpoint in a `.safetensors` file, or the bundle in a folder or of a name.
 
+    Args:
+        name: path, or name of an embedded bundle.
+        precision: variant of a bundle; a checkpoint is computed in fp32.
+
     Raises:
+        InputError: the bundle has no such variant, or another one is wanted of a checkpoint.
         CheckpointError: the checkpoint is missing, damaged or of another format.
         BundleError: the bundle is missing, damaged or too new.
         DependencyError: onnxruntime is missing.
     """
     if name.endswith(CHECKPOINT_SUFFIX):
+        if precision != "fp32":
+            raise InputError(
+                f"a checkpoint in {precision!r}", hint="export it, and evaluate the bundle"
+            )
         return _open_checkpoint(Path(name))
     bundle = Bundle.open(name)
     featurizer = bundle.featurizer()
-    backend = load_backend(bundle)
+    backend = load_backend(bundle, precision=precision)
     facts = {
         "model": name,
         "kind": "bundle",

@@ -69,12 +69,20 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the next hidden state (B, K, H) and the logits (B, K, V).
 
-        The GRU is written out as matrix products: exporters have got the GRU operator wrong,
-        and its gates can then be quantised like any other product.
-
         Args:
             embedded: (B, K, E) embedding of each beam's last token.
             hidden: (B, K, H).
+        """
+        state, output = self.next_output(embedded, hidden, keys, values, mask)
+        return state, self.vocabulary(output)  # Eq. 7
+
+    def next_output(
+        self, embedded: Tensor, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the next hidden state and d^o (Eq. 6), both (B, K, H); inputs as for `step`.
+
+        The GRU is written out as matrix products: exporters have got the GRU operator wrong,
+        and its gates can then be quantised like any other product.
         """
         weight_ih, weight_hh, bias_ih, bias_hh = self.gru.all_weights[0]
         from_token = functional.linear(embedded, weight_ih, bias_ih)
@@ -85,7 +93,7 @@ class Decoder(nn.Module):
         update = torch.sigmoid(token_z + hidden_z)
         new = torch.tanh(token_n + reset * hidden_n)
         state = new + update * (hidden - new)  # Eq. 1
-        return state, self.vocabulary(self._output(state, keys, values, mask))  # Eq. 7
+        return state, self._output(state, keys, values, mask)
 
     def _output(self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
         attended = self.attention(states, keys, values, mask)
