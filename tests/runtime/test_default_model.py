@@ -27,6 +27,16 @@ def test_no_reply_is_empty_or_holds_an_unknown_word(replies: list[Reply]) -> Non
     assert not any(UNK in reply.token_ids or "<unk>" in reply.text for reply in replies)
 
 
+def test_int8_says_the_same_to_most(replies: list[Reply]) -> None:
+    rows = [json.loads(line) for line in CONTEXTS.read_text("utf-8").splitlines()]
+    with Responder.load("default", precision="int8") as responder:
+        others = responder.reply_batch([row["turns"] for row in rows])
+    same = [(a, b) for a, b in zip(replies, others, strict=True) if a.token_ids == b.token_ids]
+    assert len(same) >= 14
+    gaps = [abs(a.score - b.score) for a, b in same]
+    assert 0 < max(gaps) < 0.05  # it is another variant, and a close one
+
+
 def test_no_trigram_comes_three_times(replies: list[Reply]) -> None:
     for reply in replies:
         ids = reply.token_ids

@@ -253,3 +253,16 @@ def test_a_link_stays_and_its_file_is_replaced(
         assert command("reply", toy_folder, source, tmp_path / "link").code == 0
         assert (tmp_path / "link").is_symlink()
         assert len(read(target)) == len(GOOD)
+
+
+def test_int8_is_a_variant_that_a_bundle_has_or_lacks(
+    command: Command, toy_folder: Path, tmp_path: Path
+) -> None:
+    source = write(tmp_path / "in.jsonl", GOOD)
+    found = command("reply", "tiny", source, tmp_path / "out.jsonl", "--precision", "int8")
+    assert found.code == 0
+    assert len((tmp_path / "out.jsonl").read_text().splitlines()) == len(GOOD)
+    refused = command("reply", toy_folder, source, tmp_path / "x.jsonl", "--precision", "int8")
+    assert refused.code == 2
+    assert "this bundle has 'fp32'" in refused.err
+    assert not (tmp_path / "x.jsonl").exists()

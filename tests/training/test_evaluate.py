@@ -206,6 +206,14 @@ def test_a_bundle_reads_with_its_own_words(folder: Path, prepared: Path) -> None
     assert found.as_dict()["bundle_id"]
 
 
+def test_a_precision_is_a_bundles(folder: Path) -> None:
+    assert open_model("tiny", "int8").facts["precision"] == "int8"
+    with pytest.raises(InputError, match="precision 'int8'"):
+        open_model(str(make_toy_bundle(folder / "plain")), "int8")
+    with pytest.raises(InputError, match="a checkpoint in 'int8'"):
+        open_model(str(folder / "any.safetensors"), "int8")
+
+
 def test_models_that_are_not_there_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         open_model(str(tmp_path / "none.safetensors"))
