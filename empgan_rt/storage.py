@@ -51,7 +51,7 @@ def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
         for folder in {*names} & {*subfolders}:
             inner = os.open(folder, _READ | os.O_DIRECTORY, dir_fd=root)
             try:
-                names += [f"{folder}/{name}" for name in os.listdir(inner)]  # noqa: PTH208 - a descriptor
+                names += [f"{folder}/{name}" for name in os.listdir(inner)]  # noqa: PTH208 - pathlib takes none
             finally:
                 os.close(inner)
             names.remove(folder)

@@ -55,7 +55,7 @@ class Ratio(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         if not self.verdict.passed:
-            return f"FAILED: {self.verdict.mismatches} of {self.verdict.contexts} replies differ"
+            return str(self.verdict)
         speedup = self.speedup
         stamp = " noisy" if self.noisy else ""
         return f"{speedup.value:.2f}× [{speedup.low:.2f}, {speedup.high:.2f}]{stamp}"

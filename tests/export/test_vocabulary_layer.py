@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from empgan_export.quantised import QuantisedLinear
-from empgan_export.vocabulary_layer import BLOCK, vocabulary_layer
+from empgan_export.vocabulary_layer import BLOCK, ROW_LEVELS, vocabulary_layer
 from empgan_rt.graph_spec import STRUCK
 
 HIDDEN = 24
@@ -103,8 +103,9 @@ def test_pairs_of_products_fit_16_bits():
         layer.weight.fill_(1.0)
         layer.bias.zero_()
         layer.weight[3:] = -1.0
-    levels = QuantisedLinear(layer).weight.abs().max() * 127  # the zero point lifts 63 to 127
-    assert 2 * levels <= 2**15 - 1
+    # the zero point lifts a row's levels to 0..2 * ROW_LEVELS + 1
+    product = QuantisedLinear(layer).weight.abs().max() * (2 * ROW_LEVELS + 1)
+    assert 2 * product <= 2**15 - 1
     rows = np.ones((1, 1, HIDDEN), np.float32)
     banned = np.zeros((1, 1, 1), np.int32)
     ids, log_probs = run(session("int8", layer), rows, banned, 9)

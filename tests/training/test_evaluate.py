@@ -7,6 +7,7 @@ import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,9 +187,9 @@ def test_a_limit_takes_the_first_samples(model: OpenedModel, prepared: Path) -> 
         {"samples": "table", "split": "validation"},
     ],
 )
-def test_options_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+def test_options_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError):
-        replace(EvaluateOptions(), **wrong)  # type: ignore[arg-type]
+        replace(EvaluateOptions(), **wrong)
 
 
 def test_a_bundle_reads_with_its_own_words(folder: Path, prepared: Path) -> None:

@@ -98,7 +98,7 @@ class Checkpoint:
         try:
             with safe_open(path, framework="pt") as file:
                 header = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
         except (OSError, SafetensorError) as error:
             raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
         if header.get("format") != FORMAT:
