@@ -26,7 +26,16 @@ from empgan_rt.graph_spec import GraphSpec
 
 OPSET = 18
 WEIGHTS_FILE = "weights.safetensors"
-_TRACED_SIZES = {"B": 2, "M": 3, "P": 8, "L": 6, "N": 5, "K": 4, "S": 7}  # none 1, none equal
+_TRACED_SIZES = {
+    "U": 9,
+    "B": 2,
+    "M": 3,
+    "P": 8,
+    "L": 6,
+    "N": 5,
+    "K": 4,
+    "S": 7,
+}  # none 1, none equal
 op: Any = opset18  # its stubs know no symbolic values
 _ELEMENT = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
 _STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
@@ -91,8 +100,6 @@ def trace(
         examples.append(torch.ones(shape, dtype=dtype))  # token 1, label 1, parent 1
     shapes = tuple({i: dims[a] for i, a in enumerate(t.axes) if isinstance(a, str)} for t in inputs)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    # What an earlier trace left there would unroll the GRU, and so fix the lengths it runs over.
-    torch.ops.aten.gru.input._dispatch_cache.clear()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # the exporter's own deprecations and axis aliases
         program = torch.onnx.export(
@@ -103,7 +110,7 @@ def trace(
             input_names=[*weights, *(t.name for t in inputs)],
             output_names=[t.name for t in spec.outputs],
             dynamic_shapes=(dict.fromkeys(weights), shapes),
-            custom_translation_table={torch.ops.aten.gru.input: _gru},
+            custom_translation_table={torch.ops.empgan.gru.default: _gru},
             verbose=False,
         )
     if program is None:
@@ -112,34 +119,26 @@ def trace(
 
 
 def _gru(
-    inputs: Any,
-    initial: Any,
-    params: Any,
-    has_biases: bool,
-    num_layers: int,
-    dropout: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
+    inputs: Any, initial: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
 ) -> Any:
-    """Translate `torch.gru` (the exporter calls this with symbolic values).
+    """Translate `exported_gru` (the exporter calls this with symbolic values).
 
     Gates r, z, n become ONNX's z, r, h, with the reset gate applied after the recurrent product
     (`linear_before_reset`), as PyTorch and cuDNN do.
     """
     first, second = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
-    weight_ih, weight_hh, bias_ih, bias_hh = (_reordered(stacked) for stacked in params)
-    states, last = op.GRU(
+    biases = op.Concat(_reordered(bias_ih), _reordered(bias_hh), axis=0)
+    states, _ = op.GRU(
         op.Transpose(inputs, perm=[1, 0, 2]),
-        op.Unsqueeze(weight_ih, first),
-        op.Unsqueeze(weight_hh, first),
-        op.Unsqueeze(op.Concat(bias_ih, bias_hh, axis=0), first),
+        op.Unsqueeze(_reordered(weight_ih), first),
+        op.Unsqueeze(_reordered(weight_hh), first),
+        op.Unsqueeze(biases, first),
         None,
-        initial,
-        hidden_size=params[1].shape[1],
+        op.Unsqueeze(initial, first),
+        hidden_size=weight_hh.shape[1],
         linear_before_reset=1,
     )
-    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2]), last
+    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2])
 
 
 def _reordered(stacked: Any) -> Any:

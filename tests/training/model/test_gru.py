@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from empgan_training.model.gru import GRU
+from empgan_training.model.gru import GRU, exported_gru
 
 
 def _gradients(gru: GRU, run, inputs, initial, valid):
@@ -44,3 +44,12 @@ def test_bfloat16_products_stay_close():
         states = gru.run(inputs)
     assert states.dtype == torch.float32
     torch.testing.assert_close(states, gru.run(inputs), atol=0.03, rtol=0.0)
+
+
+def test_the_exported_operator_is_the_same_gru_and_knows_its_shape():
+    torch.manual_seed(0)
+    gru = GRU(3, 4)
+    inputs, initial = torch.randn(2, 5, 3), torch.randn(2, 4)
+    arguments = (inputs, initial, *(w.detach() for w in gru.all_weights[0]))
+    torch.testing.assert_close(exported_gru(*arguments), gru.run(inputs, initial).detach())
+    torch.library.opcheck(exported_gru, arguments, test_utils=("test_schema", "test_faketensor"))

@@ -2,9 +2,12 @@
 
 PyTorch's CPU GRU forms the gradient of the recurrent weights once per time step and computes
 padded steps as well. Here that gradient is one product for the whole sequence and rows leave
-the batch when they end; products follow autocast, sums and states stay in float32. Parameters,
-results and exported operator are those of `torch.nn.GRU`, which runs whenever gradients are off
-or the tensors are on a GPU. Measured: docs/decisions/0005-cpu-gru.md.
+the batch when they end; products follow autocast, sums and states stay in float32. Parameters and
+results are those of `torch.nn.GRU`, which runs whenever gradients are off or the tensors are on a
+GPU. Measured: docs/decisions/0005-cpu-gru.md.
+
+An exported graph has an operator of our own in its place, `exported_gru`: `aten.gru` would be
+unrolled over the traced lengths whenever PyTorch's exporter needs the shape of its result.
 """
 
 from __future__ import annotations
@@ -35,6 +38,9 @@ class GRU(nn.GRU):
         """
         if initial is None:
             initial = inputs.new_zeros(inputs.shape[0], self.hidden_size)
+        if torch.compiler.is_exporting():
+            exported: Tensor = exported_gru(inputs, initial, *self.all_weights[0])
+            return exported
         if not torch.is_grad_enabled() or inputs.is_cuda:
             start, weights = initial.unsqueeze(0), tuple(self.all_weights[0])
             # cuDNN keeps what a backward pass needs only of a run in training mode
@@ -52,6 +58,28 @@ class GRU(nn.GRU):
         gates = functional.linear(inputs[order], weight_ih, bias_ih).transpose(0, 1)
         states: Tensor = _Recurrence.apply(gates, initial[order], weight_hh, bias_hh, active)  # type: ignore[no-untyped-call]
         return states[torch.argsort(order)]
+
+
+@torch.library.custom_op("empgan::gru", mutates_args=())
+def exported_gru(
+    inputs: Tensor,
+    initial: Tensor,
+    weight_ih: Tensor,
+    weight_hh: Tensor,
+    bias_ih: Tensor,
+    bias_hh: Tensor,
+) -> Tensor:
+    """Return the states of `GRU.run`; the exporter translates it to ONNX's GRU."""
+    weights = (weight_ih, weight_hh, bias_ih, bias_hh)
+    states, _ = torch.gru(
+        inputs, initial.unsqueeze(0), weights, True, 1, 0.0, False, False, batch_first=True
+    )
+    return states.contiguous()
+
+
+@exported_gru.register_fake
+def _(inputs: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
+    return inputs.new_empty(*inputs.shape[:2], initial.shape[1])
 
 
 class _Recurrence(torch.autograd.Function):
