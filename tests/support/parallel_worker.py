@@ -24,14 +24,15 @@ from support.runs import recipe
 from support.small_data import SMALL_SIZES
 
 
-class _NoNoise:
-    """Stands in for the tensor that Gumbel noise is drawn into."""
+class _NoNoise(torch.Tensor):
+    """A tensor that Gumbel noise is drawn into, and comes out as the same noise everywhere."""
 
-    def __init__(self, like: Tensor) -> None:
-        self.like = like
+    def exponential_(self, *_: Any, **__: Any) -> Tensor:
+        return torch.ones(self.shape, dtype=self.dtype)  # whose logarithm is zero
 
-    def exponential_(self) -> Tensor:
-        return torch.ones_like(self.like)  # whose logarithm is zero
+
+def _empty_like(like: Tensor, **options: Any) -> Tensor:
+    return torch.empty(like.shape, dtype=like.dtype, **options).as_subclass(_NoNoise)
 
 
 def _half(*shape: int, device: Any = None) -> Tensor:
@@ -47,7 +48,7 @@ def gradients(folder: Path, stage_name: str, workers: Workers) -> dict[str, Tens
     stage = next(s for s in trainer.stages if s.name == stage_name)
     with (
         mock.patch.object(replies, "draw_ids", lambda x: replies._struck(x).argmax(-1)),
-        mock.patch.object(torch, "empty_like", _NoNoise),
+        mock.patch.object(torch, "empty_like", _empty_like),
         mock.patch.object(torch, "rand", _half),
     ):
         steps = 1 if stage_name != "adversarial" else 5

