@@ -55,7 +55,8 @@ class AsyncResponder:
             bundle: path or name.
             max_batch: most dialogues in decoding at once.
             max_queue: most requests that wait for a slot; what comes then is refused.
-            options: `backend`, `device`, `precision` and `search` of `Responder.load`.
+            options: `backend`, `device`, `precision`, `search` and `turn_cache` of
+                `Responder.load`.
 
         Raises:
             EmpganError: as `Responder.load`.

@@ -5,9 +5,10 @@
       generation.json                               defaults of the search
       tokenizer.json  emotion_vocabulary.txt  emotion_lexicon.tsv
       weights.safetensors                           the weights, once
-      encoder.fp32.onnx                             graphs; their data is in weights.safetensors
+      turn_encoder.fp32.onnx                        graphs; their data is in weights.safetensors
+      context_encoder.fp32.onnx
       decoder_step.{fp32,int8}.onnx
-      goldens.npz  goldens.int8.npz                 what each precision should compute
+      goldens.{fp32,int8}.npz                       what each precision should compute
       MODEL_CARD.md  LICENSES/...
 
 The graphs lie beside the weights because ONNX's checker and ONNX Runtime refuse external data
@@ -137,17 +138,16 @@ class Bundle:
 
     @property
     def weights(self) -> bytes:
-        """The safetensors file that both graphs refer to as external data."""
+        """The safetensors file that the graphs refer to as external data."""
         return self.files[WEIGHTS_NAME]
 
     def graph(self, precision: str, which: str) -> bytes:
-        """Return the ONNX bytes of graph `which` ("encoder" or "decoder_step").
+        """Return the ONNX bytes of a graph of `graph_spec.GRAPH_NAMES`.
 
         Raises:
             InputError: the bundle has no such precision; the message lists those it has.
         """
-        variant = self._variant(precision)
-        return self.files[variant.encoder if which == "encoder" else variant.decoder_step]
+        return self.files[self._variant(precision).graphs[which]]
 
     def goldens(self, precision: str) -> bytes:
         """Return what the graphs of a precision should compute, for `parity.replay`.

@@ -87,6 +87,16 @@ class GeneratorConfig:
         """G, width of one memory position."""
         return self.hidden_size * len(self.streams)
 
+    @property
+    def turn_sizes(self) -> tuple[int, ...]:
+        """Widths of what is known of a turn by itself.
+
+        They are those of each stream's vector, unless the context is flat or the stream has no
+        words of its own, and of the recogniser's.
+        """
+        by_turn = [s for s in self.streams if s != "emotion_labels" and self.context != "flat"]
+        return (*[self.hidden_size] * len(by_turn), self.recogniser_size)
+
 
 @dataclass(frozen=True)
 class Limits:

@@ -91,7 +91,7 @@ def probe(path: str, bundle_id: str) -> None:
 def graph_names(bundle: Bundle) -> list[str]:
     """Return the file names of all graphs of a bundle."""
     variants = bundle.manifest.variants.values()
-    return sorted({name for v in variants for name in (v.encoder, v.decoder_step)})
+    return sorted({name for variant in variants for name in variant.graphs.values()})
 
 
 def _faults(onnx: Any, model: Any, weights_size: int) -> Iterator[str]:

@@ -1,12 +1,13 @@
-"""Both graphs of a bundle: tensor names, dtypes and axes, and the records that cross them.
+"""The graphs of a bundle: tensor names, dtypes and axes, and the records that cross them.
 
-Axes: B dialogues, M turns, L tokens of a turn, N emotion words of a turn, P memory positions
-(turns, or tokens where the context is flat), K beams, C candidates, S banned ids, H hidden width,
-V vocabulary size.
+Axes: U turns of any dialogues, B dialogues, M turns of a dialogue, L tokens of a turn, N emotion
+words of a turn, P memory positions (turns, or tokens where the context is flat), K beams,
+C candidates, S banned ids, D turn width, H hidden width, V vocabulary size.
 
-The **encoder** reads a dialogue (Eq. 2; projections of Eq. 3 and Eq. 6 that do not depend on
-the step are applied here, once). The **decoder step** reorders the hidden state by parent,
-runs Eq. 1 and 3-7, strikes the banned ids and returns the C best tokens of each beam.
+The **turn encoder** reads turns, each by itself. The **context encoder** reads dialogues of such
+turns (Eq. 2; projections of Eq. 3 and Eq. 6 that do not depend on the step are applied here, once).
+The **decoder step** reorders the hidden state by parent, runs Eq. 1 and 3-7, strikes the banned ids
+and returns the C best tokens of each beam.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .config import GeneratorConfig
+
 IntArray = npt.NDArray[np.int32]
 FloatArray = npt.NDArray[np.float32]
 
@@ -24,6 +27,7 @@ PAD, UNK, SOS, EOS = 0, 1, 2, 3
 SPECIALS = ("<pad>", "<unk>", "<sos>", "<eos>")
 UNKNOWN_LABEL = 8  # the encoder's recogniser fills it in; 0 pads, 1..7 are Emotion values
 NUM_LABELS = 7
+GRAPH_NAMES = ("turn_encoder", "context_encoder", "decoder_step")
 STRUCK = -1e4  # log-probability of a banned id, and mask constant; inside the range of fp16
 
 
@@ -45,19 +49,27 @@ class GraphSpec:
     outputs: tuple[TensorSpec, ...]
 
 
-def graph_specs(hidden_size: int) -> Mapping[str, GraphSpec]:
-    """Return the signatures of both graphs for a generator of this hidden width."""
-    h = hidden_size
+def graph_specs(model: GeneratorConfig) -> Mapping[str, GraphSpec]:
+    """Return the signatures of the graphs of a model, by name."""
+    h, d = model.hidden_size, sum(model.turn_sizes)
     memory = (
         TensorSpec("values", "float32", ("B", "P", h)),  # W_o's memory part times g (Eq. 6)
         TensorSpec("keys", "float32", ("B", "P", h)),  # W_s g (Eq. 3)
         TensorSpec("mask", "float32", ("B", "P")),  # 0 where it is read, STRUCK elsewhere
     )
-    encoder = GraphSpec(
-        "encoder",
+    turn_encoder = GraphSpec(
+        "turn_encoder",
         (
-            TensorSpec("utterances", "int32", ("B", "M", "L")),
-            TensorSpec("emotion_words", "int32", ("B", "M", "N")),
+            TensorSpec("utterances", "int32", ("U", "L")),
+            TensorSpec("emotion_words", "int32", ("U", "N")),
+        ),
+        (TensorSpec("turn_vectors", "float32", ("U", d)),),
+    )
+    context_encoder = GraphSpec(
+        "context_encoder",
+        (
+            TensorSpec("turn_vectors", "float32", ("B", "M", d)),
+            TensorSpec("utterances", "int32", ("B", "M", "L")),  # a flat encoder alone reads them
             TensorSpec("emotion_labels", "int32", ("B", "M")),
         ),
         (
@@ -82,7 +94,8 @@ def graph_specs(hidden_size: int) -> Mapping[str, GraphSpec]:
             TensorSpec("candidate_log_probs", "float32", ("B", "K", "C")),
         ),
     )
-    return {"encoder": encoder, "decoder_step": decoder_step}
+    specs = (turn_encoder, context_encoder, decoder_step)
+    return dict(zip(GRAPH_NAMES, specs, strict=True))
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,10 @@ import msgspec
 from ._version import __version__
 from .config import GeneratorConfig, Limits
 from .errors import BundleError
+from .graph_spec import GRAPH_NAMES
 from .strict_json import load_json, strict_convert
 
-SCHEMA_VERSION = "1.2"
+SCHEMA_VERSION = "2.0"
 MIN_READER = "0.1.0"  # the first release that reads what `render` writes
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -56,15 +57,22 @@ class Variant(msgspec.Struct, frozen=True):
     """One precision.
 
     Attributes:
-        encoder, decoder_step: file names of its graphs; variants may share one.
+        turn_encoder, context_encoder, decoder_step: file names of its graphs; variants may share
+            them.
         goldens: file of what it should compute.
         atol: the largest deviation from them that its export allowed.
     """
 
-    encoder: str
+    turn_encoder: str
+    context_encoder: str
     decoder_step: str
-    goldens: str = "goldens.npz"
-    atol: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 1e-4
+    goldens: str
+    atol: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+
+    @property
+    def graphs(self) -> dict[str, str]:
+        """Name in `graph_spec` -> file."""
+        return {name: getattr(self, name) for name in GRAPH_NAMES}
 
 
 class Manifest(msgspec.Struct, frozen=True):
@@ -203,7 +211,7 @@ def _check_files(manifest: Manifest) -> None:
         faults.append(f"{total} bytes in all, more than {MAX_BUNDLE_BYTES}")
     wanted = {*REQUIRED_FILES}
     for variant in manifest.variants.values():
-        wanted |= {variant.encoder, variant.decoder_step, variant.goldens}
+        wanted |= {*variant.graphs.values(), variant.goldens}
     faults += [f"no {name[:60]!r}" for name in sorted(wanted - files.keys())]
     if not manifest.variants:
         faults.append("no variant")

@@ -13,6 +13,7 @@ from .text.featurizer import DialogueFeatures, Featurizer
 
 MAX_BATCH = 32  # dialogues in the encoder at once
 MAX_RUNNING = 256  # dialogues in the decoder at once
+TURN_CACHE = 1024  # turns whose encodings are kept; 3.5 kB each at the paper's sizes
 MAX_ROWS = 1024  # dialogues times beams: bounds what a decoder step allocates
 
 Turns = Dialogue | Sequence[str | Turn]

@@ -17,7 +17,7 @@ from .config import SearchConfig
 from .dialogue import Chunk, Reply
 from .engine import Engine
 from .errors import InputError
-from .request import MAX_BATCH, MAX_RUNNING, Request, Turns, by_length, read_request
+from .request import MAX_BATCH, MAX_RUNNING, TURN_CACHE, Request, Turns, by_length, read_request
 from .session import Session
 from .ticket import Ticket
 
@@ -65,6 +65,7 @@ class Responder:
         precision: str = "fp32",
         search: SearchConfig | None = None,
         max_running: int = MAX_RUNNING,
+        turn_cache: int = TURN_CACHE,
     ) -> Responder:
         """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
 
@@ -75,18 +76,19 @@ class Responder:
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
             max_running: most dialogues in decoding at once, whoever asked; the others wait.
+            turn_cache: turns whose encodings are kept, the last used ones, so that a dialogue that
+                goes on costs no more than what is new of it; 0 keeps nothing of what users say.
 
         Raises:
             BundleError: the bundle is missing, incomplete, altered or too new.
-            InputError: unknown backend or device, a precision that the bundle lacks, or max_running
-                below 1.
+            InputError: unknown backend or device, a precision that the bundle lacks, max_running
+                below 1, or turn_cache below 0.
             DependencyError: the engine's package is missing, too old or installed twice.
             ProviderError: the device cannot be used.
         """
         opened = Bundle.open(bundle)
-        responder = cls(
-            opened, load_backend(opened, backend, device, precision), search, max_running
-        )
+        opened_backend = load_backend(opened, backend, device, precision, turn_cache=turn_cache)
+        responder = cls(opened, opened_backend, search, max_running)
         if opened.manifest.licence != _CODE_LICENCE:
             _log.info("the weights of this model are licensed %r", opened.manifest.licence)
         return responder

@@ -51,7 +51,7 @@ def resolve(opener: str) -> Opener:
 
 
 def open_onnxruntime(bundle: str, threads: int) -> Engine:
-    """Return the ONNX Runtime backend, both graphs on one pool of `threads` threads."""
+    """Return the ONNX Runtime backend, its graphs on one pool of `threads` threads."""
     return _onnxruntime(bundle, threads, "fp32")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
 from ..backend import Backend
 from ..bundle import Bundle
@@ -13,12 +13,24 @@ BACKENDS = {"onnxruntime": "empgan_rt.backends.ort:OrtBackend"}
 
 
 def load_backend(
-    bundle: Bundle, name: str = "onnxruntime", device: str = "cpu", precision: str = "fp32"
+    bundle: Bundle,
+    name: str = "onnxruntime",
+    device: str = "cpu",
+    precision: str = "fp32",
+    **options: Any,
 ) -> Backend:
     """Return the backend `name`, open on a bundle and a device.
 
+    Args:
+        bundle: an opened bundle.
+        name: a key of `BACKENDS`.
+        device: where it computes.
+        precision: one of the bundle's variants.
+        options: what else that backend's class takes.
+
     Raises:
-        InputError: no backend has that name, or the bundle lacks the precision.
+        InputError: no backend has that name, the bundle lacks the precision, or an option is not
+            acceptable.
         DependencyError: its package is missing, too old or installed twice.
         ProviderError: the device cannot be used.
         BundleError: the graphs are not what the manifest promises.
@@ -27,4 +39,4 @@ def load_backend(
         raise InputError(f"backend {name!r}", hint=f"use one of {', '.join(BACKENDS)}")
     module, _, attribute = BACKENDS[name].partition(":")
     backend = getattr(import_module(module), attribute)
-    return cast(Backend, backend(bundle, device=device, precision=precision))
+    return cast(Backend, backend(bundle, device=device, precision=precision, **options))

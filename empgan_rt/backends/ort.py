@@ -1,7 +1,7 @@
-"""ONNX Runtime: both graphs of a bundle, on the CPU or on CUDA.
+"""ONNX Runtime: the graphs of a bundle, on the CPU or on CUDA.
 
 The graphs and their weights are handed over from memory: a graph that refers to any file but the
-bundle's own weights is refused, and nothing is opened on the disk. Both sessions share one thread
+bundle's own weights is refused, and nothing is opened on the disk. All sessions share one thread
 pool (see `threads`).
 """
 
@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..backend import Encoded
 from ..bundle import Bundle
 from ..errors import DivergenceError, InputError, ProviderError
 from ..graph_spec import (
-    STRUCK,
     UNKNOWN_LABEL,
     Candidates,
     EncoderInput,
@@ -28,34 +25,10 @@ from ..graph_spec import (
     graph_specs,
 )
 from .ort_session import PROVIDERS, open_session
+from .ort_state import OrtState
+from .turn_reader import TurnReader
 
 _NAN_HINT = "the weights are damaged; export the bundle again"
-
-
-@dataclass
-class OrtState:
-    """Decoder memory of S slots of K beams; P is the longest memory among them.
-
-    Attributes:
-        hidden: (S, K, H) float32.
-        values, keys: (S, P, H) float32, zero where a slot has fewer positions.
-        mask: (S, P) float32, 0 where it is read, else STRUCK.
-        lengths: (S,) positions of each slot; 0 while a slot is empty.
-    """
-
-    hidden: FloatArray
-    values: FloatArray
-    keys: FloatArray
-    mask: FloatArray
-    lengths: npt.NDArray[np.int64]
-
-    def resize(self, length: int) -> None:
-        """Cut or pad the memory to `length` positions."""
-        missing = max(0, length - self.mask.shape[1])
-        pad = ((0, 0), (0, missing))
-        self.values = np.pad(self.values[:, :length], (*pad, (0, 0)))
-        self.keys = np.pad(self.keys[:, :length], (*pad, (0, 0)))
-        self.mask = np.pad(self.mask[:, :length], pad, constant_values=STRUCK)
 
 
 class OrtBackend:
@@ -65,21 +38,29 @@ class OrtBackend:
         bundle: an opened bundle.
         device: "cpu" or "cuda"; never exchanged for another one silently.
         precision: one of the bundle's variants.
+        turn_cache: turns whose encodings are kept for when they come again.
 
     Raises:
-        InputError: unknown device, or a precision that the bundle lacks.
+        InputError: unknown device, a precision that the bundle lacks, or turn_cache below 0.
         DependencyError: onnxruntime is missing, too old, or installed twice.
         ProviderError: the device cannot be used.
         BundleError: the graphs are not what the manifest promises.
     """
 
-    def __init__(self, bundle: Bundle, device: str = "cpu", precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: str = "cpu",
+        precision: str = "fp32",
+        turn_cache: int = 0,
+    ) -> None:
         if device not in PROVIDERS:
             raise InputError(f"device {device!r}", hint=f"use one of {', '.join(PROVIDERS)}")
         self.device = device
         self.precision = precision
         self.bundle = bundle
-        self._specs = graph_specs(bundle.model.hidden_size)
+        self._turns = TurnReader(self._encode_turns, sum(bundle.model.turn_sizes), turn_cache)
+        self._specs = graph_specs(bundle.model)
         graphs = {which: bundle.graph(precision, which) for which in self._specs}
         self._sessions = {
             which: open_session(graph, bundle.weights, self._specs[which], device)
@@ -88,27 +69,26 @@ class OrtBackend:
         self._process = os.getpid()
 
     def encode(self, inputs: EncoderInput) -> Encoded:
-        """Run the encoder over (B, M, ...) ids and return B encoded dialogues.
+        """Run both encoders over (B, M, ...) ids and return B encoded dialogues.
 
         Raises:
-            InputError: an array is not int32, of the wrong shape, empty, or holds a wrong id.
+            InputError: an array is not int32, of the wrong shape, empty, not right-padded, or holds
+                a wrong id.
             DivergenceError: the model computed NaN or infinity.
         """
         model = self.bundle.model
         labels = _checked("emotion_labels", inputs.emotion_labels, (None, None), UNKNOWN_LABEL)
         shape = (*labels.shape, None)  # (B, M, L or N)
-        feeds = {
-            "utterances": _checked(
-                "utterances", inputs.utterances, shape, model.vocabulary_size - 1
-            ),
-            "emotion_words": _checked(
-                "emotion_words", inputs.emotion_words, shape, model.emotion_vocabulary_size - 1
-            ),
-            "emotion_labels": labels,
-        }
-        encoded = self._run("encoder", feeds)
+        words = _checked("utterances", inputs.utterances, shape, model.vocabulary_size - 1)
+        last_word = model.emotion_vocabulary_size - 1
+        _checked("emotion_words", inputs.emotion_words, shape, last_word)
+        vectors = self._turns.read(inputs)
+        encoded = self._run(
+            "context_encoder",
+            {"turn_vectors": vectors, "utterances": words, "emotion_labels": labels},
+        )
         if not np.isfinite(encoded["hidden"]).all():
-            raise DivergenceError("the encoder computed NaN or infinity", hint=_NAN_HINT)
+            raise DivergenceError("the encoders computed NaN or infinity", hint=_NAN_HINT)
         return Encoded(len(labels), encoded.pop("label_probs"), encoded)
 
     def open(self, slots: int, beam_size: int) -> OrtState:
@@ -119,14 +99,7 @@ class OrtBackend:
         """
         if slots < 1 or beam_size < 1:
             raise InputError(f"{slots} slots of {beam_size} beams", hint="give at least 1 of each")
-        width = self.bundle.model.hidden_size
-        return OrtState(
-            hidden=np.zeros((slots, beam_size, width), np.float32),
-            values=np.zeros((slots, 1, width), np.float32),
-            keys=np.zeros((slots, 1, width), np.float32),
-            mask=np.full((slots, 1), STRUCK, np.float32),
-            lengths=np.zeros(slots, np.int64),
-        )
+        return OrtState.empty(slots, beam_size, self.bundle.model.hidden_size)
 
     def admit(self, state: OrtState, slots: IntArray, encoded: Encoded) -> None:
         """Put row i of `encoded` into slot `slots[i]`; all its beams start alike.
@@ -138,20 +111,7 @@ class OrtBackend:
         known = _checked("slots", np.asarray(slots, np.int32), (encoded.rows,), count - 1)
         if len(np.unique(known)) != len(known):
             raise InputError("a slot is named twice", hint="give each row a slot of its own")
-        fresh: Mapping[str, FloatArray] = encoded.tensors
-        # Columns up to the last one read; the batch may have been padded further.
-        columns = np.arange(1, fresh["mask"].shape[1] + 1)
-        state.lengths[known] = ((fresh["mask"] == 0) * columns).max(axis=1)
-        length = max(1, int(state.lengths.max()))
-        if length != state.mask.shape[1]:
-            state.resize(length)
-        shared = min(length, fresh["mask"].shape[1])
-        state.mask[known] = STRUCK
-        state.mask[known, :shared] = fresh["mask"][:, :shared]
-        for old, new in ((state.values, fresh["values"]), (state.keys, fresh["keys"])):
-            old[known] = 0
-            old[known, :shared] = new[:, :shared]
-        state.hidden[known] = fresh["hidden"][:, None]  # (B, 1, H) to every beam
+        state.put(known, encoded.tensors)
 
     def rearranged(self, state: OrtState, slots: IntArray, count: int) -> OrtState:
         """Return a state of `count` slots: first these ones as they stand, then empty ones.
@@ -159,21 +119,11 @@ class OrtBackend:
         Raises:
             InputError: a slot is unknown, or they are more than `count`.
         """
-        other = self.open(count, state.hidden.shape[1])
-        kept = len(slots)
-        if kept > count:
-            raise InputError(f"{kept} slots among {count}", hint="leave some out")
-        if kept == 0:
-            return other
-        known = _checked("slots", slots, (kept,), len(state.lengths) - 1)
-        other.lengths[:kept] = state.lengths[known]
-        length = max(1, int(other.lengths.max()))
-        other.resize(length)
-        other.hidden[:kept] = state.hidden[known]
-        other.values[:kept] = state.values[known, :length]
-        other.keys[:kept] = state.keys[known, :length]
-        other.mask[:kept] = state.mask[known, :length]
-        return other
+        if len(slots) > count:
+            raise InputError(f"{len(slots)} slots among {count}", hint="leave some out")
+        if len(slots):
+            _checked("slots", slots, (len(slots),), len(state.lengths) - 1)
+        return state.rearranged(slots, count)
 
     def step(
         self,
@@ -213,8 +163,13 @@ class OrtBackend:
         return Candidates(result["candidate_ids"], result["candidate_log_probs"])
 
     def close(self) -> None:
-        """Release both sessions; further calls raise InputError."""
+        """Release sessions and turns; further calls raise InputError."""
         self._sessions.clear()
+        self._turns.clear()
+
+    def _encode_turns(self, feeds: Mapping[str, IntArray]) -> FloatArray:
+        vectors: FloatArray = self._run("turn_encoder", feeds)["turn_vectors"]
+        return vectors
 
     def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs of a graph by name."""

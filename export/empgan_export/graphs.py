@@ -1,6 +1,6 @@
-"""The two graphs that `empgan_rt.graph_spec` describes, made of a generator.
+"""The graphs that `empgan_rt.graph_spec` describes, made of a generator.
 
-The encoder is traced whole, the decoder step up to d^o; `vocabulary_layer` has the rest.
+The encoders are traced whole, the decoder step up to d^o; `vocabulary_layer` has the rest.
 """
 
 from __future__ import annotations
@@ -19,27 +19,36 @@ from .to_onnx import StoredTensor, finish, trace
 from .vocabulary_layer import vocabulary_layer
 
 
-class EncoderGraph(nn.Module):
-    """Dialogues to memory and first hidden state."""
+class _Graph(nn.Module):
+    """A part of a generator."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
+
+class TurnEncoderGraph(_Graph):
+    """Turns to vectors, each by itself."""
+
+    def forward(self, utterances: Tensor, emotion_words: Tensor) -> tuple[Tensor]:
+        """Return turn_vectors."""
+        turns = utterances.unsqueeze(0), emotion_words.unsqueeze(0)  # of one dialogue
+        return (self.generator.encode_turns(*turns).squeeze(0),)
+
+
+class ContextEncoderGraph(_Graph):
+    """Dialogues to memory and first hidden state."""
+
     def forward(
-        self, utterances: Tensor, emotion_words: Tensor, emotion_labels: Tensor
+        self, turn_vectors: Tensor, utterances: Tensor, emotion_labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return values, keys, mask, hidden and label_probs."""
-        state = self.generator.encode(utterances, emotion_words, emotion_labels)
+        state = self.generator.encode_context(turn_vectors, utterances, emotion_labels)
         return state.values, state.keys, state.mask, state.hidden, state.label_probs
 
 
-class DecoderStepGraph(nn.Module):
+class DecoderStepGraph(_Graph):
     """One decoder step up to d^o, which the vocabulary layer reads."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.generator = generator
 
     def forward(
         self,
@@ -57,23 +66,31 @@ class DecoderStepGraph(nn.Module):
         )
 
 
-def encoder_graph(generator: Generator, stored: Mapping[str, StoredTensor]) -> onnx.ModelProto:
-    """Return the encoder; it is the same in every precision.
+def encoder_graphs(
+    generator: Generator, stored: Mapping[str, StoredTensor]
+) -> dict[str, onnx.ModelProto]:
+    """Return both encoders by name; they are the same in every precision.
 
     Args:
         generator: whose parameters have the names of the weights file.
         stored: the weights file.
     """
-    spec = graph_specs(generator.config.hidden_size)["encoder"]
-    model, names = trace(EncoderGraph(generator), spec, stored)
-    return finish(model, names, stored, spec)
+    graphs = {}
+    for name, graph in (
+        ("turn_encoder", TurnEncoderGraph(generator)),
+        ("context_encoder", ContextEncoderGraph(generator)),
+    ):
+        spec = graph_specs(generator.config)[name]
+        model, names = trace(graph, spec, stored)
+        graphs[name] = finish(model, names, stored, spec)
+    return graphs
 
 
 def decoder_step_graphs(
     generator: Generator, stored: Mapping[str, StoredTensor], precisions: Iterable[str]
 ) -> dict[str, onnx.ModelProto]:
     """Return the decoder step in each of some precisions of `vocabulary_layer`."""
-    spec = graph_specs(generator.config.hidden_size)["decoder_step"]
+    spec = graph_specs(generator.config)["decoder_step"]
     hidden = spec.outputs[0]
     output = TensorSpec("output", hidden.dtype, hidden.axes)  # d^o
     # the vocabulary layer alone reads `banned` and `num_candidates`

@@ -33,7 +33,7 @@ from empgan_training.eager import EagerBackend, inference_weights
 from empgan_training.model.generator import Generator
 
 from .contexts import read_contexts
-from .graphs import decoder_step_graphs, encoder_graph
+from .graphs import decoder_step_graphs, encoder_graphs
 from .licences import write_licences
 from .lint import lint
 from .model_card import model_card
@@ -172,20 +172,26 @@ def _write_weights(generator: Generator, staging: Path, weights: str) -> None:
 
 
 def _variants(options: ExportOptions) -> dict[str, Variant]:
-    """Return the variants that are wanted, by precision; they share an encoder."""
-    encoder = "encoder.fp32.onnx"
-    variants = {"fp32": Variant(encoder, "decoder_step.fp32.onnx", atol=options.atol)}
-    for precision in options.precisions:
-        step, goldens = f"decoder_step.{precision}.onnx", f"goldens.{precision}.npz"
-        variants[precision] = Variant(encoder, step, goldens, INT8_ATOL)
-    return variants
+    """Return the variants that are wanted, by precision; they share the encoders."""
+    bounds = {"fp32": options.atol} | dict.fromkeys(options.precisions, INT8_ATOL)
+    return {
+        precision: Variant(
+            turn_encoder="turn_encoder.fp32.onnx",
+            context_encoder="context_encoder.fp32.onnx",
+            decoder_step=f"decoder_step.{precision}.onnx",
+            goldens=f"goldens.{precision}.npz",
+            atol=atol,
+        )
+        for precision, atol in bounds.items()
+    }
 
 
 def _write_graphs(generator: Generator, staging: Path, variants: Mapping[str, Variant]) -> None:
     stored = stored_tensors((staging / WEIGHTS_FILE).read_bytes())
     steps = decoder_step_graphs(generator, stored, variants)
     models = {variants[precision].decoder_step: model for precision, model in steps.items()}
-    models[variants["fp32"].encoder] = encoder_graph(generator, stored)
+    for which, model in encoder_graphs(generator, stored).items():
+        models[variants["fp32"].graphs[which]] = model
     for name, model in models.items():
         lint(model)
         path = staging / name

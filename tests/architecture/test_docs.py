@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from empgan_rt.graph_spec import GRAPH_NAMES
 from empgan_rt.manifest import MANIFEST_NAME, REQUIRED_FILES, SCHEMA_VERSION, Manifest
 from support.source_tree import ROOT
 
@@ -24,8 +25,8 @@ def _first_cells(page: str, heading: str) -> set[str]:
 
 def test_bundle_page_lists_every_file() -> None:
     page = (DOCS / "bundle-format.md").read_text("utf-8")
-    graphs = {"encoder.<precision>.onnx", "decoder_step.<precision>.onnx"}
-    goldens = {"goldens.npz", "goldens.<precision>.npz"}
+    graphs = {f"{name}.<precision>.onnx" for name in GRAPH_NAMES}
+    goldens = {"goldens.<precision>.npz"}
     optional = {"MODEL_CARD.md", "LICENSES/*"}
     assert _first_cells(page, "Files") - graphs - goldens - optional == {
         MANIFEST_NAME,

@@ -33,7 +33,10 @@ def traced(monkeypatch):
     def steps(generator, stored, precisions):
         return {precision: read(f"decoder_step.{precision}") for precision in precisions}
 
-    monkeypatch.setattr(package, "encoder_graph", lambda *_: read("encoder.fp32"))
+    def encoders(generator, stored):
+        return {name: read(f"{name}.fp32") for name in ("turn_encoder", "context_encoder")}
+
+    monkeypatch.setattr(package, "encoder_graphs", encoders)
     monkeypatch.setattr(package, "decoder_step_graphs", steps)
 
 
@@ -66,7 +69,7 @@ def test_a_bundle_of_fp32_alone(tmp_path, traced):
 def test_eager_from_bundle_reads_the_same_weights():
     _, path = small_bundle()
     bundle = Bundle.open(path)
-    goldens = (path / "goldens.npz").read_bytes()
+    goldens = (path / "goldens.fp32.npz").read_bytes()
     deviation = parity.replay(EagerBackend.from_bundle(bundle), goldens)
     assert deviation.tokens_equal
     assert max(deviation.max_abs.values()) < 1e-6

@@ -7,15 +7,15 @@ import pytest
 import safetensors.torch
 import torch
 
-from empgan_export.graphs import decoder_step_graphs, encoder_graph
+from empgan_export.graphs import decoder_step_graphs, encoder_graphs
 from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors
 from empgan_rt.config import GeneratorConfig
-from empgan_rt.graph_spec import STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
+from empgan_rt.graph_spec import GRAPH_NAMES, STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
 from empgan_training.eager import EagerBackend, inference_weights
 from support.small_data import small_generator
 
 CONFIG = GeneratorConfig(90, 30, 12, 10, 8, 16, 6)
-SPECS = graph_specs(CONFIG.hidden_size)
+SPECS = graph_specs(CONFIG)
 
 
 @pytest.fixture(scope="module", params=[torch.float32, torch.float16], ids=["fp32", "fp16"])
@@ -30,7 +30,7 @@ def exported(request, tmp_path_factory):
     (folder / WEIGHTS_FILE).write_bytes(weights)
     places = stored_tensors(weights)
     models = {
-        "encoder": encoder_graph(generator, places),
+        **encoder_graphs(generator, places),
         "decoder_step": decoder_step_graphs(generator, places, ["fp32"])["fp32"],
     }
     for name, model in models.items():
@@ -57,10 +57,21 @@ def _dialogues(rows, turns, tokens, words, seed=0):
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 9, 4, 2), (5, 2, 17, 3), (3, 11, 30, 8)])
-def test_encoder_equals_eager_on_shapes_never_traced(exported, shape):
+def test_encoders_equal_eager_on_shapes_never_traced(exported, shape):
     generator, folder = exported
     inputs = _dialogues(*shape)
-    found = _session(folder, "encoder").run(None, vars(inputs))
+    rows, turns = inputs.emotion_labels.shape
+    flat = {
+        name: getattr(inputs, name).reshape(rows * turns, -1)
+        for name in ("utterances", "emotion_words")
+    }
+    (vectors,) = _session(folder, "turn_encoder").run(None, flat)
+    feeds = {
+        "turn_vectors": vectors.reshape(rows, turns, -1),
+        "utterances": inputs.utterances,
+        "emotion_labels": inputs.emotion_labels,
+    }
+    found = _session(folder, "context_encoder").run(None, feeds)
     state = EagerBackend(generator).encode(inputs).tensors
     wanted = (state.values, state.keys, state.mask, state.hidden, state.label_probs)
     for array, tensor in zip(found, wanted, strict=True):
@@ -108,14 +119,15 @@ def test_all_candidates_are_the_whole_distribution(exported):
     assert 0.5 < np.exp(log_probs.ravel()[:-1].astype(np.float64)).sum() < 1.0
 
 
-def test_a_second_trace_in_a_row_gives_the_same_graph(exported):
+def test_a_second_trace_in_a_row_gives_the_same_graphs(exported):
     generator, folder = exported
     places = stored_tensors((folder / WEIGHTS_FILE).read_bytes())
-    again = [encoder_graph(generator, places).SerializeToString() for _ in range(2)]
-    assert again == [(folder / "encoder.onnx").read_bytes()] * 2
+    for _ in range(2):
+        for name, model in encoder_graphs(generator, places).items():
+            assert model.SerializeToString() == (folder / f"{name}.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("name", ["encoder", "decoder_step"])
+@pytest.mark.parametrize("name", GRAPH_NAMES)
 def test_weights_stand_once_outside_and_nothing_tells_of_the_machine(exported, name):
     _, folder = exported
     model = onnx.load(folder / f"{name}.onnx", load_external_data=False)
@@ -131,7 +143,7 @@ def test_weights_stand_once_outside_and_nothing_tells_of_the_machine(exported, n
     assert b"site-packages" not in model.SerializeToString()
 
 
-@pytest.mark.parametrize("name", ["encoder", "decoder_step"])
+@pytest.mark.parametrize("name", GRAPH_NAMES)
 def test_signature_is_the_spec(exported, name):
     _, folder = exported
     graph = onnx.load(folder / f"{name}.onnx", load_external_data=False).graph

@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import BundleError, InputError, StorageError
 from empgan_rt.manifest import ManifestFields, Variant, bundle_id_of, parse, render
 from empgan_rt.storage import publish
-from support.toy_bundle import MODEL, make_toy_bundle, write_staging
+from support.toy_bundle import MODEL, VARIANT, make_toy_bundle, write_staging
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_round_trip(pristine: Path) -> None:
     }
     assert opened.files == on_disk
     assert opened.weights == on_disk["weights.safetensors"]
-    assert opened.graph("fp32", "encoder") == on_disk["encoder.fp32.onnx"]
+    assert opened.graph("fp32", "turn_encoder") == on_disk["turn_encoder.fp32.onnx"]
     assert opened.graph("fp32", "decoder_step") == on_disk["decoder_step.fp32.onnx"]
     assert "joy\town\n" in opened.text("emotion_lexicon.tsv")
 
@@ -72,7 +73,7 @@ def test_the_root_may_be_a_link(pristine: Path, tmp_path: Path) -> None:
 
 def test_unknown_precision_names_the_variants(pristine: Path) -> None:
     with pytest.raises(InputError, match=r"int8.*fp32"):
-        Bundle.open(pristine).graph("int8", "encoder")
+        Bundle.open(pristine).graph("int8", "turn_encoder")
 
 
 def test_absent_text_is_named(pristine: Path) -> None:
@@ -120,7 +121,7 @@ def test_flipped_payload_bytes_are_refused(toy: Path) -> None:
     Bundle.open(toy)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors", "encoder.fp32.onnx"])
+@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors", "turn_encoder.fp32.onnx"])
 def test_truncated_and_lengthened_files_are_refused(toy: Path, name: str) -> None:
     good = (toy / name).read_bytes()
     for size in (0, 1, len(good) // 2, len(good) - 1):
@@ -211,16 +212,21 @@ def test_sparse_giant_is_refused_before_it_is_read(toy: Path) -> None:
 
 def test_newer_minor_loads_and_its_fields_are_ignored(toy: Path) -> None:
     model = json.loads((toy / "manifest.json").read_bytes())["model"]
-    rewrite(toy, schema_version="1.7", novelty=[1], model=model | {"novelty": 2})
+    rewrite(toy, schema_version="2.7", novelty=[1], model=model | {"novelty": 2})
     assert Bundle.open(toy).model == MODEL
+
+
+def variant(**changes: object) -> dict[str, object]:
+    """Return the manifest's variants, one field of fp32's changed."""
+    return {"variants": {"fp32": msgspec.to_builtins(VARIANT) | changes}}
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": "2.0", "min_reader": "3.1.4"}, r"needs empgan-rt 3\.1\.4"),
+        ({"schema_version": "3.0", "min_reader": "3.1.4"}, r"needs empgan-rt 3\.1\.4"),
         ({"min_reader": "99.0.0"}, r"install empgan-rt >= 99\.0\.0"),
-        ({"schema_version": "0.9"}, "reads schema 1.x"),
+        ({"schema_version": "1.2"}, "reads schema 2.x"),
         ({"schema_version": 1.0}, "not a version"),
         ({"schema_version": "one"}, "not a version"),
         ({"schema_version": "1.0\x1b[2J"}, "not a version"),
@@ -231,20 +237,11 @@ def test_newer_minor_loads_and_its_fields_are_ignored(toy: Path) -> None:
         ({"model": {"vocabulary_size": 23.0, "emotion_vocabulary_size": 11}}, "Expected `int`"),
         ({"model": {"vocabulary_size": -1, "emotion_vocabulary_size": 11}}, "vocabulary_size"),
         ({"variants": {}}, "no variant"),
-        ({"variants": {"fp32": {"encoder": "e.onnx", "decoder_step": "d.onnx"}}}, r"no 'd\.onnx'"),
-        (
-            {"variants": {"int8": {"encoder": "encoder.fp32.onnx", "decoder_step": "x.onnx"}}},
-            r"no 'x\.onnx'",
-        ),
-        (
-            {"variants": {"int8": {"encoder": "e", "decoder_step": "d", "goldens": "g.npz"}}},
-            r"no 'd'; no 'e'; no 'g\.npz'",
-        ),
-        (
-            {"variants": {"int8": {"encoder": "e", "decoder_step": "d", "atol": 1.5}}},
-            "variants.*atol",
-        ),
-        ({"files": {}}, r"no 'weights\.safetensors'"),
+        (variant(decoder_step="x.onnx"), "no 'x.onnx'$"),
+        (variant(turn_encoder="t", context_encoder="c", goldens="g"), "no 'c'; no 'g'; no 't'$"),
+        (variant(atol=1.5), "variants.*atol"),
+        (variant(encoder="turn_encoder.fp32.onnx"), "unknown fields: 'encoder'"),
+        ({"files": {}}, r"no 'tokenizer\.json'; no 'turn_encoder"),
         ({"bundle_id": "0" * 16}, "bundle_id disagrees"),
         ({"licence": None}, "Expected `str`"),
     ],
@@ -266,7 +263,7 @@ def test_unsound_manifests_are_refused(toy: Path, changes: dict, message: str) -
         (b'{"schema_version": NaN}', "NaN"),
         (b'{"licence": "\\ud800"}', "not usable JSON"),
         (b"\xff\xfe{}", "not usable JSON"),
-        (b'{"schema_version": "1.0", "min_reader": "0.1.0"}', "0 digests"),
+        (b'{"schema_version": "2.0", "min_reader": "0.1.0"}', "0 digests"),
     ],
 )
 def test_hostile_json_is_refused(raw: bytes, message: str) -> None:
@@ -292,8 +289,8 @@ def test_what_is_no_folder_is_refused(toy: Path) -> None:
 
 def test_seal_refuses_what_open_would(tmp_path: Path, fields: ManifestFields) -> None:
     staging = tmp_path / "staging"
-    wrong = dataclasses.replace(fields, variants={"fp32": Variant("absent.onnx", "x.onnx")})
-    with pytest.raises(BundleError, match=r"no 'absent\.onnx'"):
+    wrong = dataclasses.replace(fields, variants={"fp32": Variant("t", "c", "d", "absent.npz", 0)})
+    with pytest.raises(BundleError, match=r"no 'absent\.npz'"):
         Bundle.seal(staging, wrong)
     assert not (staging / "manifest.json").exists()
     (staging / "tokenizer.json").unlink()

@@ -16,7 +16,7 @@ from empgan_rt.bundle import Bundle
 from empgan_rt.graph_audit import audit, probe
 from support.toy_bundle import write_staging
 
-GRAPH = "encoder.fp32.onnx"
+GRAPH = "turn_encoder.fp32.onnx"
 
 
 @pytest.fixture

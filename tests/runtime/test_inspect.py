@@ -78,7 +78,7 @@ def test_weights_that_compute_otherwise_end_with_5(
 ) -> None:
     weights = toy_weights()
     weights["output"][0, 4] += np.float16(0.5)
-    goldens = Bundle.open(toy_folder).files["goldens.npz"]
+    goldens = Bundle.open(toy_folder).files["goldens.fp32.npz"]
     other = make_toy_bundle(tmp_path / "other", weights=weights, goldens=goldens)
     assert command("inspect", other).code == 0
     outcome = command("inspect", other, "--verify")
@@ -115,7 +115,7 @@ def test_a_truncated_file_ends_with_4(command: Command, copy: Path) -> None:
 
 
 def test_a_flipped_byte_ends_with_4(command: Command, copy: Path) -> None:
-    for name in ("manifest.json", "weights.safetensors", "encoder.fp32.onnx"):
+    for name in ("manifest.json", "weights.safetensors", "turn_encoder.fp32.onnx"):
         data = bytearray((copy / name).read_bytes())
         data[len(data) // 2] ^= 1
         (copy / name).write_bytes(data)
@@ -128,8 +128,8 @@ def test_a_flipped_byte_ends_with_4(command: Command, copy: Path) -> None:
 
 
 def test_a_missing_file_and_a_missing_folder_end_with_4(command: Command, copy: Path) -> None:
-    (copy / "goldens.npz").unlink()
-    assert "missing: 'goldens.npz'" in command("inspect", copy).err
+    (copy / "goldens.fp32.npz").unlink()
+    assert "missing: 'goldens.fp32.npz'" in command("inspect", copy).err
     assert command("inspect", copy).code == 4
     assert command("inspect", copy / "nothing").code == 4
 
@@ -140,7 +140,7 @@ def test_damaged_goldens_end_with_4(command: Command, tmp_path: Path) -> None:
 
 
 def test_damaged_text_files_end_with_4(command: Command, toy_folder: Path, tmp_path: Path) -> None:
-    goldens = Bundle.open(toy_folder).files["goldens.npz"]
+    goldens = Bundle.open(toy_folder).files["goldens.fp32.npz"]
     fields = write_staging(tmp_path / "toy", goldens=goldens)
     (tmp_path / "toy" / "tokenizer.json").write_bytes(b"{}")
     folder = Bundle.seal(tmp_path / "toy", fields)
@@ -159,7 +159,7 @@ def test_untrusted_refuses_before_anything_is_loaded(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fields = write_staging(tmp_path / "toy")
-    path = tmp_path / "toy" / "encoder.fp32.onnx"
+    path = tmp_path / "toy" / "turn_encoder.fp32.onnx"
     model = onnx.load_model_from_string(path.read_bytes())
     model.graph.node.append(helper.make_node("Evil", [], ["x"], domain="com.evil"))
     path.write_bytes(model.SerializeToString())

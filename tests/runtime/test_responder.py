@@ -250,6 +250,8 @@ def test_what_cannot_be_loaded_is_refused(toy_folder: Path, tmp_path: Path) -> N
     for wrong in ({"backend": "abacus"}, {"device": "tpu"}, {"precision": "fp8"}):
         with pytest.raises(InputError, match=next(iter(wrong.values()))):
             Responder.load(toy_folder, **wrong)
+    with pytest.raises(InputError, match="turn_cache is -1"):
+        Responder.load(toy_folder, turn_cache=-1)
 
 
 def test_the_licence_of_the_weights_is_logged(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from empgan_rt import Emotion, InputError, Responder, SearchConfig, Session, Turn
+from empgan_rt.backends.ort import OrtBackend
 from support.toy_bundle import WORDS
 
 
@@ -33,6 +35,25 @@ def test_a_session_says_what_the_responder_says(toy_folder: Path, session: Sessi
     replies = [session.say(text).text for text in ("I am happy.", "what a day")]
     assert replies[0] == responder.reply(["I am happy."]).text
     assert replies[1] == responder.reply(["I am happy.", replies[0], "what a day"]).text
+
+
+@pytest.mark.parametrize(("turn_cache", "read"), [(8, 3), (0, 4)])
+def test_what_was_said_before_is_not_read_again(
+    toy_folder: Path, monkeypatch: pytest.MonkeyPatch, turn_cache: int, read: int
+) -> None:
+    turns = []
+
+    def counted(backend: OrtBackend, feeds: dict[str, np.ndarray]) -> np.ndarray:
+        turns.extend(feeds["utterances"])
+        return encode(backend, feeds)
+
+    encode = OrtBackend._encode_turns
+    monkeypatch.setattr(OrtBackend, "_encode_turns", counted)
+    search = SearchConfig(beam_size=2, min_length=3)
+    session = Responder.load(toy_folder, search=search, turn_cache=turn_cache).session()
+    session.say("I am happy.")
+    session.say("what a day")
+    assert len(turns) == read
 
 
 def test_sessions_of_one_responder_share_no_turn(toy_folder: Path) -> None:

@@ -98,7 +98,7 @@ options.log_severity_level = 4
 options.add_external_initializers_from_files_in_memory(
     ["weights.safetensors"], [bundle.weights], [len(bundle.weights)])
 def own_session():
-    onnxruntime.InferenceSession(bundle.graph("fp32", "encoder"), options,
+    onnxruntime.InferenceSession(bundle.graph("fp32", "turn_encoder"), options,
                                  providers=["CPUExecutionProvider"], enable_fallback=0)
 own_session()
 set_num_threads(int(sys.argv[2]))

@@ -37,6 +37,13 @@ Weights = Mapping[str, np.ndarray]
 MODEL = GeneratorConfig(
     vocabulary_size=23, emotion_vocabulary_size=11, embedding_size=6, hidden_size=8
 )
+VARIANT = Variant(
+    "turn_encoder.fp32.onnx",
+    "context_encoder.fp32.onnx",
+    "decoder_step.fp32.onnx",
+    "goldens.fp32.npz",
+    1e-4,
+)
 WORDS = ["I", "you", "am", "'m", "is", "not", "happy", "sad", "great", "that", "the", "day"]
 WORDS += ["what", "a", "we", ".", "?", "!", ","]
 EMOTION_WORDS = ["happy", "sad", "great", "joy", "fear", "angry", "love"]
@@ -57,9 +64,10 @@ def toy_weights(model: GeneratorConfig = MODEL, seed: int = 0) -> dict[str, np.n
         "emotion_embedding": (model.emotion_vocabulary_size, h),
         "label_embedding": (9, h),
         "turn": (e, h),
+        "heard": (e, model.recogniser_size),
         "value": (h, h),
         "key": (h, h),
-        "recogniser": (h, NUM_LABELS),
+        "recogniser": (model.recogniser_size, NUM_LABELS),
         "input": (e, h),
         "recurrent": (h, h),
         "output": (h, v),
@@ -71,10 +79,10 @@ def toy_weights(model: GeneratorConfig = MODEL, seed: int = 0) -> dict[str, np.n
 
 
 def numpy_encode(weights: Weights, inputs: EncoderInput) -> dict[str, np.ndarray]:
-    """Return the encoder's outputs by name, computed in float64."""
+    """Return the encoders' outputs by name, computed in float64."""
     w = {name: value.astype(np.float64) for name, value in weights.items()}
-    turns = w["embedding"][inputs.utterances].sum(axis=2) @ w["turn"]  # (B, M, H)
-    turns = turns + w["emotion_embedding"][inputs.emotion_words].sum(axis=2)
+    words = w["embedding"][inputs.utterances].sum(axis=2)  # (B, M, E)
+    turns = words @ w["turn"] + w["emotion_embedding"][inputs.emotion_words].sum(axis=2)
     turns = np.tanh(turns + w["label_embedding"][inputs.emotion_labels])
     real = (inputs.emotion_labels != 0)[..., None]
     return {
@@ -82,7 +90,7 @@ def numpy_encode(weights: Weights, inputs: EncoderInput) -> dict[str, np.ndarray
         "keys": turns @ w["key"],
         "mask": np.where(real[..., 0], 0.0, STRUCK),
         "hidden": np.tanh((turns * real).sum(axis=1)),
-        "label_probs": _softmax(turns @ w["recogniser"]),
+        "label_probs": _softmax(words @ w["heard"] @ w["recogniser"]),
     }
 
 
@@ -169,16 +177,33 @@ def _value_info(tensor: TensorSpec) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(tensor.name, _ONNX_TYPES[tensor.dtype], tensor.axes)
 
 
-def encoder_graph(weights_file: bytes, hidden_size: int) -> bytes:
-    """Return the ONNX bytes of `numpy_encode`."""
+def turn_encoder_graph(weights_file: bytes, model: GeneratorConfig) -> bytes:
+    """Return the ONNX bytes of the first half of `numpy_encode`."""
+    g = _Graph(weights_file)
+    last = g.constant([1])
+    words = g.op("Gather", g.weight("embedding"), "utterances")
+    words = g.op("ReduceSum", words, last, keepdims=0)
+    feelings = g.op("Gather", g.weight("emotion_embedding"), "emotion_words")
+    g.op(
+        "Concat",
+        g.op("MatMul", words, g.weight("turn")),
+        g.op("ReduceSum", feelings, last, keepdims=0),
+        g.op("MatMul", words, g.weight("heard")),
+        axis=1,
+        out="turn_vectors",
+    )
+    return g.finish(graph_specs(model)["turn_encoder"])
+
+
+def context_encoder_graph(weights_file: bytes, model: GeneratorConfig) -> bytes:
+    """Return the ONNX bytes of the second half of `numpy_encode`."""
     g = _Graph(weights_file)
     last = g.constant([2])
-    words = g.op("Gather", g.weight("embedding"), "utterances")
-    feelings = g.op("Gather", g.weight("emotion_embedding"), "emotion_words")
+    names = ["words", "feelings", "heard_words"]
+    sizes = g.constant(model.turn_sizes)
+    g._nodes.append(helper.make_node("Split", ["turn_vectors", sizes], names, axis=2))
     labels = g.op("Gather", g.weight("label_embedding"), "emotion_labels")
-    turns = g.op("MatMul", g.op("ReduceSum", words, last, keepdims=0), g.weight("turn"))
-    turns = g.op("Add", turns, g.op("ReduceSum", feelings, last, keepdims=0))
-    turns = g.op("Tanh", g.op("Add", turns, labels))
+    turns = g.op("Tanh", g.op("Add", g.op("Add", "words", "feelings"), labels))
     g.op("MatMul", turns, g.weight("value"), out="values")
     g.op("MatMul", turns, g.weight("key"), out="keys")
     padding = g.op("Equal", "emotion_labels", g.constant(0, "int32"))
@@ -186,11 +211,12 @@ def encoder_graph(weights_file: bytes, hidden_size: int) -> bytes:
     g.op("Where", padding, struck, zero, out="mask")
     real = g.op("Where", g.op("Unsqueeze", padding, last), zero, turns)
     g.op("Tanh", g.op("ReduceSum", real, g.constant([1]), keepdims=0), out="hidden")
-    g.op("Softmax", g.op("MatMul", turns, g.weight("recogniser")), axis=-1, out="label_probs")
-    return g.finish(graph_specs(hidden_size)["encoder"])
+    heard = g.op("MatMul", "heard_words", g.weight("recogniser"))
+    g.op("Softmax", heard, axis=-1, out="label_probs")
+    return g.finish(graph_specs(model)["context_encoder"])
 
 
-def decoder_step_graph(weights_file: bytes, hidden_size: int) -> bytes:
+def decoder_step_graph(weights_file: bytes, model: GeneratorConfig) -> bytes:
     """Return the ONNX bytes of `numpy_step`, with the best candidates picked."""
     g = _Graph(weights_file)
     parents = g.op("Unsqueeze", "parents", g.constant([2]))
@@ -213,7 +239,7 @@ def decoder_step_graph(weights_file: bytes, hidden_size: int) -> bytes:
         helper.make_node("TopK", [log_probs, "num_candidates"], ["candidate_log_probs", "ids"])
     )
     g.op("Cast", "ids", out="candidate_ids", to=TensorProto.INT32)
-    return g.finish(graph_specs(hidden_size)["decoder_step"])
+    return g.finish(graph_specs(model)["decoder_step"])
 
 
 def text_files(model: GeneratorConfig) -> dict[str, bytes]:
@@ -245,11 +271,12 @@ def write_staging(
     np.savez(placeholder, placeholder=np.zeros(1))
     contents = {
         "weights.safetensors": file,
-        "encoder.fp32.onnx": encoder_graph(file, model.hidden_size),
-        "decoder_step.fp32.onnx": decoder_step_graph(file, model.hidden_size),
+        "turn_encoder.fp32.onnx": turn_encoder_graph(file, model),
+        "context_encoder.fp32.onnx": context_encoder_graph(file, model),
+        "decoder_step.fp32.onnx": decoder_step_graph(file, model),
         "generation.json": msgspec.json.encode(SearchConfig(beam_size=2)),
         **text_files(model),
-        "goldens.npz": goldens or placeholder.getvalue(),
+        "goldens.fp32.npz": goldens or placeholder.getvalue(),
         "MODEL_CARD.md": b"# A toy\n",
         "LICENSES/CC0-1.0.txt": b"Do what you like.\n",
     }
@@ -258,7 +285,7 @@ def write_staging(
     return ManifestFields(
         model=model,
         limits=Limits(),
-        variants={"fp32": Variant("encoder.fp32.onnx", "decoder_step.fp32.onnx")},
+        variants={"fp32": VARIANT},
         parity={"max_abs": 1e-6},
         provenance={"seed": 0, "data": "none"},
         licence="CC0-1.0",

@@ -199,6 +199,7 @@ def test_empty_slots_may_be_stepped(backend: OrtBackend) -> None:
         ("emotion_labels", np.full((2, 3), 9, np.int32)),
         ("emotion_labels", np.ones((0, 3), np.int32)),
         ("emotion_labels", np.ones((2, 0), np.int32)),
+        ("emotion_labels", np.array([[1, 0, 1], [1, 0, 0]], np.int32)),
     ],
 )
 def test_bad_dialogues_never_reach_the_session(
@@ -350,8 +351,8 @@ def test_data_outside_the_weights_is_refused(
     def redirect(model: onnx.ModelProto) -> None:
         next(e for e in external(model)[0].external_data if e.key == "location").value = place
 
-    with pytest.raises(BundleError, match="refused the encoder"):
-        OrtBackend(altered(tmp_path, "encoder", redirect))
+    with pytest.raises(BundleError, match="refused the turn_encoder"):
+        OrtBackend(altered(tmp_path, "turn_encoder", redirect))
 
 
 @pytest.mark.parametrize("offset", ["-8", "1000000", str(2**62)])
@@ -369,14 +370,14 @@ def test_another_signature_is_refused(tmp_path: Path) -> None:
         model.graph.output.pop(3)
 
     with pytest.raises(BundleError, match=r"refused|no label_probs"):
-        OrtBackend(altered(tmp_path, "encoder", rename))
+        OrtBackend(altered(tmp_path, "context_encoder", rename))
 
 
 def test_a_graph_of_another_width_is_refused(tmp_path: Path) -> None:
     fields = write_staging(tmp_path / "toy")
     wrong = dataclasses.replace(fields, model=dataclasses.replace(MODEL, hidden_size=9))
     bundle = Bundle.open(Bundle.seal(tmp_path / "toy", wrong))
-    with pytest.raises(BundleError, match="another signature: values is"):
+    with pytest.raises(BundleError, match="another signature: turn_vectors is"):
         OrtBackend(bundle)
 
 
@@ -384,8 +385,8 @@ def test_rubbish_in_place_of_a_graph_is_refused(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     fields = write_staging(tmp_path / "toy")
-    (tmp_path / "toy" / "encoder.fp32.onnx").write_bytes(b"not a graph")
-    with pytest.raises(BundleError, match="refused the encoder"):
+    (tmp_path / "toy" / "turn_encoder.fp32.onnx").write_bytes(b"not a graph")
+    with pytest.raises(BundleError, match="refused the turn_encoder"):
         OrtBackend(Bundle.open(Bundle.seal(tmp_path / "toy", fields)))
     assert capfd.readouterr() == ("", "")  # ONNX Runtime would print of its own accord
 

@@ -54,7 +54,7 @@ def test_a_flat_sequence_holds_the_turns_that_are_read_each_with_its_end() -> No
 def test_a_flat_memory_is_the_gru_over_that_sequence(name: SystemName) -> None:
     generator = generator_of(name)
     with torch.no_grad():
-        probs = generator.label_probs(UTTERANCES, LABELS)
+        probs = generator.encode(UTTERANCES, EMOTION_WORDS, LABELS).label_probs
         memory = generator.memory(UTTERANCES, EMOTION_WORDS, probs, torch.tensor([3, 1]))
         inputs = generator.word_embedding(torch.tensor([[4, 9, 28, EOS, 11, EOS, 6, 6, 1, EOS]]))
         if name == "Emo-S2S":
@@ -85,7 +85,7 @@ def test_the_label_gru_of_emo_hred_starts_from_the_semantic_context() -> None:
     generator = generator_of("Emo-HRED")
     assert generator.labels is not None
     with torch.no_grad():
-        probs = generator.label_probs(UTTERANCES, LABELS)
+        probs = generator.encode(UTTERANCES, EMOTION_WORDS, LABELS).label_probs
         memory = generator.memory(UTTERANCES, EMOTION_WORDS, probs, torch.tensor([3, 1]))
         semantic = memory.states[0, :, :8]
         states, _ = torch.nn.GRU.forward(

@@ -186,10 +186,10 @@ def test_order_and_company_change_nothing(generator: Generator) -> None:
 def test_a_given_label_is_one_hot_and_an_unknown_one_is_the_recognisers(
     generator: Generator,
 ) -> None:
-    u, _, _ = arrays(DIALOGUES)
+    u, e, _ = arrays(DIALOGUES)
     labels = torch.tensor([[1, 8, 7, 0, 0]] * 4, dtype=torch.int32)
     with torch.no_grad():
-        probs = generator.label_probs(u, labels)
+        probs = generator.encode(u, e, labels).label_probs
         soft = torch.softmax(generator.recogniser(u), -1)
     assert probs[:, 0].tolist() == [[1.0, 0, 0, 0, 0, 0, 0]] * 4
     assert probs[:, 2].tolist() == [[0, 0, 0, 0, 0, 0, 1.0]] * 4
@@ -205,7 +205,8 @@ def test_labels_change_the_memory_only_through_the_label_state(generator: Genera
     for dialogue in (angry, happy):
         u, e, labels = arrays(dialogue)
         with torch.no_grad():
-            memory = generator.memory(u, e, generator.label_probs(u, labels), torch.tensor([2]))
+            probs = generator.encode(u, e, labels).label_probs
+            memory = generator.memory(u, e, probs, torch.tensor([2]))
         states.append(memory.states)
     width = CONFIG.hidden_size
     torch.testing.assert_close(states[0][..., : 2 * width], states[1][..., : 2 * width])
@@ -218,7 +219,7 @@ def test_the_label_gru_starts_from_the_emotion_context_of_the_last_valid_turn(
     u, e, labels = arrays(DIALOGUES)
     turns = [len(d) for d in DIALOGUES]
     with torch.no_grad():
-        probs = generator.label_probs(u, labels)
+        probs = generator.encode(u, e, labels).label_probs
         memory = generator.memory(u, e, probs, torch.tensor(turns))
     width = CONFIG.hidden_size
     emotional = memory.states[..., width : 2 * width]

@@ -66,7 +66,15 @@ class HierarchicalEncoder(nn.Module):
             embedded: (B, M, L, E).
             lengths: (B, M) words of each turn.
         """
-        turns = self.dropout(self.turn(self.dropout(embedded), lengths))
+        return self.in_context(self.turns(embedded, lengths))
+
+    def turns(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return (B, M, H) turn vectors, the first half of `forward`."""
+        vectors: Tensor = self.dropout(self.turn(self.dropout(embedded), lengths))
+        return vectors
+
+    def in_context(self, turns: Tensor) -> Tensor:
+        """Return (B, M, H) context vectors of turn vectors, the second half of `forward`."""
         return self.context.run(turns)
 
 

@@ -95,13 +95,6 @@ class Generator(nn.Module):
         """Return the parameters of everything but the recogniser, which is frozen by then."""
         return [p for n, p in self.named_parameters() if not n.startswith("recogniser.")]
 
-    def label_probs(self, utterances: Tensor, labels: Tensor) -> Tensor:
-        """Return (B, M, 7): one-hot where `labels` (B, M) is 1..7, recognised where it is 8."""
-        given = functional.one_hot(labels.long().clamp(max=NUM_LABELS), NUM_LABELS + 1)[..., 1:]
-        recognised = torch.softmax(self.recogniser(utterances), dim=-1)
-        unknown = (labels == UNKNOWN_LABEL).unsqueeze(-1)
-        return torch.where(unknown, recognised, given.to(recognised.dtype))
-
     def memory(
         self,
         utterances: Tensor,
@@ -119,6 +112,29 @@ class Generator(nn.Module):
             turns: (S,) turns of each context.
             dialogue_of: (S,) row of each context's dialogue; None if each has one context.
         """
+        vectors = self._stream_turns(utterances, emotion_words)
+        return self._in_context(vectors, utterances, label_probs, turns, dialogue_of)
+
+    def _stream_turns(self, utterances: Tensor, emotion_words: Tensor) -> list[Tensor]:
+        """Return the turn vectors (B, M, H) of each stream that has words of its own."""
+        if isinstance(self.utterances, FlatEncoder):
+            return []  # it knows no turns
+        embedded = self.word_embedding(utterances)
+        vectors = [self.utterances.turns(embedded, lengths_of(utterances))]
+        if self.emotion_words is not None and self.emotion_embedding is not None:
+            embedded = self.emotion_embedding(emotion_words)
+            vectors.append(self.emotion_words.turns(embedded, lengths_of(emotion_words)))
+        return vectors
+
+    def _in_context(
+        self,
+        vectors: Sequence[Tensor],
+        utterances: Tensor,
+        label_probs: Tensor,
+        turns: Tensor,
+        dialogue_of: Tensor | None = None,
+    ) -> Memory:
+        """Return `memory`, the turn vectors given."""
 
         def of_contexts(states: Tensor) -> Tensor:
             return states if dialogue_of is None else states[dialogue_of]
@@ -132,13 +148,10 @@ class Generator(nn.Module):
             )
             return self._memory([states], lengths, None)
         # read once for every context: a context's states are the first of its dialogue's
-        embedded = self.word_embedding(utterances)
-        streams = [of_contexts(self.utterances(embedded, lengths_of(utterances)))]
+        streams = [of_contexts(self.utterances.in_context(vectors[0]))]
         emotional = None
-        if self.emotion_words is not None and self.emotion_embedding is not None:
-            embedded = self.emotion_embedding(emotion_words)
-            lengths = lengths_of(emotion_words)
-            streams.append(of_contexts(self.emotion_words(embedded, lengths)))
+        if self.emotion_words is not None:
+            streams.append(of_contexts(self.emotion_words.in_context(vectors[1])))
             emotional = last_valid(streams[-1], turns)
         if self.labels is not None:
             streams.append(self.labels(label_probs, last_valid(streams[-1], turns)))
@@ -156,8 +169,28 @@ class Generator(nn.Module):
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
         """Return what the decoder needs; inputs as in `empgan_rt.graph_spec.EncoderInput`."""
-        probs = self.label_probs(utterances, labels)
-        memory = self.memory(utterances, emotion_words, probs, lengths_of(labels))
+        vectors = self.encode_turns(utterances, emotion_words)
+        return self.encode_context(vectors, utterances, labels)
+
+    def encode_turns(self, utterances: Tensor, emotion_words: Tensor) -> Tensor:
+        """Return (B, M, D), what is known of each turn by itself, for `encode_context`.
+
+        It depends on no other turn: each stream's vector, and the recogniser's.
+        """
+        vectors = self._stream_turns(utterances, emotion_words)
+        return torch.cat([*vectors, self.recogniser.turns(utterances)], dim=-1)
+
+    def encode_context(self, vectors: Tensor, utterances: Tensor, labels: Tensor) -> EncoderState:
+        """Return what the decoder needs to know of dialogues.
+
+        Args:
+            vectors: (B, M, D) from `encode_turns`, whatever it is where a label is 0.
+            utterances: (B, M, L), read by a flat encoder only.
+            labels: (B, M) as in `empgan_rt.graph_spec.EncoderInput`.
+        """
+        *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
+        probs = _label_probs(self.recogniser.in_context(recognised), labels)
+        memory = self._in_context(streams, utterances, probs, lengths_of(labels))
         keys, values, hidden = self.decoder.prepare(memory.states, memory.newest)
         return EncoderState(keys, values, memory.mask, hidden, probs)
 
@@ -166,6 +199,14 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the next hidden state (B, K, H) and the logits (B, K, V) after (B, K) tokens."""
         return self.decoder.step(self.word_embedding(tokens), hidden, keys, values, mask)
+
+
+def _label_probs(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return (B, M, 7): one-hot where `labels` (B, M) is 1..7, recognised where it is 8."""
+    given = functional.one_hot(labels.long().clamp(max=NUM_LABELS), NUM_LABELS + 1)[..., 1:]
+    recognised = torch.softmax(logits, dim=-1)
+    unknown = (labels == UNKNOWN_LABEL).unsqueeze(-1)
+    return torch.where(unknown, recognised, given.to(recognised.dtype))
 
 
 def _embedding(entries: int, size: int) -> nn.Embedding:

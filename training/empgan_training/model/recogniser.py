@@ -28,12 +28,20 @@ class EmotionRecogniser(nn.Module):
 
     def forward(self, utterances: Tensor) -> Tensor:
         """Return logits (B, M, 7) for (B, M, L) token ids; entry m has seen turns 0..m."""
+        return self.in_context(self.turns(utterances))
+
+    def turns(self, utterances: Tensor) -> Tensor:
+        """Return (B, M, size) turn vectors, the first half of `forward`."""
         batch, turns, words = utterances.shape
         ids = utterances.reshape(batch * turns, words)
         states = self.turn.run(self.dropout(self.embedding(ids)), lengths=lengths_of(ids))
         padding = (ids == 0).unsqueeze(-1).to(states.dtype) * STRUCK
         vectors = (states + padding).amax(1).clamp(min=-1.0)  # max over time, (B * M, size)
-        vectors = self.dropout(vectors.reshape(batch, turns, -1))
-        context = self.context.run(vectors)
-        logits: Tensor = self.classify(torch.cat([vectors, context], dim=-1))
+        turn_vectors: Tensor = self.dropout(vectors.reshape(batch, turns, -1))
+        return turn_vectors
+
+    def in_context(self, turns: Tensor) -> Tensor:
+        """Return logits (B, M, 7) of turn vectors, the second half of `forward`."""
+        context = self.context.run(turns)
+        logits: Tensor = self.classify(torch.cat([turns, context], dim=-1))
         return logits
