@@ -1,0 +1,76 @@
+"""100,000 requests of every kind leave the memory of the process as it was after the first ones."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+REQUESTS = 100_000
+SOAK = """
+import gc, json, random, sys
+import psutil
+import empgan_rt
+from empgan_rt import DeadlineError, Emotion, Responder, SearchConfig, Turn
+from empgan_rt.ticket import Ticket
+
+count = int(sys.argv[1])
+words = "I you we lost found my your keys job dog happy sad . ? !".split()
+draw = random.Random(0)
+empgan_rt.set_num_threads(1)
+responder = Responder.load("tiny")
+SEARCHES = [
+    SearchConfig(beam_size=1, max_length=3),
+    SearchConfig(beam_size=1, max_length=12),
+    SearchConfig(beam_size=3, max_length=6, no_repeat_ngram=2),
+    SearchConfig(beam_size=2, max_length=4, repetition_penalty=1.2),
+    SearchConfig(sample=True, max_length=5, num_hypotheses=2),
+]
+
+def turns():
+    texts = (draw.choices(words, k=draw.randint(1, 12)) for _ in range(draw.choice((1, 1, 2, 8))))
+    return [Turn(" ".join(text), draw.choice((None, Emotion.HAPPINESS))) for text in texts]
+
+def batch(size):
+    "Answer some, stream one and leave another midway, cancel one, and let one be late."
+    requests = [responder.request(turns(), draw.choice(SEARCHES)) for _ in range(size - 4)]
+    replies = responder.answer(requests)
+    *_, last = responder.stream(turns())
+    stream = responder.stream(turns(), SearchConfig(beam_size=2, min_length=4))
+    next(stream)
+    stream.close()
+    responder.engine.submit(responder.ticket(turns())).cancel()
+    late = False
+    try:
+        responder.reply(turns(), deadline_s=1e-9)
+    except DeadlineError:
+        late = True
+    assert len(replies) == size - 4 and last.reply and late
+    return size
+
+def held():
+    gc.collect()
+    return psutil.Process().memory_info().rss
+
+done, samples = 0, []
+for share in (0.1, 0.4, 0.7, 1.0):
+    while done < share * count:
+        done += batch(500)
+    samples.append(held())
+responder.engine.step()  # which lets go of what was cancelled last
+assert responder.engine.is_idle
+print(json.dumps(samples))
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_flat_over_many_requests_of_mixed_lengths() -> None:
+    command = [sys.executable, "-c", SOAK, str(REQUESTS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    warm, *later = json.loads(done.stdout)
+    growth = max(later) - warm
+    assert growth <= 8 * 2**20, f"{growth / 2**20:.1f} MiB more than after a tenth of the requests"
+    assert growth <= 0.02 * warm, f"{growth / warm:.1%} more than after a tenth of the requests"
