@@ -21,9 +21,15 @@ REFERENCE = "eager"
 ENGINES: Mapping[str, str] = {
     "onnxruntime": "empgan_bench.engines:open_onnxruntime",
     "onnxruntime-int8": "empgan_bench.engines:open_onnxruntime_int8",
-    "eager": "empgan_bench.engines:open_eager",
+    "openvino": "empgan_bench.openvino:open_openvino",
+    "openvino-bf16": "empgan_bench.openvino:open_openvino_bf16",
+    "eager": "empgan_bench.torch_engines:open_eager",
+    "eager-bf16": "empgan_bench.torch_engines:open_eager_bf16",
+    "compile": "empgan_bench.torch_engines:open_compiled",
+    "naive": "empgan_bench.torch_engines:open_naive",
 }
-APPROXIMATE = frozenset({"onnxruntime-int8"})  # may write other replies than the reference
+# These may write other replies than the reference.
+APPROXIMATE = frozenset({"onnxruntime-int8", "openvino-bf16", "eager-bf16"})
 
 
 @dataclass(frozen=True)
@@ -45,9 +51,20 @@ Opener = Callable[[str, int], Engine]
 
 
 def resolve(opener: str) -> Opener:
-    """Return the function named by "module:function"."""
+    """Return the function named by "module:function".
+
+    Raises:
+        DependencyError: PyTorch is not installed, and the engine needs it.
+    """
     module, _, function = opener.partition(":")
-    return cast(Opener, getattr(import_module(module), function))
+    try:
+        return cast(Opener, getattr(import_module(module), function))
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "empgan_training"):
+            raise
+        raise DependencyError(
+            f"{error.name} is not installed", hint="pip install 'empgan-rt[train]'"
+        ) from None
 
 
 def open_onnxruntime(bundle: str, threads: int) -> Engine:
@@ -68,26 +85,7 @@ def _onnxruntime(bundle: str, threads: int, precision: str) -> Engine:
     runtime_threads.set_num_threads(threads)
     opened = Bundle.open(bundle)
     backend = load_backend(opened, "onnxruntime", precision=precision)
-    return Engine(backend, opened.model.vocabulary_size, _versions("onnxruntime"))
-
-
-def open_eager(bundle: str, threads: int) -> Engine:
-    """Return eager PyTorch on the bundle's weights: batched, cached state, inference mode.
-
-    Raises:
-        DependencyError: PyTorch is not installed.
-    """
-    try:
-        torch = import_module("torch")
-        eager = import_module("empgan_training.eager")
-    except ModuleNotFoundError as error:
-        raise DependencyError(
-            f"{error.name} is not installed", hint="pip install 'empgan-rt[train]'"
-        ) from None
-    torch.set_num_threads(threads)
-    opened = Bundle.open(bundle)
-    backend = cast(Backend, eager.EagerBackend.from_bundle(opened))
-    return Engine(backend, opened.model.vocabulary_size, _versions("torch"))
+    return Engine(backend, opened.model.vocabulary_size, versions("onnxruntime"))
 
 
 def eager_rescore(bundle: Bundle) -> Rescore:
@@ -107,5 +105,6 @@ def eager_rescore(bundle: Bundle) -> Rescore:
     return rescore
 
 
-def _versions(package: str) -> dict[str, str]:
+def versions(package: str) -> dict[str, str]:
+    """Return the versions of a package and of NumPy."""
     return {name: metadata.version(name) for name in (package, "numpy")}

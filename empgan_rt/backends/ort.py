@@ -62,11 +62,12 @@ class OrtBackend:
         self._turns = TurnReader(self._encode_turns, sum(bundle.model.turn_sizes), turn_cache)
         self._specs = graph_specs(bundle.model)
         graphs = {which: bundle.graph(precision, which) for which in self._specs}
-        self._sessions = {
-            which: open_session(graph, bundle.weights, self._specs[which], device)
-            for which, graph in graphs.items()
-        }
+        self._sessions = {which: self.open_graph(which, graph) for which, graph in graphs.items()}
         self._process = os.getpid()
+
+    def open_graph(self, which: str, graph: bytes) -> Any:
+        """Return what runs a graph: `run(names, feeds)` gives the outputs of these names."""
+        return open_session(graph, self.bundle.weights, self._specs[which], self.device)
 
     def encode(self, inputs: EncoderInput) -> Encoded:
         """Run both encoders over (B, M, ...) ids and return B encoded dialogues.

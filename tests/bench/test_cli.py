@@ -133,11 +133,11 @@ def test_failures_leave_no_empty_folder(bundle, work, use, tmp_path):
 
 def test_a_missing_extra_is_named(monkeypatch):
     def missing(name):
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        raise ModuleNotFoundError(f"No module named {name!r}", name="torch")
 
     monkeypatch.setattr(engines, "import_module", missing)
     with pytest.raises(DependencyError, match="torch is not installed") as caught:
-        engines.open_eager("default", 1)
+        engines.resolve(engines.ENGINES["eager"])
     assert "empgan-rt[train]" in caught.value.hint
 
 

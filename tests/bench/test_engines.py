@@ -1,0 +1,47 @@
+"""Every engine decodes a real small model; those that are not approximate write eager's replies."""
+
+from __future__ import annotations
+
+import pytest
+
+from empgan_bench import openvino as openvino_engines
+from empgan_bench.engines import APPROXIMATE, ENGINES, REFERENCE, resolve
+from empgan_bench.worker import measure
+from empgan_bench.workload import load_workload
+from empgan_rt.bundle import Bundle
+from empgan_rt.config import SearchConfig
+from empgan_rt.errors import DependencyError
+from support.small_bundle import small_bundle
+
+# Compiling is slow, and warns about PyTorch's own code.
+MARKS = {"compile": (pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning"))}
+
+
+@pytest.mark.parametrize("beam_size", [1, 3])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES]
+)
+def test_an_engine_writes_what_it_should(name: str, beam_size: int) -> None:
+    path = str(small_bundle()[1])
+    batches = load_workload(None, Bundle.open(path).featurizer()).batches(3, seed=1)[:3]
+    search = SearchConfig(beam_size=beam_size, max_length=6)
+    engine, reference = (resolve(ENGINES[n])(path, 1) for n in (name, REFERENCE))
+    found, wanted = (
+        [reply for batch in batches for reply in measure(e, batch, search).replies]
+        for e in (engine, reference)
+    )
+    assert engine.versions
+    assert len(found) == 9
+    if name in APPROXIMATE:
+        assert sum(one == other for one, other in zip(found, wanted, strict=True)) >= 5
+    else:
+        assert found == wanted
+
+
+def test_a_missing_openvino_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+    monkeypatch.setattr(openvino_engines, "import_module", missing)
+    with pytest.raises(DependencyError, match="openvino is not installed"):
+        openvino_engines.open_openvino("tiny", 1)
