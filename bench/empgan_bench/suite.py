@@ -26,7 +26,7 @@ from .workload import Workload
 
 Kind = Literal["latency", "throughput"]
 FIXED_TOKENS = 20
-_IDLE_LIMIT = 0.05  # share of a core that an idle worker may use before the report says so
+_IDLE_LIMIT = 0.01  # share of a core that an idle worker may use before the report says so
 _MODES: Mapping[Kind, tuple[str, ...]] = {
     "latency": ("fixed", "natural"),
     "throughput": ("natural",),

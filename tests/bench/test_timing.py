@@ -56,6 +56,19 @@ def test_measures_until_the_time_is_filled():
     assert len(timer.series["a"].visits) == 2 * 25
 
 
+def test_an_engine_waits_until_the_one_before_has_stopped_to_spin():
+    readings = iter([1.0, 2.0, 2.0, 3.0, 3.0, 3.0])  # before and after each of three waits
+
+    class Spinning(ScriptedWorker):
+        def cpu_s(self):
+            return next(readings)
+
+    timer = timer_of(Spinning("spins", []), ScriptedWorker("other", []))
+    timer._last = "spins"
+    timer._settle()
+    assert next(readings, None) is None
+
+
 def test_all_engines_get_the_same_batch_in_a_round_and_batches_rotate():
     times = {"a": [], "b": []}
     workers = [
