@@ -1,9 +1,9 @@
-"""`empgan-rt bench`: latency and throughput of a bundle against eager PyTorch."""
+"""`empgan-rt bench`: a bundle against eager PyTorch, and a report against an older one."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,77 +12,13 @@ import click
 
 from empgan_rt import console, threads
 from empgan_rt.config import MAX_BEAM_SIZE
-from empgan_rt.errors import GateError, InputError, StorageError
+from empgan_rt.errors import GateError, StorageError
 
-from .engines import ENGINES
+from . import options
 from .slo import Objective
 
 if TYPE_CHECKING:
     from .suite import Kind
-
-_MAX_BATCH = 4096
-
-_OPTIONS = (
-    click.argument("bundle", default="default"),
-    click.option(
-        "--backends",
-        default="onnxruntime,eager",
-        show_default=True,
-        help="Engines to compare, separated by commas.",
-    ),
-    click.option("--batch", default="1,8,32,128", show_default=True, help="Dialogues in a batch."),
-    click.option("--beam", default="1,5", show_default=True, help="Beam sizes; 1 is greedy."),
-    click.option(
-        "--warmup",
-        type=click.IntRange(0, 1000),
-        default=2,
-        show_default=True,
-        help="Rounds before measuring; shown, not counted.",
-    ),
-    click.option(
-        "--min-time",
-        type=click.FloatRange(0, 86_400),
-        default=5.0,
-        show_default=True,
-        help="Seconds to measure in each cell.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0),
-        default=0,
-        show_default=True,
-        help="Order of the dialogues, and resampling.",
-    ),
-    click.option(
-        "--workload",
-        type=click.Path(path_type=Path),
-        help='JSONL of {"turns": [...]} or {"dialogue": [...]}; by default our own dialogues.',
-    ),
-    click.option(
-        "--threads",
-        "num_threads",
-        type=click.IntRange(1, threads.MAX_THREADS),
-        help="Threads of every engine; by default all cores allowed.",
-    ),
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        help="Folder for report.json, report.md and report.html; a dated one by default.",
-    ),
-    click.option(
-        "--slo",
-        multiple=True,
-        metavar="METRIC<NUMBER",
-        help="Objective for every cell, e.g. 'p99_ms<50'; missed: exit code 6.",
-    ),
-    console.json_option,
-)
-
-
-def _with_options(command: Callable[..., None]) -> Callable[..., None]:
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 @click.group(invoke_without_command=True)
@@ -96,17 +32,17 @@ def bench(context: click.Context, as_json: bool) -> None:
 
 
 @bench.command()
-@_with_options
-def latency(**options: Any) -> None:
+@options.with_options
+def latency(**settings: Any) -> None:
     """Time one batch at a time: 20 tokens each, then natural lengths."""
-    _run("latency", **options)
+    _run("latency", **settings)
 
 
 @bench.command()
-@_with_options
-def throughput(**options: Any) -> None:
+@options.with_options
+def throughput(**settings: Any) -> None:
     """Count dialogues and tokens per second, natural lengths."""
-    _run("throughput", **options)
+    _run("throughput", **settings)
 
 
 def _run(
@@ -123,20 +59,25 @@ def _run(
     num_threads: int | None,
     out: Path | None,
     slo: tuple[str, ...],
+    baseline: Path | None,
+    max_regress: str,
     as_json: bool,
 ) -> None:
     """Run a benchmark, write its report, print its headline.
 
     Raises:
-        GateError: replies differ or an objective is missed; the report is written all the same.
+        GateError: replies differ, an objective is missed, or an engine is slower than in the
+            baseline; the report is written all the same.
         EmpganError: whatever went wrong before.
     """
-    engines = _engines(backends)
+    engines = options.engines(backends)
     objectives = tuple(Objective.parse(text) for text in slo)
-    batches = _numbers("--batch", batch, _MAX_BATCH)
-    beams = _numbers("--beam", beam, MAX_BEAM_SIZE)
-    from . import benchmark, files, report, suite  # they need the extras
+    batches = options.numbers("--batch", batch, options.MAX_BATCH)
+    beams = options.numbers("--beam", beam, MAX_BEAM_SIZE)
+    allowed = options.share("--max-regress", max_regress)
+    from . import benchmark, comparison, files, report, suite  # they need the extras
 
+    older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
@@ -147,44 +88,47 @@ def _run(
         made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
         files.write(made, folder)
     shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
-    failures = made.outcome.failures
+    record, failures = report.brief(made, folder), list(made.outcome.failures)
+    if older is not None:
+        found = comparison.compare(older, made, allowed)
+        record, shown = record | found.record(), f"{shown}\n{found}"
+        failures += found.regressions
+    _tell(record, shown, failures, f"see {folder / 'report.md'}", as_json=as_json)
+
+
+@bench.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@options.max_regress
+@console.json_option
+def compare(old: Path, new: Path, max_regress: str, as_json: bool) -> None:
+    """Hold a report.json against an older one; a regression: exit code 6."""
+    allowed = options.share("--max-regress", max_regress)
+    from . import comparison
+
+    found = comparison.compare(comparison.read_report(old), comparison.read_report(new), allowed)
+    hint = "measure again before you believe it"
+    _tell(found.record(), str(found), found.regressions, hint, as_json=as_json)
+
+
+def _tell(
+    record: dict[str, Any], shown: str, failures: Sequence[str], hint: str, *, as_json: bool
+) -> None:
+    """Print a result, and fail if anything did.
+
+    Raises:
+        GateError: something failed.
+    """
+    record["passed"] = not failures
     if not failures:
-        console.emit(report.brief(made, folder), shown, as_json=as_json)
+        console.emit(record, shown, as_json=as_json)
         return
-    error = GateError(
-        f"{len(failures)} gates failed, first {failures[0]}", hint=f"see {folder / 'report.md'}"
-    )
-    seen = {"code": error.code, "message": error.message, "hint": error.hint}
-    record = {**report.brief(made, folder), "error": seen}
+    error = GateError(f"{len(failures)} gates failed, first {failures[0]}", hint=hint)
+    record["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
     console.emit(record, shown, as_json=as_json)
     if as_json:  # one object only, so the error is in it
         raise click.exceptions.Exit(error.exit_code)
     raise error
-
-
-def _engines(text: str) -> dict[str, str]:
-    """Return the openers of the engines in a comma-separated list.
-
-    Raises:
-        InputError: a name is unknown.
-    """
-    names = [part.strip() for part in text.split(",")]
-    unknown = [name for name in names if name not in ENGINES]
-    if unknown:
-        raise InputError(f"backend {unknown[0][:40]!r}", hint=f"use {', '.join(ENGINES)}")
-    return {name: ENGINES[name] for name in names}
-
-
-def _numbers(option: str, text: str, most: int) -> tuple[int, ...]:
-    """Return the whole numbers in a comma-separated list, each once.
-
-    Raises:
-        InputError: one is no number, or outside 1 to `most`.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and 1 <= int(part[:9]) <= most for part in parts):
-        raise InputError(f"{option} {text[:60]!r}", hint=f"give numbers from 1 to {most}: 1,8,32")
-    return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 @contextmanager

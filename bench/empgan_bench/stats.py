@@ -57,16 +57,16 @@ def summarise(values: Sequence[float], seed: int = 0) -> Summary:
 def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
     """Return the median with its 95 % percentile-bootstrap interval (Efron 1979)."""
     series = np.asarray(values, np.float64)
-    draw = np.random.default_rng(seed)
-    medians: list[FloatSeries] = []
-    left = _RESAMPLES
-    while left:
-        rows = min(left, max(1, _CHUNK // len(series)))
-        picked = series[draw.integers(0, len(series), (rows, len(series)))]
-        medians.append(np.median(picked, axis=1))
-        left -= rows
-    low, high = np.percentile(np.concatenate(medians), (2.5, 97.5))
+    low, high = np.percentile(_medians(series, np.random.default_rng(seed)), (2.5, 97.5))
     return Interval(float(np.median(series)), float(low), float(high))
+
+
+def unpaired_ratio(above: Sequence[float], below: Sequence[float], seed: int = 0) -> Interval:
+    """Return the ratio of two medians with its interval; each series is resampled by itself."""
+    draw = np.random.default_rng(seed)
+    one, other = (np.asarray(values, np.float64) for values in (above, below))
+    low, high = np.percentile(_medians(one, draw) / _medians(other, draw), (2.5, 97.5))
+    return Interval(float(np.median(one) / np.median(other)), float(low), float(high))
 
 
 def paired_ratio(above: Sequence[float], below: Sequence[float], seed: int = 0) -> Interval:
@@ -76,6 +76,18 @@ def paired_ratio(above: Sequence[float], below: Sequence[float], seed: int = 0) 
     """
     ratios = np.asarray(above, np.float64) / np.asarray(below, np.float64)
     return median_interval(ratios.tolist(), seed)
+
+
+def _medians(series: FloatSeries, draw: np.random.Generator) -> FloatSeries:
+    """Return the medians of `_RESAMPLES` resamples."""
+    medians: list[FloatSeries] = []
+    left = _RESAMPLES
+    while left:
+        rows = min(left, max(1, _CHUNK // len(series)))
+        picked = series[draw.integers(0, len(series), (rows, len(series)))]
+        medians.append(np.median(picked, axis=1))
+        left -= rows
+    return np.concatenate(medians)
 
 
 def repeat_noise(first: Sequence[float], second: Sequence[float]) -> float:

@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, engines, timing
+from empgan_bench import benchmark, cli, engines, options, timing
 from empgan_bench.files import FILES
 from empgan_rt.errors import (
     BundleError,
@@ -36,7 +36,7 @@ def use(monkeypatch):
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
-        monkeypatch.setattr(cli, "ENGINES", table)
+        monkeypatch.setattr(options, "ENGINES", table)
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
 
@@ -83,6 +83,32 @@ def test_a_missed_objective_ends_with_a_gate_error(bundle, work, use, tmp_path):
         invoke(*arguments, "--slo", "ratio>1000000")
 
 
+def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
+    use(onnxruntime="open_plain", eager="open_plain")
+    old = tmp_path / "old" / "report.json"
+    arguments = ("latency", bundle, *SMALL, "--workload", work)
+    invoke(*arguments, "--out", str(old.parent))
+    again = ("--out", str(tmp_path / "out"), "--baseline", str(old), "--json")
+    shown = json.loads(invoke(*arguments, *again, "--max-regress", "900%").stdout)
+    assert shown["passed"]
+    assert len(shown["changes"]) == 4
+    assert all(change["relative_to_reference"] for change in shown["changes"])
+    quicker = json.loads(old.read_text())
+    for series in quicker["outcome"]["series"]:
+        if series["engine"] == "onnxruntime":
+            for visit in series["visits"]:
+                visit["timings"] = [t | {"total_ms": t["total_ms"] / 1e3} for t in visit["timings"]]
+    old.write_text(json.dumps(quicker))
+    with pytest.raises(GateError, match=r"4 gates failed, first slower than before: onnxruntime"):
+        invoke(*arguments, *again[:-1])
+    assert invoke(*arguments, *again).exit_code == 6
+    new = str(tmp_path / "out" / "report.json")
+    assert invoke("compare", new, str(old)).exit_code == 0  # it became faster
+    compared = invoke("compare", str(old), new, "--json")
+    assert compared.exit_code == 6
+    assert json.loads(compared.stdout)["error"]["code"] == GateError.code
+
+
 def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
     out = tmp_path / "out"
     result = invoke(
@@ -108,6 +134,8 @@ def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
         (("--beam", "129"), InputError, "--beam"),
         (("--beam", "five"), InputError, "--beam"),
         (("--slo", "speed>9"), InputError, "objective 'speed>9'"),
+        (("--max-regress", "5"), InputError, "--max-regress '5'"),
+        (("--baseline", "none.json"), InputError, "none.json cannot be read"),
     ],
 )
 def test_bad_options(bundle, use, arguments, error, message):

@@ -6,14 +6,11 @@ import pytest
 
 from empgan_bench import timing
 from empgan_bench.files import FILES, write
-from empgan_bench.fingerprint import Fingerprint
 from empgan_bench.markdown import render_markdown
 from empgan_bench.page import render_page
-from empgan_bench.report import EngineRecord, Report, WorkloadRecord, brief, headline
-from empgan_bench.suite import Plan, run_suite
-from empgan_rt.config import SearchConfig
+from empgan_bench.report import brief, headline
 from empgan_rt.errors import StorageError
-from support.bench_engines import ScriptedWorker, toy_workload
+from support.bench_reports import make_report
 
 
 class _Links(HTMLParser):
@@ -36,43 +33,6 @@ class _Links(HTMLParser):
 @pytest.fixture(autouse=True)
 def _no_settling(monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
-
-
-def make_report(kind="latency", reply=(5, 6, 3), engines=2, command="bench"):
-    times = iter([8.0, 4.0] * 9_999)
-    workers = [
-        ScriptedWorker("eager", []),
-        ScriptedWorker("onnxruntime", [], lambda item: list(reply), lambda item: next(times)),
-    ]
-    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0)
-    outcome = run_suite(plan, workers[:engines], toy_workload(), SearchConfig())
-    fingerprint = Fingerprint(
-        empgan_rt="0.1.0",
-        python="3.11.2",
-        system="Linux",
-        cpu="A <fast> CPU",
-        cpu_features=["avx2"],
-        governor="unknown",
-        cores_allowed=2,
-        cores=4,
-        ram_gib=8.0,
-        threads=2,
-        packages={"numpy": "2.0"},
-        commit=None,
-        bundle_id="0123456789abcdef",
-        command=[command],
-        load_average=0.5,
-    )
-    records = [EngineRecord(w.name, {"fake": "1"}, 5.0, 50.0, "enabled", "system") for w in workers]
-    return Report(
-        bundle="toy",
-        plan=plan,
-        workload=WorkloadRecord("toy", "0" * 64, 6),
-        engines=records[:engines],
-        outcome=outcome,
-        fingerprint=fingerprint,
-        load_average_after=0.75,
-    )
 
 
 def test_all_files_are_written_and_replace_older_ones(tmp_path):

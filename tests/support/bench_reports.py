@@ -1,0 +1,61 @@
+"""Reports of scripted workers, whose times are known."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+
+from empgan_bench.fingerprint import Fingerprint
+from empgan_bench.report import EngineRecord, Report, WorkloadRecord
+from empgan_bench.suite import Kind, Plan, run_suite
+from empgan_rt.config import SearchConfig
+from support.bench_engines import ScriptedWorker, toy_workload
+
+
+def make_report(
+    kind: Kind = "latency",
+    reply: Sequence[int] = (5, 6, 3),
+    engines: int = 2,
+    command: str = "bench",
+    eager_ms: Iterable[float] = itertools.repeat(10.0),
+    ours_ms: Iterable[float] = itertools.cycle([8.0, 4.0]),
+    threads: int = 2,
+) -> Report:
+    """Return the report of eager and onnxruntime, or of eager alone, in eight or four cells."""
+    times = {"eager": iter(eager_ms), "onnxruntime": iter(ours_ms)}
+    replies = {"eager": [5, 6, 3], "onnxruntime": [*reply]}
+    workers = [
+        ScriptedWorker(
+            name, [], lambda _, name=name: replies[name], lambda _, name=name: next(times[name])
+        )
+        for name in times
+    ]
+    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0)
+    outcome = run_suite(plan, workers[:engines], toy_workload(), SearchConfig())
+    fingerprint = Fingerprint(
+        empgan_rt="0.1.0",
+        python="3.11.2",
+        system="Linux",
+        cpu="A <fast> CPU",
+        cpu_features=["avx2"],
+        governor="unknown",
+        cores_allowed=2,
+        cores=4,
+        ram_gib=8.0,
+        threads=threads,
+        packages={"numpy": "2.0"},
+        commit=None,
+        bundle_id="0123456789abcdef",
+        command=[command],
+        load_average=0.5,
+    )
+    records = [EngineRecord(w.name, {"fake": "1"}, 5.0, 50.0, "enabled", "system") for w in workers]
+    return Report(
+        bundle="toy",
+        plan=plan,
+        workload=WorkloadRecord("toy", "0" * 64, 6),
+        engines=records[:engines],
+        outcome=outcome,
+        fingerprint=fingerprint,
+        load_average_after=0.75,
+    )
