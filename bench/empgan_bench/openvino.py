@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from empgan_rt import threads as runtime_threads
 from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
 from empgan_rt.errors import DependencyError
@@ -81,7 +80,6 @@ def _open(bundle: str, threads: int, precision: str) -> Engine:
         openvino = import_module("openvino")
     except ModuleNotFoundError:
         raise DependencyError("openvino is not installed", hint="pip install openvino") from None
-    runtime_threads.set_num_threads(threads)
     options = {
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",

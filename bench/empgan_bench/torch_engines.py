@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from empgan_rt.bundle import Bundle
-from empgan_rt.graph_spec import STRUCK, Candidates, IntArray
-from empgan_training.eager import EagerBackend, EagerState, descended
+from empgan_rt.graph_spec import Candidates, IntArray
+from empgan_training.eager import EagerBackend, EagerState, best_tokens, descended
 
 from .engines import Engine, versions
 
@@ -30,7 +30,8 @@ def open_eager_bf16(bundle: str, threads: int) -> Engine:
 def open_compiled(bundle: str, threads: int) -> Engine:
     """Return eager PyTorch whose decoder step went through `torch.compile`, any shape."""
     backend = _backend(bundle, threads)
-    backend.generator.step = torch.compile(backend.generator.step, dynamic=True)  # type: ignore[method-assign]
+    step = torch.compile(backend.generator.step, dynamic=True)
+    backend.generator.step = step  # type: ignore[method-assign]  # of this one instance
     return _engine(backend)
 
 
@@ -71,11 +72,8 @@ class NaiveBackend(EagerBackend):
         with torch.inference_mode():
             prefix = descended(state.token_ids, torch.tensor(parents))
             state.token_ids = torch.cat([prefix, newest], dim=-1)
-            logits = self._logits(state)
-            log_probs = torch.log_softmax(logits, dim=-1)
-            log_probs = log_probs.scatter(-1, torch.tensor(banned).long(), STRUCK)
-            best, ids = log_probs.topk(num_candidates, dim=-1)
-        return Candidates(ids.int().numpy(), best.numpy())
+            ids, best = best_tokens(self._logits(state), torch.tensor(banned), num_candidates)
+        return Candidates(ids.numpy(), best.numpy())
 
     def _logits(self, state: NaiveState) -> Tensor:
         """Return (S, K, V) logits after the last token of each prefix."""

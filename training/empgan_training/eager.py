@@ -34,6 +34,13 @@ def descended(hidden: Tensor, parents: Tensor) -> Tensor:
     return hidden.gather(1, parents.long().unsqueeze(-1).expand(-1, -1, hidden.shape[-1]))
 
 
+def best_tokens(logits: Tensor, banned: Tensor, num_candidates: int) -> tuple[Tensor, Tensor]:
+    """Return candidate_ids and candidate_log_probs of `empgan_rt.graph_spec`."""
+    log_probs = torch.log_softmax(logits, dim=-1).scatter_(-1, banned.long(), STRUCK)
+    best, ids = log_probs.topk(num_candidates, dim=-1)
+    return ids.int(), best
+
+
 def decode_step(
     generator: Generator,
     token_ids: Tensor,
@@ -47,9 +54,7 @@ def decode_step(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return next_hidden, candidate_ids and candidate_log_probs of `empgan_rt.graph_spec`."""
     hidden, logits = generator.step(token_ids, descended(hidden, parents), keys, values, mask)
-    log_probs = torch.log_softmax(logits, dim=-1).scatter_(-1, banned.long(), STRUCK)
-    best, ids = log_probs.topk(num_candidates, dim=-1)
-    return hidden, ids.int(), best
+    return hidden, *best_tokens(logits, banned, num_candidates)
 
 
 @dataclass

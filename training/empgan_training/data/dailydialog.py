@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from empgan_rt.errors import DataError, InputError
 
@@ -105,8 +106,9 @@ def _collect(corpus: Corpus, split: str, rows: Iterator[_Row]) -> None:
         if fault:
             corpus.bad_lines.append(f"{where}: {fault}")
             continue
-        texts, labels = tuple(utterances), tuple(emotions)  # type: ignore[arg-type,var-annotated]
-        dialogues.append(LabelledDialogue(f"{split}-{number:05d}", texts, labels))
+        texts, labels = cast("list[str]", utterances), cast("list[int]", emotions)  # see `_fault`
+        row = LabelledDialogue(f"{split}-{number:05d}", tuple(texts), tuple(labels))
+        dialogues.append(row)
 
 
 def _fault(utterances: object, emotions: object) -> str:

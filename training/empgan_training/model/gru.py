@@ -61,7 +61,8 @@ class GRU(nn.GRU):
         order = torch.argsort(lengths, descending=True, stable=True)
         active = (lengths.unsqueeze(0) > torch.arange(steps).unsqueeze(1)).sum(1).tolist()
         gates = functional.linear(inputs[order], weight_ih, bias_ih).transpose(0, 1)
-        states: Tensor = _Recurrence.apply(gates, initial[order], weight_hh, bias_hh, active)  # type: ignore[no-untyped-call]
+        given = (gates, initial[order], weight_hh, bias_hh, active)
+        states: Tensor = _Recurrence.apply(*given)  # type: ignore[no-untyped-call]  # PyTorch's own
         return states[torch.argsort(order)]
 
 
