@@ -1,22 +1,24 @@
 """The graphs that `empgan_rt.graph_spec` describes, made of a generator.
 
-The encoders are traced whole, the decoder step up to d^o; `vocabulary_layer` has the rest.
+The encoders are traced whole, the decoder step up to its logits; `best_words` has the rest.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import onnx
 from torch import Tensor, nn
+from torch.nn import functional
 
 from empgan_rt.graph_spec import TensorSpec, graph_specs
 from empgan_training.eager import descended
 from empgan_training.model.generator import Generator
 
+from .best_words import BELOW_STRUCK, BLOCK, best_words
+from .quantised import QuantisedLinear, int8_product
 from .to_onnx import StoredTensor, finish, trace
-from .vocabulary_layer import vocabulary_layer
 
 
 class _Graph(nn.Module):
@@ -48,7 +50,7 @@ class ContextEncoderGraph(_Graph):
 
 
 class DecoderStepGraph(_Graph):
-    """One decoder step up to d^o, which the vocabulary layer reads."""
+    """One decoder step up to the logits."""
 
     def forward(
         self,
@@ -59,11 +61,18 @@ class DecoderStepGraph(_Graph):
         keys: Tensor,
         mask: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Return next_hidden and d^o (Eq. 6), both (B, K, H)."""
+        """Return next_hidden (B, K, H) and the logits (B, K, W) of whole blocks of words."""
         embedded = self.generator.word_embedding(token_ids)
-        return self.generator.decoder.next_output(
+        state, output = self.generator.decoder.next_output(
             embedded, descended(hidden, parents), keys, values, mask
         )
+        vocabulary = self.generator.decoder.vocabulary
+        missing = -len(vocabulary.weight) % BLOCK
+        weight = functional.pad(vocabulary.weight, (0, 0, 0, missing))
+        bias = functional.pad(vocabulary.bias, (0, missing), value=BELOW_STRUCK)
+        if isinstance(vocabulary, QuantisedLinear):
+            return state, int8_product(output, weight, vocabulary.input_range) + bias
+        return state, functional.linear(output, weight, bias)
 
 
 def encoder_graphs(
@@ -86,22 +95,13 @@ def encoder_graphs(
     return graphs
 
 
-def decoder_step_graphs(
-    generator: Generator, stored: Mapping[str, StoredTensor], precisions: Iterable[str]
-) -> dict[str, onnx.ModelProto]:
-    """Return the decoder step in each of some precisions of `vocabulary_layer`."""
+def decoder_step_graph(generator: Generator, stored: Mapping[str, StoredTensor]) -> onnx.ModelProto:
+    """Return the decoder step of a generator, or of what `quantised` made of it."""
     spec = graph_specs(generator.config)["decoder_step"]
     hidden = spec.outputs[0]
-    output = TensorSpec("output", hidden.dtype, hidden.axes)  # d^o
-    # the vocabulary layer alone reads `banned` and `num_candidates`
-    part = dataclasses.replace(spec, inputs=spec.inputs[:-2], outputs=(hidden, output))
-    traced, names = trace(DecoderStepGraph(generator), part, stored)
-    weight, bias = names["decoder.vocabulary.weight"], names["decoder.vocabulary.bias"]
-    graphs = {}
-    for precision in precisions:
-        model = onnx.ModelProto()
-        model.CopyFrom(traced)
-        size = generator.config.vocabulary_size
-        model.graph.node.extend(vocabulary_layer(precision, size, output.name, weight, bias))
-        graphs[precision] = finish(model, names, stored, spec)
-    return graphs
+    logits = TensorSpec("logits", "float32", (*hidden.axes[:2], "W"))
+    # the choice of the best words alone reads `banned` and `num_candidates`
+    part = dataclasses.replace(spec, inputs=spec.inputs[:-2], outputs=(hidden, logits))
+    model, names = trace(DecoderStepGraph(generator), part, stored)
+    model.graph.node.extend(best_words(generator.config.vocabulary_size))
+    return finish(model, names, stored, spec)

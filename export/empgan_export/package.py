@@ -33,7 +33,7 @@ from empgan_training.eager import EagerBackend, inference_weights
 from empgan_training.model.generator import Generator
 
 from .contexts import read_contexts
-from .graphs import decoder_step_graphs, encoder_graphs
+from .graphs import decoder_step_graph, encoder_graphs
 from .licences import write_licences
 from .lint import lint
 from .model_card import model_card
@@ -127,11 +127,12 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
         with console.progress("export", 5) as bar:
             _write_weights(generator, staging, options.weights)
             variants = _variants(options)
-            _write_graphs(generator, staging, variants)
-            bar.update(1, "graphs")
-            references = {"fp32": EagerBackend(generator)}
+            generators = {"fp32": generator}
             if "int8" in variants:
-                references["int8"] = EagerBackend(quantised(generator))
+                generators["int8"] = quantised(generator)
+            references = {name: EagerBackend(found) for name, found in generators.items()}
+            _write_graphs(generators, staging, variants)
+            bar.update(1, "graphs")
             _write_texts(checkpoint, staging, options, card)
             for precision, variant in variants.items():
                 goldens = parity.record(references[precision], seeded_goldens(generator.config))
@@ -186,11 +187,15 @@ def _variants(options: ExportOptions) -> dict[str, Variant]:
     }
 
 
-def _write_graphs(generator: Generator, staging: Path, variants: Mapping[str, Variant]) -> None:
+def _write_graphs(
+    generators: Mapping[str, Generator], staging: Path, variants: Mapping[str, Variant]
+) -> None:
     stored = stored_tensors((staging / WEIGHTS_FILE).read_bytes())
-    steps = decoder_step_graphs(generator, stored, variants)
-    models = {variants[precision].decoder_step: model for precision, model in steps.items()}
-    for which, model in encoder_graphs(generator, stored).items():
+    models = {
+        variant.decoder_step: decoder_step_graph(generators[precision], stored)
+        for precision, variant in variants.items()
+    }
+    for which, model in encoder_graphs(generators["fp32"], stored).items():
         models[variants["fp32"].graphs[which]] = model
     for name, model in models.items():
         lint(model)

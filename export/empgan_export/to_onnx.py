@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
@@ -23,6 +24,8 @@ from torch.export import Dim
 
 from empgan_rt.errors import ParityError
 from empgan_rt.graph_spec import GraphSpec
+
+from .quantised import INPUT_LEVELS, LEAST_RANGE, WEIGHT_LEVELS
 
 OPSET = 18
 WEIGHTS_FILE = "weights.safetensors"
@@ -110,7 +113,10 @@ def trace(
             input_names=[*weights, *(t.name for t in inputs)],
             output_names=[t.name for t in spec.outputs],
             dynamic_shapes=(dict.fromkeys(weights), shapes),
-            custom_translation_table={torch.ops.empgan.gru.default: _gru},
+            custom_translation_table={
+                torch.ops.empgan.gru.default: _gru,
+                torch.ops.empgan.int8_product.default: _int8_product,
+            },
             verbose=False,
         )
     if program is None:
@@ -144,6 +150,37 @@ def _gru(
 def _reordered(stacked: Any) -> Any:
     reset, update, new = op.Split(stacked, axis=0, num_outputs=3)
     return op.Concat(update, reset, new, axis=0)
+
+
+def _int8_product(inputs: Any, weight: Any, input_range: float) -> Any:
+    """Translate `quantised.int8_product`.
+
+    A product of dequantised operands is ONNX's form of it; ONNX Runtime multiplies the integers.
+    Inputs are lifted by a zero point to be unsigned.
+    """
+    last, least = op.Constant(value_ints=[-1]), op.Constant(value_float=LEAST_RANGE)
+    weight_range = op.Max(op.ReduceMax(op.Abs(weight), last, keepdims=0), least)
+    weight_step = op.Div(weight_range, op.Constant(value_float=float(WEIGHT_LEVELS)))
+    zeros = op.ConstantOfShape(op.Shape(weight_step), value=_tensor([0], np.int8))
+    weight_levels = op.QuantizeLinear(weight, weight_step, zeros, axis=0)
+    across = op.Transpose(weight_levels, perm=[1, 0])
+    step = op.Constant(value_float=(input_range or INPUT_LEVELS) / INPUT_LEVELS)
+    row_step = None
+    if not input_range:
+        row_range = op.Max(op.ReduceMax(op.Abs(inputs), last, keepdims=1), least)
+        row_step = op.Div(row_range, op.Constant(value_float=float(INPUT_LEVELS)))
+        inputs = op.Div(inputs, row_step)
+    zero_point = op.Constant(value=_tensor(INPUT_LEVELS + 1, np.uint8))
+    levels = op.QuantizeLinear(inputs, step, zero_point)
+    product = op.MatMul(
+        op.DequantizeLinear(levels, step, zero_point),
+        op.DequantizeLinear(across, weight_step, zeros, axis=1),
+    )
+    return product if row_step is None else op.Mul(product, row_step)
+
+
+def _tensor(values: Any, dtype: Any) -> onnx.TensorProto:
+    return onnx.numpy_helper.from_array(np.array(values, dtype))
 
 
 def finish(

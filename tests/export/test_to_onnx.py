@@ -7,7 +7,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from empgan_export.graphs import decoder_step_graphs, encoder_graphs
+from empgan_export.graphs import decoder_step_graph, encoder_graphs
 from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import GRAPH_NAMES, STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
@@ -31,7 +31,7 @@ def exported(request, tmp_path_factory):
     places = stored_tensors(weights)
     models = {
         **encoder_graphs(generator, places),
-        "decoder_step": decoder_step_graphs(generator, places, ["fp32"])["fp32"],
+        "decoder_step": decoder_step_graph(generator, places),
     }
     for name, model in models.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())

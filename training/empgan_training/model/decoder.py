@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .attention import EmpatheticAttention
 from .gru import GRU
@@ -79,20 +78,8 @@ class Decoder(nn.Module):
     def next_output(
         self, embedded: Tensor, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the next hidden state and d^o (Eq. 6), both (B, K, H); inputs as for `step`.
-
-        The GRU is written out as matrix products: exporters have got the GRU operator wrong,
-        and its gates can then be quantised like any other product.
-        """
-        weight_ih, weight_hh, bias_ih, bias_hh = self.gru.all_weights[0]
-        from_token = functional.linear(embedded, weight_ih, bias_ih)
-        from_hidden = functional.linear(hidden, weight_hh, bias_hh)
-        token_r, token_z, token_n = from_token.chunk(3, dim=-1)
-        hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, dim=-1)
-        reset = torch.sigmoid(token_r + hidden_r)
-        update = torch.sigmoid(token_z + hidden_z)
-        new = torch.tanh(token_n + reset * hidden_n)
-        state = new + update * (hidden - new)  # Eq. 1
+        """Return the next hidden state and d^o (Eq. 6), both (B, K, H); inputs as for `step`."""
+        state = self.gru.cell(embedded, hidden)
         return state, self._output(state, keys, values, mask)
 
     def _output(self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:

@@ -65,6 +65,26 @@ class GRU(nn.GRU):
         states: Tensor = _Recurrence.apply(*given)  # type: ignore[no-untyped-call]  # PyTorch's own
         return states[torch.argsort(order)]
 
+    def cell(self, inputs: Tensor, hidden: Tensor) -> Tensor:
+        """Return the state (..., H) after one step from inputs (..., E) and a state (..., H).
+
+        It is written out as two products and `gated`: exporters have got the GRU operator wrong,
+        and the products can be quantised like any other.
+        """
+        weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
+        from_inputs = functional.linear(inputs, weight_ih, bias_ih)
+        return gated(from_inputs, functional.linear(hidden, weight_hh, bias_hh), hidden)
+
+
+def gated(from_inputs: Tensor, from_hidden: Tensor, hidden: Tensor) -> Tensor:
+    """Return the next state (..., H), Eq. 1, of both products with their biases, (..., 3 H)."""
+    input_r, input_z, input_n = from_inputs.chunk(3, dim=-1)
+    hidden_r, hidden_z, hidden_n = from_hidden.chunk(3, dim=-1)
+    reset = torch.sigmoid(input_r + hidden_r)
+    update = torch.sigmoid(input_z + hidden_z)
+    new = torch.tanh(input_n + reset * hidden_n)
+    return new + update * (hidden - new)
+
 
 @torch.library.custom_op("empgan::gru", mutates_args=())
 def exported_gru(
