@@ -60,8 +60,8 @@ class DecoderStepGraph(_Graph):
         values: Tensor,
         keys: Tensor,
         mask: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Return next_hidden (B, K, H) and the logits (B, K, W) of whole blocks of words."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return next_hidden and d^o (B, K, H), and the logits (B, K, W) of whole blocks."""
         embedded = self.generator.word_embedding(token_ids)
         state, output = self.generator.decoder.next_output(
             embedded, descended(hidden, parents), keys, values, mask
@@ -71,8 +71,8 @@ class DecoderStepGraph(_Graph):
         weight = functional.pad(vocabulary.weight, (0, 0, 0, missing))
         bias = functional.pad(vocabulary.bias, (0, missing), value=BELOW_STRUCK)
         if isinstance(vocabulary, QuantisedLinear):
-            return state, int8_product(output, weight, vocabulary.input_range) + bias
-        return state, functional.linear(output, weight, bias)
+            return state, output, int8_product(output, weight, vocabulary.input_range) + bias
+        return state, output, functional.linear(output, weight, bias)
 
 
 def encoder_graphs(
@@ -99,9 +99,14 @@ def decoder_step_graph(generator: Generator, stored: Mapping[str, StoredTensor])
     """Return the decoder step of a generator, or of what `quantised` made of it."""
     spec = graph_specs(generator.config)["decoder_step"]
     hidden = spec.outputs[0]
-    logits = TensorSpec("logits", "float32", (*hidden.axes[:2], "W"))
+    output = TensorSpec("output", hidden.dtype, hidden.axes)  # d^o
+    logits = TensorSpec("logits", hidden.dtype, (*hidden.axes[:2], "W"))
     # the choice of the best words alone reads `banned` and `num_candidates`
-    part = dataclasses.replace(spec, inputs=spec.inputs[:-2], outputs=(hidden, logits))
+    part = dataclasses.replace(spec, inputs=spec.inputs[:-2], outputs=(hidden, output, logits))
     model, names = trace(DecoderStepGraph(generator), part, stored)
-    model.graph.node.extend(best_words(generator.config.vocabulary_size))
+    rounded_from = None
+    if isinstance(generator.decoder.vocabulary, QuantisedLinear):
+        rounded_from = (output.name, "decoder.vocabulary.weight", "decoder.vocabulary.bias")
+    size = generator.config.vocabulary_size
+    model.graph.node.extend(best_words(size, logits.name, rounded_from))
     return finish(model, names, stored, spec)

@@ -37,7 +37,7 @@ from .graphs import decoder_step_graph, encoder_graphs
 from .licences import write_licences
 from .lint import lint
 from .model_card import model_card
-from .quantised import quantised
+from .quantised import QuantisedBackend, quantised
 from .to_onnx import WEIGHTS_FILE, stored_tensors
 from .verify import verify
 
@@ -127,11 +127,10 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
         with console.progress("export", 5) as bar:
             _write_weights(generator, staging, options.weights)
             variants = _variants(options)
-            generators = {"fp32": generator}
+            references = {"fp32": EagerBackend(generator)}
             if "int8" in variants:
-                generators["int8"] = quantised(generator)
-            references = {name: EagerBackend(found) for name, found in generators.items()}
-            _write_graphs(generators, staging, variants)
+                references["int8"] = QuantisedBackend(quantised(generator))
+            _write_graphs(references, staging, variants)
             bar.update(1, "graphs")
             _write_texts(checkpoint, staging, options, card)
             for precision, variant in variants.items():
@@ -188,14 +187,14 @@ def _variants(options: ExportOptions) -> dict[str, Variant]:
 
 
 def _write_graphs(
-    generators: Mapping[str, Generator], staging: Path, variants: Mapping[str, Variant]
+    references: Mapping[str, EagerBackend], staging: Path, variants: Mapping[str, Variant]
 ) -> None:
     stored = stored_tensors((staging / WEIGHTS_FILE).read_bytes())
     models = {
-        variant.decoder_step: decoder_step_graph(generators[precision], stored)
+        variant.decoder_step: decoder_step_graph(references[precision].generator, stored)
         for precision, variant in variants.items()
     }
-    for which, model in encoder_graphs(generators["fp32"], stored).items():
+    for which, model in encoder_graphs(references["fp32"].generator, stored).items():
         models[variants["fp32"].graphs[which]] = model
     for name, model in models.items():
         lint(model)

@@ -4,7 +4,7 @@ Weights are rounded to 8 bits, with a scale for each output. Inputs are rounded 
 range is known (states of a GRU that starts from a tanh lie within -1 and 1) with a scale for all,
 others with a scale for each row. So a row's result does not depend on its company: integer sums
 are exact. Seven, because processors without VNNI add pairs of products in 16 bits, and
-2 x 127 x 127 is the most that fits.
+2 x 127 x 127 is the most that fits. The best words of a step are computed again in float32.
 
 `to_onnx` translates `int8_product` to integer operators. The rounded weights are computed from the
 stored ones when a session is made.
@@ -17,8 +17,12 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from empgan_rt.graph_spec import STRUCK
+from empgan_training.eager import EagerBackend, EagerState, descended
 from empgan_training.model.generator import Generator
 from empgan_training.model.gru import GRU, gated
+
+from .best_words import MOST_RESCORED, RESCORED
 
 WEIGHT_LEVELS, INPUT_LEVELS = 127, 63  # on either side of 0
 LEAST_RANGE = 1e-6  # of an output's weights or a row, so that zeros have a scale
@@ -83,7 +87,7 @@ def quantised(generator: Generator) -> Generator:
     """Return a copy of a generator whose decoder steps (Eq. 1, 3, 7) multiply integers.
 
     `Generator.step` is meant: encoders, and the decoder over a given reply, stay as they are. So
-    do Eq. 5, which is small, and W_od of Eq. 6, whose rounding changed more replies than any other.
+    do Eq. 5, which is small, and W_od of Eq. 6 (why: docs/decisions/0015-integer-products.md).
     """
     other = copy.deepcopy(generator)
     decoder = other.decoder
@@ -93,6 +97,42 @@ def quantised(generator: Generator) -> Generator:
     decoder.add_module("vocabulary", QuantisedLinear(vocabulary.weight, vocabulary.bias))
     decoder.add_module("gru", QuantisedGRU(decoder.gru))
     return other
+
+
+class QuantisedBackend(EagerBackend):
+    """PyTorch over what `quantised` returns, its best words scored again as `best_words` does."""
+
+    def decode(
+        self,
+        state: EagerState,
+        token_ids: Tensor,
+        parents: Tensor,
+        banned: Tensor,
+        num_candidates: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """See `EagerBackend.decode`."""
+        decoder = self.generator.decoder
+        hidden, output = decoder.next_output(
+            self.generator.word_embedding(token_ids),
+            descended(state.hidden, parents),
+            state.keys,
+            state.values,
+            state.mask,
+        )
+        vocabulary = decoder.vocabulary
+        logits = vocabulary(output)
+        struck = torch.log_softmax(logits, -1).scatter_(-1, banned.long(), STRUCK)
+        count = min(max(num_candidates, RESCORED), logits.shape[-1])
+        best, ids = struck.topk(count, dim=-1)
+        first, others = best[..., :MOST_RESCORED], best[..., MOST_RESCORED:]
+        rows = ids[..., :MOST_RESCORED]
+        products = (vocabulary.weight[rows] @ output.unsqueeze(-1)).squeeze(-1)
+        exact = products + vocabulary.bias[rows] - logits.logsumexp(-1, keepdim=True)
+        changes = (exact.exp() - first.exp()).masked_fill(first < STRUCK / 2, 0.0)
+        corrected = torch.cat([exact, others], -1) - torch.log1p(changes.sum(-1, keepdim=True))
+        rescored = torch.where(best < STRUCK / 2, best, corrected)
+        log_probs, order = rescored.topk(num_candidates, dim=-1)
+        return hidden, ids.gather(-1, order).int(), log_probs
 
 
 def _product(inputs: Tensor, levels: Tensor, scale: Tensor, input_range: float) -> Tensor:

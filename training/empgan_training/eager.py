@@ -41,22 +41,6 @@ def best_tokens(logits: Tensor, banned: Tensor, num_candidates: int) -> tuple[Te
     return ids.int(), best
 
 
-def decode_step(
-    generator: Generator,
-    token_ids: Tensor,
-    parents: Tensor,
-    hidden: Tensor,
-    values: Tensor,
-    keys: Tensor,
-    mask: Tensor,
-    banned: Tensor,
-    num_candidates: int,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return next_hidden, candidate_ids and candidate_log_probs of `empgan_rt.graph_spec`."""
-    hidden, logits = generator.step(token_ids, descended(hidden, parents), keys, values, mask)
-    return hidden, *best_tokens(logits, banned, num_candidates)
-
-
 @dataclass
 class EagerState:
     """Decoder memory of S slots of K beams, as torch tensors (shapes in `EncoderState`)."""
@@ -154,18 +138,28 @@ class EagerBackend:
     ) -> Candidates:
         """Advance every slot by one token."""
         with torch.inference_mode():
-            state.hidden, ids, log_probs = decode_step(
-                self.generator,
+            state.hidden, ids, log_probs = self.decode(
+                state,
                 torch.tensor(token_ids, device=self.device),
                 torch.tensor(parents, device=self.device),
-                state.hidden,
-                state.values,
-                state.keys,
-                state.mask,
                 torch.tensor(banned, device=self.device),
                 num_candidates,
             )
         return Candidates(ids.cpu().numpy(), log_probs.float().cpu().numpy())
+
+    def decode(
+        self,
+        state: EagerState,
+        token_ids: Tensor,
+        parents: Tensor,
+        banned: Tensor,
+        num_candidates: int,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return next_hidden, candidate_ids and candidate_log_probs of `empgan_rt.graph_spec`."""
+        hidden, logits = self.generator.step(
+            token_ids, descended(state.hidden, parents), state.keys, state.values, state.mask
+        )
+        return hidden, *best_tokens(logits, banned, num_candidates)
 
     def close(self) -> None:
         """Release the generator."""
