@@ -93,15 +93,12 @@ class AsyncResponder:
         """
         ticket = self._ticket(turns, search, deadline_s)
         ticket.streams = True
-        shown = ""
+        pieces = self.responder.pieces_of(ticket)
         async with aclosing(self._progress(ticket)) as progress:
             async for _ in progress:
-                text = self.responder.text_of(ticket.prefix)
-                if text != shown:
-                    yield Chunk(text[len(shown) :])
-                    shown = text
-        reply = self.responder.reply_of(ticket)
-        yield Chunk(reply.text[len(shown) :], reply)
+                for chunk in pieces.grown():
+                    yield chunk
+        yield pieces.last(self.responder.reply_of(ticket))
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""
