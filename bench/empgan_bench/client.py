@@ -17,10 +17,13 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 
+from .arrivals import Arrival
 from .messages import (
     Answer,
     Batch,
     Failed,
+    Host,
+    Hosted,
     Load,
     Loaded,
     Open,
@@ -29,6 +32,8 @@ from .messages import (
     Request,
     Run,
     Sample,
+    Serve,
+    Served,
     decode_answer,
     send,
 )
@@ -96,6 +101,16 @@ class Worker:
     def run(self, items: list[int], search: SearchConfig) -> list[Sample]:
         """Return one sample for each named batch, decoded one after the other."""
         return self._ask(Run(items, search), Ran).samples
+
+    def host(self, dialogues: list[list[str]], max_batch: int, max_queue: int) -> None:
+        """Let the engine stand behind an `AsyncResponder`, ready for `serve`."""
+        self._ask(Host(dialogues, max_batch, max_queue), Hosted)
+
+    def serve(
+        self, arrivals: list[Arrival], search: SearchConfig, deadline_s: float | None
+    ) -> Served:
+        """Return what became of requests for hosted dialogues, sent when they are due."""
+        return self._ask(Serve(arrivals, search, deadline_s), Served)
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that the process has used, all threads together."""

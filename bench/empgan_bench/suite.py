@@ -21,12 +21,11 @@ from .gate import Cell, Difference, ParityGate, Rescore, Verdict
 from .slo import Objective
 from .stats import NOISE_LIMIT
 from .summary import Ratio, Row, metrics_of, ratio_of, row_of
-from .timing import CellTimer, Engine, Series
+from .timing import IDLE_LIMIT, CellTimer, Engine, Series
 from .workload import Workload
 
 Kind = Literal["latency", "throughput"]
 FIXED_TOKENS = 20
-_IDLE_LIMIT = 0.01  # share of a core that an idle worker may use before the report says so
 _MODES: Mapping[Kind, tuple[str, ...]] = {
     "latency": ("fixed", "natural"),
     "throughput": ("natural",),
@@ -183,7 +182,7 @@ def _warnings(rows: Sequence[Row]) -> list[str]:
             f"noisy: in {len(noisy)} of {len(rows)} rows an engine differs from itself by more "
             f"than {NOISE_LIMIT:.0%} (worst {worst.noise:.1%}, {worst.engine}, {worst.cell})"
         )
-    busy = [row for row in rows if row.idle_cpu_share > _IDLE_LIMIT]
+    busy = [row for row in rows if row.idle_cpu_share > IDLE_LIMIT]
     if busy:
         worst = max(busy, key=lambda row: row.idle_cpu_share)
         found.append(

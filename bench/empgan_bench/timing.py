@@ -8,8 +8,9 @@ featurising. The warm-up, whose first pass feeds the parity gate, is kept apart 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -20,14 +21,23 @@ from .gate import Cell, ParityGate
 from .messages import Sample, Timing
 
 MIN_ROUNDS = 5
+IDLE_LIMIT = 0.01  # share of a core that an idle worker may use before the report says so
 _SETTLE_S = 0.05  # an engine's turn comes when the one before has used no CPU for so long
 _MOST_SETTLES = 20
 
 
-class Engine(Protocol):
-    """What a worker offers; see `client.Worker`."""
+class Process(Protocol):
+    """What is known of any worker."""
 
     name: str
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds used so far."""
+        ...
+
+
+class Engine(Process, Protocol):
+    """What a worker offers; see `client.Worker`."""
 
     def load(self, batches: list[EncoderInput]) -> None:
         """Keep the batches."""
@@ -35,10 +45,6 @@ class Engine(Protocol):
 
     def run(self, items: list[int], search: SearchConfig) -> list[Sample]:
         """Decode some of them."""
-        ...
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds used so far."""
         ...
 
 
@@ -91,6 +97,55 @@ def palindrome(engines: Sequence[str]) -> list[str]:
     return [*engines, *reversed(engines)]
 
 
+AnyProcess = TypeVar("AnyProcess", bound=Process)
+
+
+class Turns(Generic[AnyProcess]):
+    """Lets one process work at a time, and watches that the others rest.
+
+    Args:
+        processes: by name.
+
+    Attributes:
+        idle_cpu_s: CPU seconds that each has used while others worked.
+        idle_wall_s: how long each has waited for others.
+    """
+
+    def __init__(self, processes: Mapping[str, AnyProcess]) -> None:
+        self._processes = processes
+        self._last = ""
+        self.idle_cpu_s = dict.fromkeys(processes, 0.0)
+        self.idle_wall_s = dict.fromkeys(processes, 0.0)
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[AnyProcess]:
+        """Yield a process for its turn, which begins when the one before has become quiet."""
+        if name != self._last:
+            self._settle()
+            self._last = name
+        idle = {other: p.cpu_s() for other, p in self._processes.items() if other != name}
+        start = time.perf_counter()
+        yield self._processes[name]
+        wall_s = time.perf_counter() - start
+        for other, before in idle.items():
+            self.idle_cpu_s[other] += self._processes[other].cpu_s() - before
+            self.idle_wall_s[other] += wall_s
+
+    def _settle(self) -> None:
+        """Wait until the threads of the process that worked last have stopped to spin.
+
+        ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next one needs.
+        """
+        if not self._last:
+            return
+        last = self._processes[self._last]
+        for _ in range(_MOST_SETTLES):
+            used = last.cpu_s()
+            time.sleep(_SETTLE_S)
+            if last.cpu_s() == used:
+                return
+
+
 class CellTimer:
     """Measures one cell: the same batches, search and engines throughout.
 
@@ -116,7 +171,7 @@ class CellTimer:
         self._batches, self._search = batches, search
         self._gate, self._tick = gate, tick
         self._wanted: dict[int, list[list[int]]] = {}
-        self._last = ""
+        self._turns = Turns(engines)
         self.series = {name: Series(name, cell, [], []) for name in engines}
 
     def warm_up(self, rounds: int) -> None:
@@ -149,33 +204,13 @@ class CellTimer:
                 measured_ms += visit.total_ms
             number += 1
 
-    def _settle(self) -> None:
-        """Wait until the threads of the engine that ran last have stopped to spin.
-
-        ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next engine needs.
-        """
-        if not self._last:
-            return
-        last = self._engines[self._last]
-        for _ in range(_MOST_SETTLES):
-            used = last.cpu_s()
-            time.sleep(_SETTLE_S)
-            if last.cpu_s() == used:
-                return
-
     def _visit(self, name: str, items: list[int]) -> list[Timing]:
         """Return one engine's times for some batches, and show its replies to the gate."""
-        if name != self._last:
-            self._settle()
-            self._last = name
-        idle = {other: e.cpu_s() for other, e in self._engines.items() if other != name}
-        start = time.perf_counter()
-        samples = self._engines[name].run(items, self._search)
-        wall_s = time.perf_counter() - start
-        for other, before in idle.items():
-            series = self.series[other]
-            series.idle_cpu_s += self._engines[other].cpu_s() - before
-            series.idle_wall_s += wall_s
+        with self._turns.of(name) as engine:
+            samples = engine.run(items, self._search)
+        for other, series in self.series.items():
+            series.idle_cpu_s = self._turns.idle_cpu_s[other]
+            series.idle_wall_s = self._turns.idle_wall_s[other]
         for item, sample in zip(items, samples, strict=True):
             wanted = self._wanted.setdefault(item, sample.replies)
             self._gate.compare(

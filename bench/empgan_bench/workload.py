@@ -29,34 +29,41 @@ class _Line(msgspec.Struct):
 
 @dataclass(frozen=True)
 class Workload:
-    """Contexts as ids.
+    """Contexts as ids, and as text for whoever measures that too.
 
     Attributes:
         source: "own dialogues", or the file's name.
         sha256: of the file.
         contexts: at least one.
+        texts: the turns of each.
     """
 
     source: str
     sha256: str
     contexts: Sequence[DialogueFeatures]
+    texts: Sequence[Sequence[str]]
+
+    def drawn(self, count: int, seed: int) -> list[int]:
+        """Return the places of `count` contexts, shuffled, and again whenever they run out."""
+        draw = np.random.default_rng(seed)
+        order: list[int] = []
+        while len(order) < count:
+            order += draw.permutation(len(self.contexts)).tolist()
+        return order[:count]
 
     def batches(self, batch_size: int, seed: int) -> list[EncoderInput]:
         """Return 2 to 16 batches of `batch_size` contexts.
 
         That is 16 contexts at batch 1, and 128 or more from batch 8 on.
 
-        The contexts are shuffled by `seed`, and shuffled again whenever they run out.
+        The contexts come as `drawn`.
         """
         wanted = -(-_CONTEXTS_PER_CELL // batch_size)
         items = min(max(wanted, _MIN_ITEMS), _MAX_ITEMS)
-        draw = np.random.default_rng(seed)
-        order: list[int] = []
-        while len(order) < items * batch_size:
-            order += draw.permutation(len(self.contexts)).tolist()
+        order = self.drawn(items * batch_size, seed)
         return [
             encoder_input([self.contexts[i] for i in order[at : at + batch_size]])
-            for at in range(0, items * batch_size, batch_size)
+            for at in range(0, len(order), batch_size)
         ]
 
 
@@ -77,17 +84,18 @@ def load_workload(path: Path | None, featurizer: Featurizer) -> Workload:
             source, data = path.name, path.read_bytes()
         except OSError as error:
             raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    contexts = [
+    read = [
         _context(line, f"{source}:{number}", featurizer)
         for number, line in enumerate(data.splitlines(), start=1)
         if line.strip()
     ]
-    if not contexts:
+    if not read:
         raise DataError(f"{source} holds no dialogue", hint='wanted lines of {"turns": [...]}')
-    return Workload(source, hashlib.sha256(data).hexdigest(), contexts)
+    texts, contexts = zip(*read, strict=True)
+    return Workload(source, hashlib.sha256(data).hexdigest(), contexts, texts)
 
 
-def _context(line: bytes, place: str, featurizer: Featurizer) -> DialogueFeatures:
+def _context(line: bytes, place: str, featurizer: Featurizer) -> tuple[list[str], DialogueFeatures]:
     try:
         decoded = msgspec.json.decode(line, type=_Line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -98,6 +106,6 @@ def _context(line: bytes, place: str, featurizer: Featurizer) -> DialogueFeature
     if not turns:
         raise DataError(f"{place}: no turns", hint='wanted {"turns": ["...", ...]}')
     try:
-        return featurizer.features(Dialogue.of(turns))
+        return turns, featurizer.features(Dialogue.of(turns))
     except EmpganError as error:
         raise DataError(f"{place}: {error.message}", hint=error.hint) from None
