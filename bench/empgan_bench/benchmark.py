@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 from empgan_rt.bundle import Bundle
+from empgan_rt.config import SearchConfig
 
 from . import fingerprint
 from .client import Worker
 from .engines import REFERENCE, eager_rescore
-from .report import EngineRecord, Report, WorkloadRecord
+from .gate import Rescore
+from .report import Circumstances, EngineRecord, Report, WorkloadRecord
 from .suite import Plan, run_suite
-from .workload import load_workload
+from .workload import Workload, load_workload
+
+Progress = Callable[[int, str], None]
+AnyPlan = TypeVar("AnyPlan")
+AnyReport = TypeVar("AnyReport", bound=Circumstances)
 
 
 def run_benchmark(
@@ -22,11 +29,33 @@ def run_benchmark(
     engines: Mapping[str, str],
     workload: Path | None,
     num_threads: int,
-    on_progress: Callable[[int, str], None] = lambda done, note: None,
+    on_progress: Progress = lambda done, note: None,
 ) -> Report:
-    """Return the report of a plan, also where a gate failed.
+    """Return the report of a plan, also where a gate failed; arguments as `run_any`.
+
+    Raises:
+        EmpganError: the bundle, the workload or an engine failed.
+    """
+    return run_any(run_suite, Report, plan, bundle, engines, workload, num_threads, on_progress)
+
+
+def run_any(
+    suite: Callable[
+        [AnyPlan, Sequence[Worker], Workload, SearchConfig, Rescore | None, Progress], object
+    ],
+    report: Callable[..., AnyReport],
+    plan: AnyPlan,
+    bundle: str,
+    engines: Mapping[str, str],
+    workload: Path | None,
+    num_threads: int,
+    on_progress: Progress,
+) -> AnyReport:
+    """Return the report of any kind of plan, also where a gate failed.
 
     Args:
+        suite: measures a plan; see `run_suite`.
+        report: its class; see `Report`.
         plan: what to measure.
         bundle: folder or name of a bundle.
         engines: name -> opener, see `engines`.
@@ -46,9 +75,9 @@ def run_benchmark(
             stack.enter_context(Worker(name, opener, bundle, num_threads))
             for name, opener in engines.items()
         ]
-        outcome = run_suite(plan, workers, contexts, opened.search, rescore, on_progress)
+        outcome = suite(plan, workers, contexts, opened.search, rescore, on_progress)
         records = _records(workers)
-    return Report(
+    return report(
         bundle=bundle,
         plan=plan,
         workload=WorkloadRecord(contexts.source, contexts.sha256, len(contexts.contexts)),

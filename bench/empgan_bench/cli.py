@@ -15,7 +15,7 @@ from empgan_rt.config import MAX_BEAM_SIZE
 from empgan_rt.errors import GateError, StorageError
 
 from . import options
-from .slo import Objective
+from .slo import REQUEST_METRICS, SERVING_METRICS, Objective
 
 if TYPE_CHECKING:
     from .suite import Kind
@@ -43,6 +43,74 @@ def latency(**settings: Any) -> None:
 def throughput(**settings: Any) -> None:
     """Count dialogues and tokens per second, natural lengths."""
     _run("throughput", **settings)
+
+
+@bench.command()
+@options.with_serving_options
+def serve(
+    *,
+    bundle: str,
+    backends: str,
+    rate: str,
+    requests: int | None,
+    beam: str,
+    warmup: int,
+    max_batch: int,
+    max_queue: int,
+    deadline_s: float | None,
+    goodput: tuple[str, ...],
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    slo: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Answer requests as they arrive, and time each from when it was due.
+
+    They arrive as a Poisson process of each --rate, whether or not earlier ones are done.
+    """
+    engines = options.serving_engines(backends)
+    rates = options.rates(rate)
+    beams = options.numbers("--beam", beam, MAX_BEAM_SIZE)
+    good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
+    objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
+    from . import benchmark, files  # they need the extras
+    from .serving import page, plan, report, run
+
+    wanted = plan.ServingPlan(
+        rates_per_s=rates,
+        beams=beams,
+        requests=requests,
+        warmup=warmup,
+        max_batch=max_batch,
+        max_queue=max_queue,
+        deadline_s=deadline_s,
+        seed=seed,
+        goodput=good,
+        objectives=objectives,
+    )
+    count = num_threads or threads.allowed_cores()
+    visits = 2 * len(engines) * len(wanted.cells())
+    with (
+        _report_folder(out or _dated("serve")) as folder,
+        console.progress("bench serve", visits) as progress,
+    ):
+        made = benchmark.run_any(
+            run.run_serving,
+            report.ServingReport,
+            wanted,
+            bundle,
+            engines,
+            workload,
+            count,
+            progress.update,
+        )
+        files.write_rendered(made, page.render_markdown(made), page.render_page(made), folder)
+    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
+    failures = made.outcome.failures
+    hint = f"see {folder / 'report.md'}"
+    _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
 
 
 def _run(
@@ -80,9 +148,8 @@ def _run(
     older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     with (
-        _report_folder(out or Path(f"bench-{kind}-{stamp}")) as folder,
+        _report_folder(out or _dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
         made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
@@ -129,6 +196,11 @@ def _tell(
     if as_json:  # one object only, so the error is in it
         raise click.exceptions.Exit(error.exit_code)
     raise error
+
+
+def _dated(kind: str) -> Path:
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return Path(f"bench-{kind}-{stamp}")
 
 
 @contextmanager

@@ -48,6 +48,16 @@ class Change(msgspec.Struct, frozen=True):
         )
 
 
+class _HeadPlan(msgspec.Struct):
+    kind: str
+
+
+class _Head(msgspec.Struct):
+    """What all reports have, of whatever kind."""
+
+    plan: _HeadPlan
+
+
 class Comparison(msgspec.Struct, frozen=True):
     """What became of the engines that two reports have in common.
 
@@ -95,12 +105,20 @@ def read_report(path: Path) -> Report:
     """Return the report in a `report.json`.
 
     Raises:
-        InputError: it cannot be read, or is no report of this version.
+        InputError: it cannot be read, or is no report of this version, or of what was served.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        if msgspec.json.decode(data, type=_Head).plan.kind == "serve":
+            raise InputError(
+                f"{path} is a report of `bench serve`, which has no ratio to compare",
+                hint="give reports of `bench latency` or `bench throughput`; bound what is served "
+                "with --slo",
+            )
+        return msgspec.json.decode(data, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} is no report of version {SCHEMA_VERSION}: {str(error)[:120]}",

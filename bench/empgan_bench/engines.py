@@ -31,6 +31,14 @@ ENGINES: Mapping[str, str] = {
 # These may write other replies than the reference.
 APPROXIMATE = frozenset({"onnxruntime-int8", "openvino-bf16", "eager-bf16"})
 
+# In these, requests may enter and leave the decoder between any two steps.
+IN_FLIGHT = frozenset(
+    {
+        *("onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16"),
+        *("eager", "eager-bf16", "compile"),
+    }
+)
+
 
 @dataclass(frozen=True)
 class Engine:

@@ -10,7 +10,7 @@ from empgan_rt.storage import replace_file
 
 from .markdown import render_markdown
 from .page import render_page
-from .report import Report
+from .report import Circumstances, Report
 
 FILES = ("report.json", "report.md", "report.html")
 
@@ -21,10 +21,19 @@ def write(report: Report, folder: Path) -> list[Path]:
     Raises:
         StorageError: the disk refused.
     """
+    return write_rendered(report, render_markdown(report), render_page(report), folder)
+
+
+def write_rendered(report: Circumstances, markdown: str, page: str, folder: Path) -> list[Path]:
+    """Write the three files of any report; see `write`.
+
+    Raises:
+        StorageError: the disk refused.
+    """
     contents = (
         msgspec.json.format(msgspec.json.encode(report), indent=1),
-        render_markdown(report).encode(),
-        render_page(report).encode(),
+        markdown.encode(),
+        page.encode(),
     )
     paths = [folder / name for name in FILES]
     for path, data in zip(paths, contents, strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from plotly.subplots import make_subplots
 
 from .gate import Cell
 from .suite import Outcome
-from .summary import Row
 from .timing import Series
 
 _PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
@@ -22,7 +21,7 @@ _ROW_PX = 260
 def ratio_bars(outcome: Outcome) -> Any:
     """Return the speed-up over the reference by cell, with intervals; failed cells have no bar."""
     figure = go.Figure()
-    colours = _colours(outcome.rows)
+    palette = colours(row.engine for row in outcome.rows)
     for engine in dict.fromkeys(r.engine for r in outcome.ratios):
         mine = [r for r in outcome.ratios if r.engine == engine and r.verdict.passed]
         values = [r.speedup.value for r in mine]
@@ -33,7 +32,7 @@ def ratio_bars(outcome: Outcome) -> Any:
             text=[f"{value:.2f}×" for value in values],
             textposition="inside",
             insidetextanchor="start",  # at the foot, clear of the interval
-            marker_color=colours[engine],
+            marker_color=palette[engine],
             error_y={
                 "array": [r.speedup.high - r.speedup.value for r in mine],
                 "arrayminus": [r.speedup.value - r.speedup.low for r in mine],
@@ -42,13 +41,13 @@ def ratio_bars(outcome: Outcome) -> Any:
     figure.add_hline(y=1.0, line_dash="dash", line_color="#666666")
     reference = outcome.ratios[0].reference if outcome.ratios else ""
     figure.update_yaxes(title=f"times faster than {reference}", rangemode="tozero")
-    return _finish(figure, "Ratio to the reference (above the dashed line is faster)", 420)
+    return finish(figure, "Ratio to the reference (above the dashed line is faster)", 420)
 
 
 def throughput_bars(outcome: Outcome) -> Any:
     """Return dialogues per second by cell and engine."""
     figure = go.Figure()
-    for engine, colour in _colours(outcome.rows).items():
+    for engine, colour in colours(row.engine for row in outcome.rows).items():
         mine = [row for row in outcome.rows if row.engine == engine]
         rates = [row.dialogues_per_s for row in mine]
         figure.add_bar(
@@ -62,13 +61,13 @@ def throughput_bars(outcome: Outcome) -> Any:
             },
         )
     figure.update_yaxes(title="dialogues per second")
-    return _finish(figure, "Throughput", 420)
+    return finish(figure, "Throughput", 420)
 
 
 def stage_stack(outcome: Outcome) -> Any:
     """Return encode, step and search stacked for each cell, one bar per engine."""
     figure = go.Figure()
-    for place, (engine, colour) in enumerate(_colours(outcome.rows).items()):
+    for place, (engine, colour) in enumerate(colours(row.engine for row in outcome.rows).items()):
         mine = [row for row in outcome.rows if row.engine == engine]
         for field, stage, opacity in _STAGES:
             figure.add_bar(
@@ -82,7 +81,7 @@ def stage_stack(outcome: Outcome) -> Any:
             )
     figure.update_layout(barmode="stack")
     figure.update_yaxes(title="ms per dialogue")
-    return _finish(figure, "Where the time goes (medians)", 460)
+    return finish(figure, "Where the time goes (medians)", 460)
 
 
 def latency_ecdf(outcome: Outcome) -> Any:
@@ -94,7 +93,7 @@ def latency_ecdf(outcome: Outcome) -> Any:
         figure.add_scatter(
             x=values.tolist(), y=share.tolist(), mode="lines", line_shape="hv", **style, **where
         )
-    return _finish(figure, "Latency, cumulated", _height(places))
+    return finish(figure, "Latency, cumulated", _height(places))
 
 
 def latency_over_time(outcome: Outcome) -> Any:
@@ -112,7 +111,7 @@ def latency_over_time(outcome: Outcome) -> Any:
             **style,
             **where,
         )
-    return _finish(figure, "Latency over iterations (hollow: warm-up)", _height(places))
+    return finish(figure, "Latency over iterations (hollow: warm-up)", _height(places))
 
 
 def _grid(every: Sequence[Series], x: str, y: str) -> tuple[Any, dict[str, tuple[int, int]]]:
@@ -132,7 +131,7 @@ def _traces(
     outcome: Outcome, places: dict[str, tuple[int, int]]
 ) -> list[tuple[Series, dict[str, int], dict[str, Any]]]:
     """Return each series with its panel and its style; an engine is in the legend once."""
-    colours = _colours(outcome.rows)
+    palette = colours(row.engine for row in outcome.rows)
     first: dict[str, Cell] = {}
     found = []
     for series in outcome.series:
@@ -141,16 +140,17 @@ def _traces(
             "name": series.engine,
             "legendgroup": series.engine,
             "showlegend": first.setdefault(series.engine, series.cell) == series.cell,
-            "line_color": colours[series.engine],
-            "marker_color": colours[series.engine],
+            "line_color": palette[series.engine],
+            "marker_color": palette[series.engine],
         }
         found.append((series, {"row": row, "col": column}, style))
     return found
 
 
-def _colours(rows: Sequence[Row]) -> dict[str, str]:
-    engines = dict.fromkeys(row.engine for row in rows)
-    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(engines)}
+def colours(engines: Iterable[str]) -> dict[str, str]:
+    """Return a colour for each engine, the same in all plots of a report."""
+    names = dict.fromkeys(engines)
+    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(names)}
 
 
 def _label(cell: Cell) -> str:
@@ -161,6 +161,7 @@ def _height(places: dict[str, tuple[int, int]]) -> int:
     return 140 + _ROW_PX * max(row for row, _ in places.values())
 
 
-def _finish(figure: Any, title: str, height: int) -> Any:
+def finish(figure: Any, title: str, height: int) -> Any:
+    """Return the figure with its title, `height` pixels high."""
     figure.update_layout(title=title, height=height, template="plotly_white")
     return figure

@@ -35,20 +35,25 @@ class WorkloadRecord(msgspec.Struct, frozen=True):
     contexts: int
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What every report tells of where and with what it was made."""
+
+    schema_version: str = SCHEMA_VERSION
+    bundle: str
+    workload: WorkloadRecord
+    engines: list[EngineRecord]
+    fingerprint: Fingerprint
+    load_average_after: float
+
+
+class Report(Circumstances, frozen=True, kw_only=True):
     """Everything in `report.json`.
 
     `outcome.series` holds the raw samples, milliseconds each.
     """
 
-    schema_version: str = SCHEMA_VERSION
-    bundle: str
     plan: Plan
-    workload: WorkloadRecord
-    engines: list[EngineRecord]
     outcome: Outcome
-    fingerprint: Fingerprint
-    load_average_after: float
 
 
 def headline(report: Report) -> str:
@@ -132,16 +137,15 @@ def _cells_of(row: Row) -> Iterator[str]:
 
 def difference_table(differences: Sequence[Difference]) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of ties and mismatches, the token ids left to `report.json`."""
-    head = ["batch", "beam", "length", "engine", "item", "dialogue", "first at", "gap", "kind"]
+    head = ["cell", "engine", "item", "dialogue", "first at", "gap", "kind"]
     rows = []
     for d in differences:
         pairs = enumerate(zip(d.wanted, d.found, strict=False))
         shorter = min(len(d.wanted), len(d.found))
         first = next((place for place, (want, have) in pairs if want != have), shorter)
         gap = "unknown" if d.gap is None else f"{d.gap:.2e}"
-        cell = [str(d.cell.batch), str(d.cell.beam), d.cell.mode]
         kind = "tie" if d.is_tie else "mismatch"
-        rows.append([*cell, d.engine, str(d.item), str(d.row), str(first), gap, kind])
+        rows.append([str(d.cell), d.engine, str(d.item), str(d.row), str(first), gap, kind])
     return head, rows
 
 
@@ -163,7 +167,7 @@ def method(report: Report) -> str:
     )
 
 
-def circumstances(report: Report) -> tuple[list[str], list[list[str]]]:
+def circumstances(report: Circumstances) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of the fingerprint and the engines."""
     f = report.fingerprint
     rows = [

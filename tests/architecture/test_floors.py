@@ -109,6 +109,8 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     },
     "empgan_bench": {
         "__init__": 0,
+        "arrivals": 0,
+        "request_events": 0,
         "fingerprint": 1,
         "gate": 1,
         "messages": 1,
@@ -117,6 +119,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "workload": 1,
         "client": 2,
         "engines": 2,
+        "load_generator": 2,
         "timing": 2,
         "openvino": 3,
         "options": 3,
@@ -131,6 +134,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "markdown": 6,
         "page": 6,
         "files": 7,
+        "serving": 7,
         "cli": 8,
     },
 }
@@ -149,6 +153,8 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
     "empgan_bench.torch_engines": ("empgan_training.eager",),
+    # It is a user of the SDK.
+    "empgan_bench.load_generator": ("empgan_rt.async_responder", "empgan_rt.responder"),
 }
 
 # Packages -> the modules (or folders) that may import them.

@@ -16,6 +16,10 @@ from empgan_rt.errors import (
 from support.bench_engines import write_text_bundle
 
 SMALL = ("--batch", "1,2", "--beam", "2", "--warmup", "0", "--min-time", "0", "--threads", "1")
+SERVED = (
+    *("--rate", "50", "--requests", "6", "--warmup", "1", "--beam", "2", "--threads", "1"),
+    *("--max-batch", "4"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +161,54 @@ def test_failures_leave_no_empty_folder(bundle, work, use, tmp_path):
     (tmp_path / "bad.jsonl").write_text("nonsense\n")
     with pytest.raises(DataError, match=r"bad\.jsonl:1"):
         invoke("latency", bundle, "--workload", str(tmp_path / "bad.jsonl"), "--out", str(out))
+
+
+def test_serving_writes_its_report_and_other_replies_end_with_a_gate_error(
+    bundle, work, use, tmp_path
+):
+    use(onnxruntime="open_other", eager="open_plain")
+    out = tmp_path / "out"
+    arguments = ("serve", bundle, *SERVED, "--workload", work, "--out", str(out))
+    with pytest.raises(GateError, match="onnxruntime, 50 requests/s, beam 2: FAILED"):
+        invoke(*arguments)
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert "FAILED" in (out / "report.md").read_text()
+    with pytest.raises(InputError, match="is a report of `bench serve`"):
+        invoke("compare", str(out / "report.json"), str(out / "report.json"))
+
+
+def test_serving_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    out = tmp_path / "out"
+    result = invoke(
+        *("serve", bundle, *SERVED, "--backends", "onnxruntime", "--workload", work),
+        *("--rate", "50,100", "--slo", "goodput>=1", "--goodput", "e2e_ms<600000"),
+        *("--deadline", "600", "--out", str(out), "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["passed"] is True
+    assert [(row["rate_per_s"], row["answered"]) for row in shown["rows"]] == [(50, 6), (100, 6)]
+    assert all(row["replies_equal"] and row["goodput"] == 1.0 for row in shown["rows"])
+    assert "kept up" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--backends", "onnxruntime,naive"), "naive cannot serve"),
+        (("--rate", "0"), "--rate '0'"),
+        (("--rate", "4,-1"), "--rate"),
+        (("--rate", "1e3"), "--rate"),
+        (("--rate", "20000"), "--rate"),
+        (("--slo", "ratio>1"), "objective 'ratio>1'"),
+        (("--goodput", "p99_ms<1"), "objective 'p99_ms<1'"),
+        (("--beam", "0"), "--beam '0'"),
+    ],
+)
+def test_bad_options_of_serving(bundle, arguments, message):
+    with pytest.raises(InputError, match=message):
+        invoke("serve", bundle, *arguments)
 
 
 def test_a_missing_extra_is_named(monkeypatch):
