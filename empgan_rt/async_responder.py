@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
+from .async_session import AsyncSession
 from .config import SearchConfig
 from .dialogue import Chunk, Reply
 from .errors import InputError
@@ -99,6 +100,10 @@ class AsyncResponder:
                 for chunk in pieces.grown():
                     yield chunk
         yield pieces.last(self.responder.reply_of(ticket))
+
+    def session(self, search: SearchConfig | None = None) -> AsyncSession:
+        """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
+        return AsyncSession(self, search)
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""

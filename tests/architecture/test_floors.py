@@ -51,6 +51,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "engine": 8,
         "graph_probe": 9,
         "session": 9,
+        "async_session": 10,
         "responder": 10,
         "async_responder": 11,
         "__init__": 12,
@@ -149,6 +150,7 @@ REACH: Mapping[str, Mapping[str, int]] = {
 # What single modules may use beyond that.
 EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_rt.session": ("empgan_rt.responder",),  # its type alone
+    "empgan_rt.async_session": ("empgan_rt.async_responder",),  # its type alone
     # `evaluate` scores bundles too.
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
