@@ -14,6 +14,7 @@ from .plan import ServingOutcome
 from .summary import ServedRow
 
 _DASHES = {"p50": "solid", "p95": "dash", "p99": "dot"}
+_SYMBOLS = ("circle", "square", "diamond", "cross", "x")  # of the beams
 _ROW_PX = 300
 
 
@@ -30,7 +31,7 @@ def figures(outcome: ServingOutcome) -> list[Any]:
 def latency_over_rate(outcome: ServingOutcome) -> Any:
     """Return percentiles of end-to-end latency against the offered rate, both logarithmic."""
     figure = go.Figure()
-    for label, colour, rows in _lines(outcome):
+    for label, style, rows in _lines(outcome):
         for name, dash in _DASHES.items():
             points = [
                 (row.cell.rate_per_s, getattr(row.e2e_ms, name))
@@ -39,31 +40,34 @@ def latency_over_rate(outcome: ServingOutcome) -> Any:
             ]
             if points:
                 rates, values = zip(*points, strict=True)
-                line = {"color": colour, "dash": dash}
-                figure.add_scatter(x=rates, y=values, name=f"{label}, {name}", line=line)
+                figure.add_scatter(
+                    x=rates, y=values, name=f"{label}, {name}", line_dash=dash, **style
+                )
     figure.update_xaxes(title="requests offered per second", type="log")
     figure.update_yaxes(title="end to end, ms", type="log")
     return finish(figure, "Latency against offered rate", 460)
 
 
 def goodput_over_rate(outcome: ServingOutcome) -> Any:
-    """Return good and answered requests per second against those offered."""
+    """Return which share of the requests was good, and which was answered, against the rate."""
     figure = go.Figure()
-    for label, colour, rows in _lines(outcome):
-        rates = [row.cell.rate_per_s for row in rows]
-        for field, dash in (("goodput_per_s", "solid"), ("requests_per_s", "dot")):
+    for label, style, rows in _lines(outcome):
+        lost = [row.refused + row.late + row.failed for row in rows]
+        answered = [row.answered / (row.answered + n) for row, n in zip(rows, lost, strict=True)]
+        for name, dash, shares in (
+            ("good", "solid", [row.goodput for row in rows]),
+            ("answered", "dot", answered),
+        ):
             figure.add_scatter(
-                x=rates,
-                y=[getattr(row, field) for row in rows],
-                name=f"{label}, {'good' if dash == 'solid' else 'answered'}",
-                text=[f"{row.goodput:.1%} good" for row in rows],
-                line={"color": colour, "dash": dash},
+                x=[row.cell.rate_per_s for row in rows],
+                y=shares,
+                name=f"{label}, {name}",
+                text=[f"{row.goodput_per_s:.2f} good ones per second" for row in rows],
+                line_dash=dash,
+                **style,
             )
-    offered = sorted({row.cell.rate_per_s for row in outcome.rows})
-    line = {"color": "#666666", "dash": "dash"}
-    figure.add_scatter(x=offered, y=offered, name="offered", mode="lines", line=line)
-    figure.update_xaxes(title="requests offered per second")
-    figure.update_yaxes(title="requests per second", rangemode="tozero")
+    figure.update_xaxes(title="requests offered per second", type="log")
+    figure.update_yaxes(title="share of requests", range=[0.0, 1.05])
     return finish(figure, "Goodput against offered rate", 460)
 
 
@@ -111,14 +115,15 @@ def latency_over_time(outcome: ServingOutcome) -> Any:
     return finish(figure, "Latency over the run (hollow: warm-up)", _height(places))
 
 
-def _lines(outcome: ServingOutcome) -> Iterator[tuple[str, str, list[ServedRow]]]:
-    """Yield label, colour and rows, by rate, of each engine and beam."""
+def _lines(outcome: ServingOutcome) -> Iterator[tuple[str, dict[str, str], list[ServedRow]]]:
+    """Yield label, colour with symbol, and rows, by rate, of each engine and beam."""
     beams = list(dict.fromkeys(row.cell.beam for row in outcome.rows))
     for engine, colour in colours(row.engine for row in outcome.rows).items():
-        for beam in beams:
+        for place, beam in enumerate(beams):
             mine = [r for r in outcome.rows if (r.engine, r.cell.beam) == (engine, beam)]
             label = f"{engine}, beam {beam}" if len(beams) > 1 else engine
-            yield label, colour, sorted(mine, key=lambda row: row.cell.rate_per_s)
+            style = {"line_color": colour, "marker_symbol": _SYMBOLS[place % len(_SYMBOLS)]}
+            yield label, style, sorted(mine, key=lambda row: row.cell.rate_per_s)
 
 
 def _grid(outcome: ServingOutcome, x: str, y: str) -> tuple[Any, dict[str, dict[str, int]]]:
