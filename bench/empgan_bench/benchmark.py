@@ -47,7 +47,7 @@ def run_benchmark(
             for name, opener in engines.items()
         ]
         outcome = run_suite(plan, workers, contexts, opened.search, rescore, on_progress)
-        records = _records(workers)
+        records = engine_records(workers)
     return Report(
         bundle=bundle,
         plan=plan,
@@ -59,7 +59,8 @@ def run_benchmark(
     )
 
 
-def _records(workers: Sequence[Worker]) -> list[EngineRecord]:
+def engine_records(workers: Sequence[Worker]) -> list[EngineRecord]:
+    """Return what is noted of some workers, their memory as it is now."""
     return [
         EngineRecord(
             name=worker.name,

@@ -10,7 +10,7 @@ from empgan_rt.storage import replace_file
 
 from .markdown import render_markdown
 from .page import render_page
-from .report import Report
+from .report import Report, Run
 
 FILES = ("report.json", "report.md", "report.html")
 
@@ -21,11 +21,17 @@ def write(report: Report, folder: Path) -> list[Path]:
     Raises:
         StorageError: the disk refused.
     """
-    contents = (
-        msgspec.json.format(msgspec.json.encode(report), indent=1),
-        render_markdown(report).encode(),
-        render_page(report).encode(),
-    )
+    return write_rendered(report, render_markdown(report), render_page(report), folder)
+
+
+def write_rendered(record: Run, markdown: str, page: str, folder: Path) -> list[Path]:
+    """Write the report of any kind of run, whose texts are given, as `write` does.
+
+    Raises:
+        StorageError: the disk refused.
+    """
+    raw = msgspec.json.format(msgspec.json.encode(record), indent=1)
+    contents = (raw, markdown.encode(), page.encode())
     paths = [folder / name for name in FILES]
     for path, data in zip(paths, contents, strict=True):
         replace_file(path, data)

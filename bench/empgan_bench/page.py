@@ -40,18 +40,23 @@ def render_page(report: Report) -> str:
     title = f"{report.plan.kind} of bundle {report.fingerprint.bundle_id}"
     body = [f"<h1>{escape(title)}</h1>"]
     if outcome.ratios:
-        body.append(_table(*ratio_table(outcome.ratios)))
+        body.append(html_table(*ratio_table(outcome.ratios)))
     else:
         body.append("<p>One engine only: there is no ratio.</p>")
     body += [f'<p class="failed">FAILED {escape(text)}</p>' for text in outcome.failures]
     body += [f'<p class="note">{escape(text)}</p>' for text in outcome.warnings]
     body.append("<h2>Plots</h2>")
-    body += [_plot(figure) for figure in _figures(report)]
-    body += ["<h2>Times in ms</h2>", _table(*row_table(outcome.rows))]
+    body += [html_plot(figure) for figure in _figures(report)]
+    body += ["<h2>Times in ms</h2>", html_table(*row_table(outcome.rows))]
     if outcome.differences:
-        body += ["<h2>Replies that differ</h2>", _table(*difference_table(outcome.differences))]
+        body += ["<h2>Replies that differ</h2>", html_table(*difference_table(outcome.differences))]
     body += [f"<h2>Method</h2><p>{escape(method(report))}</p>"]
-    body += ["<h2>Circumstances</h2>", _table(*circumstances(report), kind="scroll wide")]
+    body += ["<h2>Circumstances</h2>", html_table(*circumstances(report), kind="scroll wide")]
+    return document(title, body)
+
+
+def document(title: str, body: Sequence[str]) -> str:
+    """Return a page of these parts, with the script of the plots in it."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
@@ -69,12 +74,15 @@ def _figures(report: Report) -> list[Any]:
     return figures + [draw(outcome) for draw in drawn]
 
 
-def _plot(figure: Any) -> str:
+def html_plot(figure: Any) -> str:
+    """Return a plotly figure as a part of a page."""
     config = {"displaylogo": False, "responsive": True}
     return str(figure.to_html(full_html=False, include_plotlyjs=False, config=config))
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "scroll") -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "scroll") -> str:
+    """Return a table as a part of a page; lines that failed stand out."""
+
     def line(cells: Sequence[str], tag: str) -> str:
         failed = ' class="failed"' if any(cell.startswith("FAILED") for cell in cells) else ""
         return f"<tr{failed}>{''.join(f'<{tag}>{escape(c)}</{tag}>' for c in cells)}</tr>"

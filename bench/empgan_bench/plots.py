@@ -14,8 +14,8 @@ from .suite import Outcome
 from .summary import Row
 from .timing import Series
 
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
-_STAGES = (("encode_ms", "encode", 1.0), ("step_ms", "step", 0.65), ("search_ms", "search", 0.35))
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
+STAGES = (("encode_ms", "encode", 1.0), ("step_ms", "step", 0.65), ("search_ms", "search", 0.35))
 _ROW_PX = 260
 
 
@@ -42,7 +42,7 @@ def ratio_bars(outcome: Outcome) -> Any:
     figure.add_hline(y=1.0, line_dash="dash", line_color="#666666")
     reference = outcome.ratios[0].reference if outcome.ratios else ""
     figure.update_yaxes(title=f"times faster than {reference}", rangemode="tozero")
-    return _finish(figure, "Ratio to the reference (above the dashed line is faster)", 420)
+    return finish(figure, "Ratio to the reference (above the dashed line is faster)", 420)
 
 
 def throughput_bars(outcome: Outcome) -> Any:
@@ -62,7 +62,7 @@ def throughput_bars(outcome: Outcome) -> Any:
             },
         )
     figure.update_yaxes(title="dialogues per second")
-    return _finish(figure, "Throughput", 420)
+    return finish(figure, "Throughput", 420)
 
 
 def stage_stack(outcome: Outcome) -> Any:
@@ -70,7 +70,7 @@ def stage_stack(outcome: Outcome) -> Any:
     figure = go.Figure()
     for place, (engine, colour) in enumerate(_colours(outcome.rows).items()):
         mine = [row for row in outcome.rows if row.engine == engine]
-        for field, stage, opacity in _STAGES:
+        for field, stage, opacity in STAGES:
             figure.add_bar(
                 name=f"{engine}: {stage}",
                 x=[_label(row.cell) for row in mine],
@@ -82,7 +82,7 @@ def stage_stack(outcome: Outcome) -> Any:
             )
     figure.update_layout(barmode="stack")
     figure.update_yaxes(title="ms per dialogue")
-    return _finish(figure, "Where the time goes (medians)", 460)
+    return finish(figure, "Where the time goes (medians)", 460)
 
 
 def latency_ecdf(outcome: Outcome) -> Any:
@@ -94,7 +94,7 @@ def latency_ecdf(outcome: Outcome) -> Any:
         figure.add_scatter(
             x=values.tolist(), y=share.tolist(), mode="lines", line_shape="hv", **style, **where
         )
-    return _finish(figure, "Latency, cumulated", _height(places))
+    return finish(figure, "Latency, cumulated", _height(places))
 
 
 def latency_over_time(outcome: Outcome) -> Any:
@@ -112,7 +112,7 @@ def latency_over_time(outcome: Outcome) -> Any:
             **style,
             **where,
         )
-    return _finish(figure, "Latency over iterations (hollow: warm-up)", _height(places))
+    return finish(figure, "Latency over iterations (hollow: warm-up)", _height(places))
 
 
 def _grid(every: Sequence[Series], x: str, y: str) -> tuple[Any, dict[str, tuple[int, int]]]:
@@ -150,7 +150,7 @@ def _traces(
 
 def _colours(rows: Sequence[Row]) -> dict[str, str]:
     engines = dict.fromkeys(row.engine for row in rows)
-    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(engines)}
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(engines)}
 
 
 def _label(cell: Cell) -> str:
@@ -161,6 +161,7 @@ def _height(places: dict[str, tuple[int, int]]) -> int:
     return 140 + _ROW_PX * max(row for row, _ in places.values())
 
 
-def _finish(figure: Any, title: str, height: int) -> Any:
+def finish(figure: Any, title: str, height: int) -> Any:
+    """Return a figure with what all have in common."""
     figure.update_layout(title=title, height=height, template="plotly_white")
     return figure

@@ -35,20 +35,25 @@ class WorkloadRecord(msgspec.Struct, frozen=True):
     contexts: int
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """What the report of every kind of run says of its circumstances."""
+
+    schema_version: str = SCHEMA_VERSION
+    bundle: str
+    workload: WorkloadRecord
+    engines: list[EngineRecord]
+    fingerprint: Fingerprint
+    load_average_after: float
+
+
+class Report(Run, frozen=True, kw_only=True):
     """Everything in `report.json`.
 
     `outcome.series` holds the raw samples, milliseconds each.
     """
 
-    schema_version: str = SCHEMA_VERSION
-    bundle: str
     plan: Plan
-    workload: WorkloadRecord
-    engines: list[EngineRecord]
     outcome: Outcome
-    fingerprint: Fingerprint
-    load_average_after: float
 
 
 def headline(report: Report) -> str:
@@ -163,7 +168,7 @@ def method(report: Report) -> str:
     )
 
 
-def circumstances(report: Report) -> tuple[list[str], list[list[str]]]:
+def circumstances(report: Run) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of the fingerprint and the engines."""
     f = report.fingerprint
     rows = [
