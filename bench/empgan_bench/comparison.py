@@ -91,16 +91,30 @@ class Comparison(msgspec.Struct, frozen=True):
         return "\n".join([*map(str, self.changes), *(f"differs: {line}" for line in self.differs)])
 
 
+class _Kind(msgspec.Struct):
+    """The mark of reports that are no comparison's matter; ours have none."""
+
+    kind: str | None = None
+
+
 def read_report(path: Path) -> Report:
     """Return the report in a `report.json`.
 
     Raises:
-        InputError: it cannot be read, or is no report of this version.
+        InputError: it cannot be read, or is no report of this version, or one of another kind.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        kind = msgspec.json.decode(data, type=_Kind).kind
+        if kind is not None:
+            raise InputError(
+                f"{path} is a report of `bench {kind}`",
+                hint="compare reports of `bench latency` or `bench throughput`",
+            )
+        return msgspec.json.decode(data, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} is no report of version {SCHEMA_VERSION}: {str(error)[:120]}",
