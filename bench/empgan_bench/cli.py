@@ -45,6 +45,47 @@ def throughput(**settings: Any) -> None:
     _run("throughput", **settings)
 
 
+@bench.command()
+@options.with_base_point
+def scaling(
+    *,
+    bundle: str,
+    backends: str,
+    axis: str,
+    batch: int,
+    beam: int,
+    warmup: int,
+    min_time: float,
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
+    engines, axes = options.engines(backends), options.axes(axis)
+    from empgan_rt.bundle import Bundle
+
+    from . import files, scaling_pages, scaling_report  # they need the extras
+    from .axes import BASE_TURNS, ScalingPlan, Setting
+    from .scaling import run_scaling
+
+    cores = threads.allowed_cores()
+    words = Bundle.open(bundle).model.vocabulary_size
+    base = Setting(batch, beam, BASE_TURNS, words, num_threads or cores)
+    plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
+    with (
+        _report_folder(out or _dated("scaling")) as folder,
+        console.progress("bench scaling", len(plan.places())) as progress,
+    ):
+        made = run_scaling(plan, bundle, engines, workload, progress.update)
+        markdown, page = scaling_pages.render_markdown(made), scaling_pages.render_page(made)
+        files.write_rendered(made, markdown, page, folder)
+    shown = f"{scaling_report.headline(made)}\nreport: {folder / 'report.html'}"
+    record, hint = scaling_report.brief(made, folder), f"see {folder / 'report.md'}"
+    _tell(record, shown, made.failures, hint, as_json=as_json)
+
+
 def _run(
     kind: Kind,
     *,
@@ -80,9 +121,8 @@ def _run(
     older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     with (
-        _report_folder(out or Path(f"bench-{kind}-{stamp}")) as folder,
+        _report_folder(out or _dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
         made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
@@ -129,6 +169,11 @@ def _tell(
     if as_json:  # one object only, so the error is in it
         raise click.exceptions.Exit(error.exit_code)
     raise error
+
+
+def _dated(kind: str) -> Path:
+    """Return a folder for a report of this kind and second."""
+    return Path(f"bench-{kind}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
 
 
 @contextmanager

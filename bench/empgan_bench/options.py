@@ -9,11 +9,14 @@ from pathlib import Path
 import click
 
 from empgan_rt import console, threads
+from empgan_rt.config import MAX_BEAM_SIZE
 from empgan_rt.errors import InputError
 
+from .axes import AXES
 from .engines import ENGINES
 
 MAX_BATCH = 4096
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
 max_regress = click.option(
     "--max-regress",
@@ -21,7 +24,7 @@ max_regress = click.option(
     show_default=True,
     help="How much slower an engine may have become.",
 )
-_OPTIONS = (
+_SHARED = (
     click.argument("bundle", default="default"),
     click.option(
         "--backends",
@@ -29,8 +32,6 @@ _OPTIONS = (
         show_default=True,
         help="Engines to compare, separated by commas.",
     ),
-    click.option("--batch", default="1,8,32,128", show_default=True, help="Dialogues in a batch."),
-    click.option("--beam", default="1,5", show_default=True, help="Beam sizes; 1 is greedy."),
     click.option(
         "--warmup",
         type=click.IntRange(0, 1000),
@@ -43,7 +44,7 @@ _OPTIONS = (
         type=click.FloatRange(0, 86_400),
         default=5.0,
         show_default=True,
-        help="Seconds to measure in each cell.",
+        help="Seconds to measure in each cell or point.",
     ),
     click.option(
         "--seed",
@@ -68,6 +69,11 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="Folder for report.json, report.md and report.html; a dated one by default.",
     ),
+    console.json_option,
+)
+_CELLS = (
+    click.option("--batch", default="1,8,32,128", show_default=True, help="Dialogues in a batch."),
+    click.option("--beam", default="1,5", show_default=True, help="Beam sizes; 1 is greedy."),
     click.option(
         "--slo",
         multiple=True,
@@ -80,15 +86,58 @@ _OPTIONS = (
         help="An older report.json; a regression against it: exit code 6.",
     ),
     max_regress,
-    console.json_option,
+)
+_BASE_POINT = (
+    click.option(
+        "--axis",
+        default=",".join(AXES),
+        show_default=True,
+        help="What grows, one after the other, separated by commas.",
+    ),
+    click.option(
+        "--batch",
+        type=click.IntRange(1, MAX_BATCH),
+        default=8,
+        show_default=True,
+        help="Dialogues in a batch, on the other axes.",
+    ),
+    click.option(
+        "--beam",
+        type=click.IntRange(1, MAX_BEAM_SIZE),
+        default=5,
+        show_default=True,
+        help="Beam size, on the other axes.",
+    ),
 )
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command what all benchmarks take."""
-    for option in reversed(_OPTIONS):
+    """Give a command what benchmarks of cells take."""
+    return _given(command, *_SHARED, *_CELLS)
+
+
+def with_base_point(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what benchmarks of axes take."""
+    return _given(command, *_SHARED, *_BASE_POINT)
+
+
+def _given(command: Callable[..., None], *options: Decorator) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command
+
+
+def axes(text: str) -> tuple[str, ...]:
+    """Return the axes in a comma-separated list, each once, in the order of the table.
+
+    Raises:
+        InputError: a name is unknown.
+    """
+    names = [part.strip() for part in text.split(",")]
+    unknown = [name for name in names if name not in AXES]
+    if unknown:
+        raise InputError(f"axis {unknown[0][:40]!r}", hint=f"use {', '.join(AXES)}")
+    return tuple(name for name in AXES if name in names)
 
 
 def engines(text: str) -> dict[str, str]:

@@ -109,29 +109,39 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     },
     "empgan_bench": {
         "__init__": 0,
+        "axes": 1,
         "fingerprint": 1,
         "gate": 1,
         "messages": 1,
+        "resized": 1,
         "slo": 1,
         "stats": 1,
         "workload": 1,
         "client": 2,
         "engines": 2,
         "timing": 2,
+        "turn_pool": 2,
+        "slope": 3,
         "openvino": 3,
         "options": 3,
         "summary": 3,
         "torch_engines": 3,
         "worker": 3,
+        "growth": 4,
         "suite": 4,
+        "growth_text": 5,
         "plots": 5,
         "report": 5,
         "benchmark": 6,
         "comparison": 6,
         "markdown": 6,
         "page": 6,
+        "scaling_report": 6,
         "files": 7,
-        "cli": 8,
+        "scaling": 7,
+        "scaling_plots": 7,
+        "scaling_pages": 8,
+        "cli": 9,
     },
 }
 
@@ -149,6 +159,12 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
     "empgan_bench.torch_engines": ("empgan_training.eager",),
+    # It exports bundles of other sizes.
+    "empgan_bench.resized": (
+        "empgan_training.eager",
+        "empgan_export.graphs",
+        "empgan_export.to_onnx",
+    ),
 }
 
 # Packages -> the modules (or folders) that may import them.
