@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from .axes import AXES, Place
-from .gate import Verdict
+from .gate import Difference, Verdict
 from .slope import Departure, Kind, Slopes, round_times, stage_medians
 from .stats import Interval, median_interval
 from .timing import Series
@@ -24,6 +24,7 @@ class Point(msgspec.Struct, frozen=True):
             once have so much less to encode.
         series: the raw times, the reference first.
         verdicts: the gate's, in the same order.
+        differences: ties and mismatches, each listed once.
     """
 
     place: Place
@@ -31,6 +32,7 @@ class Point(msgspec.Struct, frozen=True):
     repeated_turns: float
     series: list[Series]
     verdicts: list[Verdict]
+    differences: list[Difference]
 
 
 class Cost(msgspec.Struct, frozen=True):

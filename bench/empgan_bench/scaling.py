@@ -140,6 +140,7 @@ class _Bench:
             self._pool.repeated(setting.batch, read),
             list(timer.series.values()),
             [gate.verdict(name, cell) for name in timer.series],
+            gate.differences,
         )
 
 

@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,7 @@ def test_turns_beyond_the_limit_are_told(tmp_path, monkeypatch):
 def test_other_replies_fail_at_their_place(bundle, monkeypatch):
     report = run_scaling(monkeypatch, bundle, ("beam",), replies={"onnxruntime": [9, 9]})
     assert report.failures[0] == "onnxruntime, beam 1: FAILED: 64 of 64 replies differ"
+    assert report.points[0].differences[0].found == [9, 9]
     assert "FAILED" in headline(report)
     assert "FAILED" in render_markdown(report)
 
@@ -186,9 +188,9 @@ def test_an_unknown_axis_is_refused(bundle, axis):
 
 
 def test_a_missing_export_extra_is_named_before_anything_is_measured(bundle, monkeypatch):
-    def missing():
-        raise DependencyError("onnx is not installed")
-
-    monkeypatch.setattr(scaling, "_exporter", missing)
-    with pytest.raises(DependencyError):
+    monkeypatch.delitem(sys.modules, "empgan_bench.resized", raising=False)
+    monkeypatch.setitem(sys.modules, "empgan_export.graphs", None)
+    with pytest.raises(DependencyError, match="is not installed") as caught:
         run_scaling(monkeypatch, bundle, ("batch", "vocabulary"))
+    assert "empgan-rt[export]" in caught.value.hint
+    assert run_scaling(monkeypatch, bundle, ("batch",)).failures == []

@@ -44,7 +44,7 @@ def make_point(
     turns_read = setting.turns if read is None else read
     series = make_series(stages, noise, value)
     verdict = Verdict("ours", CELL, 8, 0, 0)
-    return Point(Place(axis, value, setting, again), turns_read, 0.0, [series], [verdict])
+    return Point(Place(axis, value, setting, again), turns_read, 0.0, [series], [verdict], [])
 
 
 def make_growth(axis: str, costs: Mapping[int, Sequence[float]], noise: float = 0.0) -> Growth:
