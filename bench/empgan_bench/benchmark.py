@@ -76,7 +76,7 @@ def run_any(
             for name, opener in engines.items()
         ]
         outcome = suite(plan, workers, contexts, opened.search, rescore, on_progress)
-        records = _records(workers)
+        records = engine_records(workers)
     return report(
         bundle=bundle,
         plan=plan,
@@ -88,7 +88,8 @@ def run_any(
     )
 
 
-def _records(workers: Sequence[Worker]) -> list[EngineRecord]:
+def engine_records(workers: Sequence[Worker]) -> list[EngineRecord]:
+    """Return what is noted of some workers, their memory as it is now."""
     return [
         EngineRecord(
             name=worker.name,

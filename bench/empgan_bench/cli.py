@@ -14,7 +14,7 @@ from empgan_rt import console, threads
 from empgan_rt.config import MAX_BEAM_SIZE
 from empgan_rt.errors import GateError, StorageError
 
-from . import options
+from . import option_values, options
 from .slo import REQUEST_METRICS, SERVING_METRICS, Objective
 
 if TYPE_CHECKING:
@@ -32,21 +32,21 @@ def bench(context: click.Context, as_json: bool) -> None:
 
 
 @bench.command()
-@options.with_options
+@options.for_cells
 def latency(**settings: Any) -> None:
     """Time one batch at a time: 20 tokens each, then natural lengths."""
     _run("latency", **settings)
 
 
 @bench.command()
-@options.with_options
+@options.for_cells
 def throughput(**settings: Any) -> None:
     """Count dialogues and tokens per second, natural lengths."""
     _run("throughput", **settings)
 
 
 @bench.command()
-@options.with_serving_options
+@options.for_serving
 def serve(
     *,
     bundle: str,
@@ -70,9 +70,9 @@ def serve(
 
     They arrive as a Poisson process of each --rate, whether or not earlier ones are done.
     """
-    engines = options.serving_engines(backends)
-    rates = options.rates(rate)
-    beams = options.numbers("--beam", beam, MAX_BEAM_SIZE)
+    engines = option_values.serving_engines(backends)
+    rates = option_values.rates(rate)
+    beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
     objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
     from . import benchmark, files  # they need the extras
@@ -113,6 +113,47 @@ def serve(
     _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
 
 
+@bench.command()
+@options.for_scaling
+def scaling(
+    *,
+    bundle: str,
+    backends: str,
+    axis: str,
+    batch: int,
+    beam: int,
+    warmup: int,
+    min_time: float,
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
+    engines, axes = option_values.engines(backends), option_values.axes(axis)
+    from empgan_rt.bundle import Bundle
+
+    from . import files, scaling_pages, scaling_report  # they need the extras
+    from .axes import BASE_TURNS, ScalingPlan, Setting
+    from .scaling import run_scaling
+
+    cores = threads.allowed_cores()
+    words = Bundle.open(bundle).model.vocabulary_size
+    base = Setting(batch, beam, BASE_TURNS, words, num_threads or cores)
+    plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
+    with (
+        _report_folder(out or _dated("scaling")) as folder,
+        console.progress("bench scaling", len(plan.places())) as progress,
+    ):
+        made = run_scaling(plan, bundle, engines, workload, progress.update)
+        markdown, page = scaling_pages.render_markdown(made), scaling_pages.render_page(made)
+        files.write_rendered(made, markdown, page, folder)
+    shown = f"{scaling_report.headline(made)}\nreport: {folder / 'report.html'}"
+    record, hint = scaling_report.brief(made, folder), f"see {folder / 'report.md'}"
+    _tell(record, shown, made.failures, hint, as_json=as_json)
+
+
 def _run(
     kind: Kind,
     *,
@@ -138,11 +179,11 @@ def _run(
             baseline; the report is written all the same.
         EmpganError: whatever went wrong before.
     """
-    engines = options.engines(backends)
+    engines = option_values.engines(backends)
     objectives = tuple(Objective.parse(text) for text in slo)
-    batches = options.numbers("--batch", batch, options.MAX_BATCH)
-    beams = options.numbers("--beam", beam, MAX_BEAM_SIZE)
-    allowed = options.share("--max-regress", max_regress)
+    batches = option_values.numbers("--batch", batch, option_values.MAX_BATCH)
+    beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    allowed = option_values.share("--max-regress", max_regress)
     from . import benchmark, comparison, files, report, suite  # they need the extras
 
     older = None if baseline is None else comparison.read_report(baseline)
@@ -170,7 +211,7 @@ def _run(
 @console.json_option
 def compare(old: Path, new: Path, max_regress: str, as_json: bool) -> None:
     """Hold a report.json against an older one; a regression: exit code 6."""
-    allowed = options.share("--max-regress", max_regress)
+    allowed = option_values.share("--max-regress", max_regress)
     from . import comparison
 
     found = comparison.compare(comparison.read_report(old), comparison.read_report(new), allowed)
@@ -199,8 +240,8 @@ def _tell(
 
 
 def _dated(kind: str) -> Path:
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return Path(f"bench-{kind}-{stamp}")
+    """Return a folder for a report of this kind and second."""
+    return Path(f"bench-{kind}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
 
 
 @contextmanager

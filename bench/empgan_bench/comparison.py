@@ -8,7 +8,7 @@ if it is larger than what was allowed and its 95 % interval excludes that nothin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -19,6 +19,7 @@ from .fingerprint import Fingerprint
 from .gate import Cell
 from .report import SCHEMA_VERSION, Report
 from .stats import Interval, unpaired_ratio
+from .suite import Kind
 from .timing import Series
 
 
@@ -46,16 +47,6 @@ class Change(msgspec.Struct, frozen=True):
             f"{self.engine}, {self.cell}: time x {change.value:.3f} "
             f"[{change.low:.3f}, {change.high:.3f}] {than}"
         )
-
-
-class _HeadPlan(msgspec.Struct):
-    kind: str
-
-
-class _Head(msgspec.Struct):
-    """What all reports have, of whatever kind."""
-
-    plan: _HeadPlan
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -101,22 +92,32 @@ class Comparison(msgspec.Struct, frozen=True):
         return "\n".join([*map(str, self.changes), *(f"differs: {line}" for line in self.differs)])
 
 
+class _HeadPlan(msgspec.Struct):
+    kind: str
+
+
+class _Head(msgspec.Struct):
+    """What all reports have, of whatever kind."""
+
+    plan: _HeadPlan
+
+
 def read_report(path: Path) -> Report:
     """Return the report in a `report.json`.
 
     Raises:
-        InputError: it cannot be read, or is no report of this version, or of what was served.
+        InputError: it cannot be read, or is no report of this version, or one of another kind.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
     try:
-        if msgspec.json.decode(data, type=_Head).plan.kind == "serve":
+        kind = msgspec.json.decode(data, type=_Head).plan.kind
+        if kind not in get_args(Kind):
             raise InputError(
-                f"{path} is a report of `bench serve`, which has no ratio to compare",
-                hint="give reports of `bench latency` or `bench throughput`; bound what is served "
-                "with --slo",
+                f"{path} is a report of `bench {kind}`",
+                hint="compare reports of `bench latency` or `bench throughput`",
             )
         return msgspec.json.decode(data, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

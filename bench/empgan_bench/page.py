@@ -49,10 +49,7 @@ def render_page(report: Report) -> str:
     body += [html_plot(figure) for figure in _figures(report)]
     body += ["<h2>Times in ms</h2>", html_table(*row_table(outcome.rows))]
     if outcome.differences:
-        body += [
-            "<h2>Replies that differ</h2>",
-            html_table(*difference_table(outcome.differences)),
-        ]
+        body += ["<h2>Replies that differ</h2>", html_table(*difference_table(outcome.differences))]
     body += [f"<h2>Method</h2><p>{escape(method(report))}</p>"]
     body += ["<h2>Circumstances</h2>", html_table(*circumstances(report), kind="scroll wide")]
     return document(title, body)

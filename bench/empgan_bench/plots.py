@@ -13,8 +13,8 @@ from .gate import Cell
 from .suite import Outcome
 from .timing import Series
 
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
-_STAGES = (("encode_ms", "encode", 1.0), ("step_ms", "step", 0.65), ("search_ms", "search", 0.35))
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
+STAGES = (("encode_ms", "encode", 1.0), ("step_ms", "step", 0.65), ("search_ms", "search", 0.35))
 _ROW_PX = 260
 
 
@@ -69,7 +69,7 @@ def stage_stack(outcome: Outcome) -> Any:
     figure = go.Figure()
     for place, (engine, colour) in enumerate(colours(row.engine for row in outcome.rows).items()):
         mine = [row for row in outcome.rows if row.engine == engine]
-        for field, stage, opacity in _STAGES:
+        for field, stage, opacity in STAGES:
             figure.add_bar(
                 name=f"{engine}: {stage}",
                 x=[_label(row.cell) for row in mine],
@@ -150,7 +150,7 @@ def _traces(
 def colours(engines: Iterable[str]) -> dict[str, str]:
     """Return a colour for each engine, the same in all plots of a report."""
     names = dict.fromkeys(engines)
-    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(names)}
+    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(names)}
 
 
 def _label(cell: Cell) -> str:

@@ -167,12 +167,10 @@ def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityG
                 missed = [objective.missed(metrics) for objective in plan.objectives]
                 failures += [f"{name}, {series.cell}: {text}" for text in missed if text]
     every_series = [series for cell_series in measured for series in cell_series.values()]
-    return Outcome(
-        rows, ratios, verdicts, gate.differences, every_series, failures, _warnings(rows)
-    )
+    return Outcome(rows, ratios, verdicts, gate.differences, every_series, failures, doubts(rows))
 
 
-def _warnings(rows: Sequence[Row]) -> list[str]:
+def doubts(rows: Sequence[Row]) -> list[str]:
     """Return what makes the times doubtful."""
     found = []
     noisy = [row for row in rows if row.noise > NOISE_LIMIT]

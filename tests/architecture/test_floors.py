@@ -112,9 +112,11 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "__init__": 0,
         "arrivals": 0,
         "request_events": 0,
+        "axes": 1,
         "fingerprint": 1,
         "gate": 1,
         "messages": 1,
+        "resized": 1,
         "slo": 1,
         "stats": 1,
         "workload": 1,
@@ -122,21 +124,30 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "engines": 2,
         "load_generator": 2,
         "timing": 2,
+        "turn_pool": 2,
+        "slope": 3,
         "openvino": 3,
-        "options": 3,
+        "option_values": 3,
+        "options": 4,
         "summary": 3,
         "torch_engines": 3,
         "worker": 3,
+        "growth": 4,
         "suite": 4,
+        "growth_text": 5,
         "plots": 5,
         "report": 5,
         "benchmark": 6,
         "comparison": 6,
         "markdown": 6,
         "page": 6,
+        "scaling_report": 6,
         "files": 7,
         "serving": 7,
-        "cli": 8,
+        "scaling": 7,
+        "scaling_plots": 7,
+        "scaling_pages": 8,
+        "cli": 9,
     },
 }
 
@@ -157,6 +168,12 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_bench.torch_engines": ("empgan_training.eager",),
     # It is a user of the SDK.
     "empgan_bench.load_generator": ("empgan_rt.async_responder", "empgan_rt.responder"),
+    # It exports bundles of other sizes.
+    "empgan_bench.resized": (
+        "empgan_training.eager",
+        "empgan_export.graphs",
+        "empgan_export.to_onnx",
+    ),
 }
 
 # Packages -> the modules (or folders) that may import them.

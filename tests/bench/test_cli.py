@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, engines, options, timing
+from empgan_bench import benchmark, cli, engines, option_values, timing
 from empgan_bench.files import FILES
 from empgan_rt.errors import (
     BundleError,
@@ -40,7 +40,7 @@ def use(monkeypatch):
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
-        monkeypatch.setattr(options, "ENGINES", table)
+        monkeypatch.setattr(option_values, "ENGINES", table)
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
 

@@ -114,4 +114,4 @@ def test_compare_refuses_it_and_says_why(report, tmp_path):
     path = written(report, tmp_path)[0]
     with pytest.raises(InputError, match="is a report of `bench serve`") as caught:
         read_report(path)
-    assert "--slo" in caught.value.hint
+    assert "bench latency" in caught.value.hint
