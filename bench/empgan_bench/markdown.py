@@ -12,6 +12,7 @@ from .report import (
     method,
     ratio_table,
     row_table,
+    stage_table,
 )
 
 
@@ -30,6 +31,9 @@ def render_markdown(report: Report) -> str:
         "decoder step with its search, without the first one. p99 needs 1,000 samples. Noise: an "
         "engine against itself. Idle: cores used while the other ran.",
     ]
+    if outcome.breakdowns:  # reports of version 1.0 have none
+        parts += ["## Where the time goes", table(*stage_table(outcome.breakdowns))]
+        parts.append("ms per dialogue, medians; whole: their sum, from text to text.")
     if outcome.differences:
         parts += ["## Replies that differ", table(*difference_table(outcome.differences))]
     parts += ["## Method", method(report), "## Circumstances", table(*circumstances(report))]

@@ -11,9 +11,10 @@ import msgspec
 from .fingerprint import Fingerprint
 from .gate import Difference
 from .suite import Outcome, Plan
-from .summary import Ratio, Row
+from .summary import STAGES, Breakdown, Ratio, Row
+from .text_times import PASSES
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class EngineRecord(msgspec.Struct, frozen=True):
@@ -130,6 +131,16 @@ def _cells_of(row: Row) -> Iterator[str]:
     yield f"{row.idle_cpu_share:.2f}"
 
 
+def stage_table(breakdowns: Sequence[Breakdown]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of where the time goes, in ms per dialogue."""
+    rows = []
+    for b in breakdowns:
+        cell = [str(b.cell.batch), str(b.cell.beam), b.cell.mode]
+        times = [f"{value:.3f}" for _, value in b.stages]
+        rows.append([*cell, b.engine, *times, f"{b.whole_ms:.3f}"])
+    return ["batch", "beam", "length", "engine", *STAGES, "whole"], rows
+
+
 def difference_table(differences: Sequence[Difference]) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of ties and mismatches, the token ids left to `report.json`."""
     head = ["batch", "beam", "length", "engine", "item", "dialogue", "first at", "gap", "kind"]
@@ -158,8 +169,12 @@ def method(report: Report) -> str:
         "only if float64 scores both alike, within 1e-4 of the longer one's log-probability. "
         "Warm-up (one pass over all "
         f"batches and {plan.warmup} rounds) is in report.json, not in the statistics. At least "
-        f"{plan.min_time_s:g} s are measured in each cell. Not in the times: featurising, "
-        "detokenising and the pipe to the worker."
+        f"{plan.min_time_s:g} s are measured in each cell. Not in the times and ratios: the "
+        "pipe to the worker, and text, for every engine is given ids and gives ids. What text "
+        f"costs is the same for all: it was measured in one process, {PASSES} times over all "
+        "batches of a cell, while the workers were idle, reading the contexts with the bundle's "
+        "own featurizer and writing the reference's replies. It stands beside the engines' "
+        "stages; each stage is a median of its own."
     )
 
 

@@ -20,7 +20,8 @@ from .engines import APPROXIMATE, REFERENCE
 from .gate import Cell, Difference, ParityGate, Rescore, Verdict
 from .slo import Objective
 from .stats import NOISE_LIMIT
-from .summary import Ratio, Row, metrics_of, ratio_of, row_of
+from .summary import Breakdown, Ratio, Row, breakdown_of, metrics_of, ratio_of, row_of
+from .text_times import TextSeries, TextTimer
 from .timing import CellTimer, Engine, Series
 from .workload import Workload
 
@@ -73,6 +74,8 @@ class Outcome(msgspec.Struct, frozen=True):
         series: the raw times.
         failures: why the run fails; empty if it passes.
         warnings: what a reader must know.
+        text: the raw times of reading and writing text, one record a cell.
+        breakdowns: where the time of a reply goes, in the order of `rows`.
     """
 
     rows: list[Row]
@@ -82,6 +85,8 @@ class Outcome(msgspec.Struct, frozen=True):
     series: list[Series]
     failures: list[str]
     warnings: list[str]
+    text: list[TextSeries] = []  # reports of version 1.0 have none
+    breakdowns: list[Breakdown] = []
 
 
 def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
@@ -125,6 +130,7 @@ def run_suite(
     ordered = {e.name: e for e in sorted(engines, key=lambda e: e.name != REFERENCE)}
     gate = ParityGate(rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
+    text_timer, text = TextTimer(workload), list[TextSeries]()
     for done, cell in enumerate(plan.cells()):
         batches = workload.batches(cell.batch, plan.seed)
         for engine in engines:
@@ -140,21 +146,30 @@ def run_suite(
         timer.warm_up(plan.warmup)
         timer.measure(plan.min_time_s, whole=plan.kind == "throughput")
         measured.append(timer.series)
+        replies = [timer.wanted[item] for item in range(len(batches))]
+        text.append(text_timer.measure(cell, plan.seed, replies))
     on_progress(len(measured), "")
-    return _outcome(plan, measured, gate)
+    return _outcome(plan, measured, text, gate)
 
 
-def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityGate) -> Outcome:
+def _outcome(
+    plan: Plan,
+    measured: Sequence[Mapping[str, Series]],
+    text: list[TextSeries],
+    gate: ParityGate,
+) -> Outcome:
     """Return the statistics of all cells and hold the objectives against them."""
     rows: list[Row] = []
     ratios: list[Ratio] = []
     verdicts: list[Verdict] = []
     failures: list[str] = []
-    for cell_series in measured:
+    breakdowns: list[Breakdown] = []
+    for cell_series, cell_text in zip(measured, text, strict=True):
         reference = next(iter(cell_series))
         for name, series in cell_series.items():
             row = row_of(series, plan.seed)
             rows.append(row)
+            breakdowns.append(breakdown_of(row, cell_text))
             verdict = gate.verdict(name, series.cell)
             verdicts.append(verdict)
             if not verdict.passed:
@@ -169,7 +184,15 @@ def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityG
                 failures += [f"{name}, {series.cell}: {text}" for text in missed if text]
     every_series = [series for cell_series in measured for series in cell_series.values()]
     return Outcome(
-        rows, ratios, verdicts, gate.differences, every_series, failures, _warnings(rows)
+        rows=rows,
+        ratios=ratios,
+        verdicts=verdicts,
+        differences=gate.differences,
+        series=every_series,
+        failures=failures,
+        warnings=_warnings(rows),
+        text=text,
+        breakdowns=breakdowns,
     )
 
 

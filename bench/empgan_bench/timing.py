@@ -101,6 +101,9 @@ class CellTimer:
         search: how.
         gate: sees every reply.
         tick: called between visits, so that progress can be shown.
+
+    Attributes:
+        wanted: the reference's replies to each batch, by its place, as token ids.
     """
 
     def __init__(
@@ -115,7 +118,7 @@ class CellTimer:
         self._engines, self._cell = engines, cell
         self._batches, self._search = batches, search
         self._gate, self._tick = gate, tick
-        self._wanted: dict[int, list[list[int]]] = {}
+        self.wanted: dict[int, list[list[int]]] = {}
         self._last = ""
         self.series = {name: Series(name, cell, [], []) for name in engines}
 
@@ -177,7 +180,7 @@ class CellTimer:
             series.idle_cpu_s += self._engines[other].cpu_s() - before
             series.idle_wall_s += wall_s
         for item, sample in zip(items, samples, strict=True):
-            wanted = self._wanted.setdefault(item, sample.replies)
+            wanted = self.wanted.setdefault(item, sample.replies)
             self._gate.compare(
                 name, self._cell, item, self._batches[item], self._search, wanted, sample.replies
             )

@@ -117,6 +117,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "workload": 1,
         "client": 2,
         "engines": 2,
+        "text_times": 2,
         "timing": 2,
         "openvino": 3,
         "options": 3,

@@ -2,6 +2,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
 from empgan_bench import timing
@@ -9,6 +10,7 @@ from empgan_bench.files import FILES, write
 from empgan_bench.markdown import render_markdown
 from empgan_bench.page import render_page
 from empgan_bench.report import brief, headline
+from empgan_bench.summary import STAGES
 from empgan_rt.errors import StorageError
 from support.bench_reports import make_report
 
@@ -45,7 +47,7 @@ def test_all_files_are_written_and_replace_older_ones(tmp_path):
 def test_json_holds_raw_samples_warm_up_and_circumstances(tmp_path):
     write(make_report(), tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())
-    assert found["schema_version"] == "1.0"
+    assert found["schema_version"] == "1.1"
     series = found["outcome"]["series"]
     assert len(series) == 2 * 2 * 2 * 2  # batches, beams, modes, engines
     assert len(series[0]["visits"]) == 2 * 16  # every batch as often
@@ -61,6 +63,29 @@ def test_first_table_of_the_markdown_is_the_ratio():
     assert "times faster than" in lines[2]
     assert lines[4].startswith("| 1 | 1 | fixed | onnxruntime | eager | 1.67× [1.67, 1.67]")
     assert "0.75" in lines[-4] or any("0.5, 0.75" in line for line in lines)
+
+
+def test_where_the_time_goes_is_in_json_and_markdown(tmp_path):
+    report = make_report()
+    write(report, tmp_path)
+    found = json.loads((tmp_path / "report.json").read_text())["outcome"]
+    assert len(found["breakdowns"]) == len(found["rows"])
+    first = found["breakdowns"][0]
+    assert (first["encode_ms"], first["step_ms"]) == (2.0, 7.0)
+    assert 0 < first["tokenise_ms"]
+    assert len(found["text"]) == 8
+    text = (tmp_path / "report.md").read_text()
+    section = text.split("## Where the time goes")[1]
+    head, _, row = section.splitlines()[2:5]
+    assert head.split(" | ")[4:] == [*STAGES, "whole |"]
+    assert row.startswith("| 1 | 1 | fixed | eager | ")
+    assert "worda" not in text + json.dumps(found)  # none of the contexts' words
+
+
+def test_a_report_without_stages_is_still_shown():
+    report = make_report()
+    outcome = msgspec.structs.replace(report.outcome, text=[], breakdowns=[])
+    assert "Where the time" not in render_markdown(msgspec.structs.replace(report, outcome=outcome))
 
 
 def test_headline_names_every_cell():
