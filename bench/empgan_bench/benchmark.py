@@ -10,6 +10,7 @@ from empgan_rt.bundle import Bundle
 
 from . import fingerprint
 from .client import Worker
+from .cold_start import measure_cold_starts
 from .engines import REFERENCE, eager_rescore
 from .report import EngineRecord, Report, WorkloadRecord
 from .suite import Plan, run_suite
@@ -46,6 +47,10 @@ def run_benchmark(
             stack.enter_context(Worker(name, opener, bundle, num_threads))
             for name, opener in engines.items()
         ]
+        on_progress(0, "cold start")
+        cold_starts = measure_cold_starts(
+            engines, bundle, contexts.dialogues[0], num_threads, plan.seed
+        )
         outcome = run_suite(plan, workers, contexts, opened.search, rescore, on_progress)
         records = _records(workers)
     return Report(
@@ -54,6 +59,7 @@ def run_benchmark(
         workload=WorkloadRecord(contexts.source, contexts.sha256, len(contexts.contexts)),
         engines=records,
         outcome=outcome,
+        cold_starts=cold_starts,
         fingerprint=circumstances,
         load_average_after=fingerprint.load_average(),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from .report import (
     Report,
     circumstances,
+    cold_table,
     difference_table,
     headline,
     method,
@@ -34,6 +35,9 @@ def render_markdown(report: Report) -> str:
     if outcome.breakdowns:  # reports of version 1.0 have none
         parts += ["## Where the time goes", table(*stage_table(outcome.breakdowns))]
         parts.append("ms per dialogue, medians; whole: their sum, from text to text.")
+    if report.cold_starts:
+        parts += ["## Cold start", table(*cold_table(report.cold_starts))]
+        parts.append("Medians of fresh processes [95 %].")
     if outcome.differences:
         parts += ["## Replies that differ", table(*difference_table(outcome.differences))]
     parts += ["## Method", method(report), "## Circumstances", table(*circumstances(report))]

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from .cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, RUNS, ColdStart
 from .fingerprint import Fingerprint
 from .gate import Difference
 from .suite import Outcome, Plan
@@ -48,6 +49,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     workload: WorkloadRecord
     engines: list[EngineRecord]
     outcome: Outcome
+    cold_starts: list[ColdStart] = []  # reports of version 1.0 have none
     fingerprint: Fingerprint
     load_average_after: float
 
@@ -141,6 +143,18 @@ def stage_table(breakdowns: Sequence[Breakdown]) -> tuple[list[str], list[list[s
     return ["batch", "beam", "length", "engine", *STAGES, "whole"], rows
 
 
+def cold_table(cold_starts: Sequence[ColdStart]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of the cold starts."""
+    head = ("import empgan_rt, ms", "load bundle and engine, ms", "first reply by itself, ms")
+    rows = []
+    for c in cold_starts:
+        times = (c.import_ms, c.load_ms, c.reply_ms, c.first_reply_ms)
+        cells = [f"{t.p50:.0f} [{t.p50_low:.0f}, {t.p50_high:.0f}]" for t in times]
+        rows.append([c.engine, str(c.import_ms.n), *cells])
+    rows.append(["goal, at most", "", str(IMPORT_GOAL_MS), "", "", str(FIRST_REPLY_GOAL_MS)])
+    return ["engine", "n", *head, "process to first reply, ms"], rows
+
+
 def difference_table(differences: Sequence[Difference]) -> tuple[list[str], list[list[str]]]:
     """Return head and rows of ties and mismatches, the token ids left to `report.json`."""
     head = ["batch", "beam", "length", "engine", "item", "dialogue", "first at", "gap", "kind"]
@@ -174,7 +188,10 @@ def method(report: Report) -> str:
         f"costs is the same for all: it was measured in one process, {PASSES} times over all "
         "batches of a cell, while the workers were idle, reading the contexts with the bundle's "
         "own featurizer and writing the reference's replies. It stands beside the engines' "
-        "stages; each stage is a median of its own."
+        "stages; each stage is a median of its own. "
+        f"Cold start: {RUNS} fresh Python processes for each of our engines, in turns, before "
+        "anything else is measured; they load the runtime alone, and the machine has read all "
+        "files before."
     )
 
 

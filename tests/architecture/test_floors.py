@@ -110,12 +110,14 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     "empgan_bench": {
         "__init__": 0,
         "fingerprint": 1,
+        "first_reply": 1,
         "gate": 1,
         "messages": 1,
         "slo": 1,
         "stats": 1,
         "workload": 1,
         "client": 2,
+        "cold_start": 3,
         "engines": 2,
         "text_times": 2,
         "timing": 2,
@@ -149,6 +151,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     # `evaluate` scores bundles too.
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
+    "empgan_bench.first_reply": ("empgan_rt.__init__",),  # what a user's process imports
     "empgan_bench.torch_engines": ("empgan_training.eager",),
 }
 

@@ -72,7 +72,7 @@ def test_where_the_time_goes_is_in_json_and_markdown(tmp_path):
     assert len(found["breakdowns"]) == len(found["rows"])
     first = found["breakdowns"][0]
     assert (first["encode_ms"], first["step_ms"]) == (2.0, 7.0)
-    assert 0 < first["tokenise_ms"]
+    assert first["tokenise_ms"] > 0
     assert len(found["text"]) == 8
     text = (tmp_path / "report.md").read_text()
     section = text.split("## Where the time goes")[1]
@@ -80,6 +80,17 @@ def test_where_the_time_goes_is_in_json_and_markdown(tmp_path):
     assert head.split(" | ")[4:] == [*STAGES, "whole |"]
     assert row.startswith("| 1 | 1 | fixed | eager | ")
     assert "worda" not in text + json.dumps(found)  # none of the contexts' words
+
+
+def test_the_cold_start_has_its_section_with_goals():
+    section = render_markdown(make_report()).split("## Cold start")[1]
+    head, _, row, goal = section.splitlines()[2:6]
+    assert head.startswith("| engine | n | import empgan_rt, ms")
+    assert (
+        row
+        == "| onnxruntime | 3 | 140 [130, 150] | 200 [190, 210] | 25 [20, 30] | 450 [430, 470] |"
+    )
+    assert goal == "| goal, at most |  | 150 |  |  | 1000 |"
 
 
 def test_a_report_without_stages_is_still_shown():
