@@ -1,166 +1,224 @@
-"""The plots of a report as plotly figures; an engine has one colour in all of them."""
+"""The figures of a report, a panel for each cell; an engine has one colour in all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import TypeVar
 
 import numpy as np
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from . import svg
 from .gate import Cell
-from .suite import Outcome
-from .summary import Row
+from .suite import FIXED_TOKENS, Outcome
+from .summary import STAGES, Breakdown, Ratio, Row
+from .svg import Scale, number
 from .timing import Series
 
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
-_STAGES = (("encode_ms", "encode", 1.0), ("step_ms", "step", 0.65), ("search_ms", "search", 0.35))
-_ROW_PX = 260
+_LENGTHS = {"fixed": f"{FIXED_TOKENS} tokens", "natural": "natural length"}
+_COLOURS = 7  # of the style sheet, the reference's grey aside
+_ROW_PX, _PLANE_PX = 40, 170
+_MOST_POINTS = 200  # of a curve
+
+Record = TypeVar("Record", Ratio, Breakdown, Series)
 
 
-def ratio_bars(outcome: Outcome) -> Any:
-    """Return the speed-up over the reference by cell, with intervals; failed cells have no bar."""
-    figure = go.Figure()
-    colours = _colours(outcome.rows)
-    for engine in dict.fromkeys(r.engine for r in outcome.ratios):
-        mine = [r for r in outcome.ratios if r.engine == engine and r.verdict.passed]
-        values = [r.speedup.value for r in mine]
-        figure.add_bar(
-            name=engine,
-            x=[_label(r.cell) for r in mine],
-            y=values,
-            text=[f"{value:.2f}×" for value in values],
-            textposition="inside",
-            insidetextanchor="start",  # at the foot, clear of the interval
-            marker_color=colours[engine],
-            error_y={
-                "array": [r.speedup.high - r.speedup.value for r in mine],
-                "arrayminus": [r.speedup.value - r.speedup.low for r in mine],
-            },
-        )
-    figure.add_hline(y=1.0, line_dash="dash", line_color="#666666")
-    reference = outcome.ratios[0].reference if outcome.ratios else ""
-    figure.update_yaxes(title=f"times faster than {reference}", rangemode="tozero")
-    return _finish(figure, "Ratio to the reference (above the dashed line is faster)", 420)
+def styles(outcome: Outcome) -> dict[str, str]:
+    """Return the classes that give each engine its colour, by name; the reference is grey."""
+    names = list(dict.fromkeys(row.engine for row in outcome.rows))
+    reference = {ratio.reference for ratio in outcome.ratios}
+    others = [name for name in names if name not in reference]
+    found = dict.fromkeys(reference, "reference")
+    for place, name in enumerate(others):
+        again = " again" if place >= _COLOURS else ""
+        found[name] = f"engine{place % _COLOURS}{again}"
+    return {name: found[name] for name in names}
 
 
-def throughput_bars(outcome: Outcome) -> Any:
-    """Return dialogues per second by cell and engine."""
-    figure = go.Figure()
-    for engine, colour in _colours(outcome.rows).items():
-        mine = [row for row in outcome.rows if row.engine == engine]
-        rates = [row.dialogues_per_s for row in mine]
-        figure.add_bar(
-            name=engine,
-            x=[_label(row.cell) for row in mine],
-            y=[rate.p50 for rate in rates],
-            marker_color=colour,
-            error_y={
-                "array": [rate.p50_high - rate.p50 for rate in rates],
-                "arrayminus": [rate.p50 - rate.p50_low for rate in rates],
-            },
-        )
-    figure.update_yaxes(title="dialogues per second")
-    return _finish(figure, "Throughput", 420)
+def cell_title(cell: Cell) -> str:
+    """Return a cell as a title."""
+    return f"batch {cell.batch} · beam {cell.beam} · {_LENGTHS[cell.mode]}"
 
 
-def stage_stack(outcome: Outcome) -> Any:
-    """Return encode, step and search stacked for each cell, one bar per engine."""
-    figure = go.Figure()
-    for place, (engine, colour) in enumerate(_colours(outcome.rows).items()):
-        mine = [row for row in outcome.rows if row.engine == engine]
-        for field, stage, opacity in _STAGES:
-            figure.add_bar(
-                name=f"{engine}: {stage}",
-                x=[_label(row.cell) for row in mine],
-                y=[getattr(row, field).p50 / row.cell.batch for row in mine],
-                marker_color=colour,
-                marker_opacity=opacity,
-                offsetgroup=str(place),
-                legendgroup=engine,
-            )
-    figure.update_layout(barmode="stack")
-    figure.update_yaxes(title="ms per dialogue")
-    return _finish(figure, "Where the time goes (medians)", 460)
+def ratios(outcome: Outcome) -> str:
+    """Return the speed-up over the reference with its interval; failed cells have no mark."""
+    kinds = styles(outcome)
+    passed = [r.speedup for r in outcome.ratios if r.verdict.passed]
+    ends = [end for speedup in passed for end in (speedup.low, speedup.high)]
+    scale = Scale.of([*ends, 0.8, 1.25], logarithmic=True)
+    ticks = [(value, f"{number(value)}×") for value in scale.ticks()]
+    panels = []
+    for cell, mine in _by_cell(outcome.ratios).items():
+        height = len(mine) * _ROW_PX
+        one = f"{scale.place(1.0):.2f}%"
+        parts = [svg.across(scale, ticks, height)]
+        parts.append(f'<line x1="{one}" x2="{one}" y1="0" y2="{height}" class="one"/>')
+        for place, ratio in enumerate(mine):
+            parts.append(_ratio_row(ratio, scale, place * _ROW_PX, kinds[ratio.engine]))
+        panels.append(svg.panel(cell_title(cell), "".join(parts), height, "rows"))
+    note = (
+        "How many times as fast. Dot: median over rounds; band: its 95 % interval. Right of the "
+        "dashed line is faster than the reference."
+    )
+    return _figure("ratios", f"Ratio to {outcome.ratios[0].reference}", note, panels)
 
 
-def latency_ecdf(outcome: Outcome) -> Any:
-    """Return, for each cell, which share of batches was done after how many ms."""
-    figure, places = _grid(outcome.series, "ms", "share of batches")
-    for series, where, style in _traces(outcome, places):
-        values = np.sort([t.total_ms for visit in series.visits for t in visit.timings])
-        share = np.arange(1, len(values) + 1) / len(values)
-        figure.add_scatter(
-            x=values.tolist(), y=share.tolist(), mode="lines", line_shape="hv", **style, **where
-        )
-    return _finish(figure, "Latency, cumulated", _height(places))
+def _ratio_row(ratio: Ratio, scale: Scale, top: float, kind: str) -> str:
+    """Return the name of an engine, its ratio and below them its mark."""
+    speedup = ratio.speedup
+    name = svg.text("0", f"{top + 16}", ratio.engine, "name")
+    if not ratio.verdict.passed:
+        return name + svg.text("100%", f"{top + 16}", "FAILED", "value end failed")
+    low, value, high = (scale.place(v) for v in (speedup.low, speedup.value, speedup.high))
+    return (
+        f"{name}{svg.text('100%', f'{top + 16}', f'{speedup.value:.2f}×', 'value end')}"
+        f"{svg.bar(low, high - low, top + 22, 8, f'band {kind}', str(ratio))}"
+        f'<circle cx="{value:.2f}%" cy="{top + 26}" r="5" class="mark {kind}"/>'
+    )
 
 
-def latency_over_time(outcome: Outcome) -> Any:
-    """Return, for each cell, the ms of every batch in order; warm-up is hollow, left of zero."""
-    figure, places = _grid(outcome.series, "batch number", "ms")
-    for series, where, style in _traces(outcome, places):
-        warm = [timing.total_ms for timing in series.warmup]
-        values = [t.total_ms for visit in series.visits for t in visit.timings]
-        symbols = ["circle-open"] * len(warm) + ["circle"] * len(values)
-        figure.add_scatter(
-            x=list(range(-len(warm), len(values))),
-            y=warm + values,
-            mode="markers",
-            marker={"symbol": symbols, "size": 5},
-            **style,
-            **where,
-        )
-    return _finish(figure, "Latency over iterations (hollow: warm-up)", _height(places))
+def stages(outcome: Outcome) -> str:
+    """Return where the time of a reply goes, one bar an engine."""
+    panels = []
+    for cell, mine in _by_cell(outcome.breakdowns).items():
+        height = len(mine) * _ROW_PX
+        scale = Scale(0.0, max(b.whole_ms for b in mine), logarithmic=False)
+        ticks = [(value, number(value)) for value in scale.ticks()]
+        parts = [svg.across(scale, ticks, height)]
+        for place, breakdown in enumerate(mine):
+            parts.append(_stage_row(breakdown, scale, place * _ROW_PX))
+        panels.append(svg.panel(cell_title(cell), "".join(parts), height, "rows"))
+    key = "".join(f'<li><i class="{stage}"></i>{stage}</li>' for stage in STAGES)
+    note = "Medians, ms per dialogue. Grey: text, the same for all engines and not in the ratios."
+    return _figure("stages", "Where the time goes", note, panels, f'<ul class="key">{key}</ul>')
 
 
-def _grid(every: Sequence[Series], x: str, y: str) -> tuple[Any, dict[str, tuple[int, int]]]:
-    """Return a figure with a panel for each cell, and the (row, column) of each."""
-    cells = list(dict.fromkeys(str(series.cell) for series in every))
-    columns = min(len(cells), 4)
-    rows = -(-len(cells) // columns)
-    figure = make_subplots(rows, columns, subplot_titles=cells, vertical_spacing=0.35 / rows)
-    figure.update_annotations(font_size=11)
-    figure.update_xaxes(title=x, title_font_size=11)
-    figure.update_yaxes(title=y, title_font_size=11, col=1)
-    places = {cell: (i // columns + 1, i % columns + 1) for i, cell in enumerate(cells)}
-    return figure, places
+def _stage_row(breakdown: Breakdown, scale: Scale, top: float) -> str:
+    whole = f"{number(breakdown.whole_ms)} ms"
+    parts = [
+        svg.text("0", f"{top + 16}", breakdown.engine, "name"),
+        svg.text("100%", f"{top + 16}", whole, "value end"),
+    ]
+    begun_ms = 0.0
+    for stage, spent_ms in breakdown.stages:
+        title = f"{breakdown.engine}, {stage}: {number(spent_ms)} ms"
+        x, width = scale.place(begun_ms), scale.place(spent_ms)
+        parts.append(svg.bar(x, width, top + 21, 12, stage, title))
+        begun_ms += spent_ms
+    return "".join(parts)
 
 
-def _traces(
-    outcome: Outcome, places: dict[str, tuple[int, int]]
-) -> list[tuple[Series, dict[str, int], dict[str, Any]]]:
-    """Return each series with its panel and its style; an engine is in the legend once."""
-    colours = _colours(outcome.rows)
-    first: dict[str, Cell] = {}
-    found = []
-    for series in outcome.series:
-        row, column = places[str(series.cell)]
-        style = {
-            "name": series.engine,
-            "legendgroup": series.engine,
-            "showlegend": first.setdefault(series.engine, series.cell) == series.cell,
-            "line_color": colours[series.engine],
-            "marker_color": colours[series.engine],
-        }
-        found.append((series, {"row": row, "col": column}, style))
+def percentiles(outcome: Outcome) -> str:
+    """Return which share of batches was done after how many ms."""
+    kinds = styles(outcome)
+    share = Scale(0.0, 100.0, logarithmic=False)
+    marks = [(value, f"{value:.0f} %") for value in (0.0, 50.0, 90.0, 100.0)]
+    panels = []
+    for cell, mine in _by_cell(outcome.series).items():
+        times = {series.engine: np.sort(_total_ms(series)) for series in mine}
+        scale = Scale.of((t for all_of in times.values() for t in all_of), logarithmic=True)
+        curves = []
+        for engine, values in times.items():
+            at = np.linspace(0.0, 100.0, min(len(values), _MOST_POINTS))
+            points = [
+                (scale.place(ms), 100.0 - p)
+                for ms, p in zip(np.percentile(values, at).tolist(), at.tolist(), strict=True)
+            ]
+            curves.append(svg.line(points, kinds[engine]))
+        panels.append(_plane(cell_title(cell), scale, share, marks, curves))
+    note = "Share of batches that took at most so many ms (logarithmic)."
+    return _figure("percentiles", "Latency, from best to worst", note, panels)
+
+
+def iterations(outcome: Outcome) -> str:
+    """Return the ms of every batch in order; what came before zero is the warm-up."""
+    kinds = styles(outcome)
+    panels = []
+    for cell, mine in _by_cell(outcome.series).items():
+        warm = max(len(series.warmup) for series in mine)
+        most = max(len(_total_ms(series)) for series in mine)
+        x = Scale(-warm - 0.5, most - 0.5, logarithmic=False)
+        times = {s.engine: [t.total_ms for t in s.warmup] + _total_ms(s) for s in mine}
+        y = Scale.of((t for all_of in times.values() for t in all_of), logarithmic=True)
+        parts = []
+        for series in mine:
+            places = range(-len(series.warmup), most)
+            found = zip(places, times[series.engine], strict=False)
+            points = [(x.place(place), 100.0 - y.place(ms)) for place, ms in found]
+            cut = len(series.warmup)
+            parts.append(svg.dots(points[:cut], f"faint {kinds[series.engine]}"))
+            parts.append(svg.dots(points[cut:], kinds[series.engine]))
+        marks = [(value, number(value)) for value in y.ticks()]
+        band = f'<rect width="{x.place(-0.5):.2f}%" height="100%" class="warm"/>'
+        panels.append(_plane(cell_title(cell), x, y, marks, parts, band))
+    note = "The ms of every batch in order. Shaded: warm-up, which no statistic counts."
+    return _figure("iterations", "Latency over iterations", note, panels)
+
+
+def throughput(outcome: Outcome) -> str:
+    """Return dialogues per second over the batch size."""
+    kinds = styles(outcome)
+    groups: dict[tuple[int, str], list[Row]] = {}
+    for row in outcome.rows:
+        groups.setdefault((row.cell.beam, row.cell.mode), []).append(row)
+    x = Scale.of((row.cell.batch for row in outcome.rows), logarithmic=True)
+    panels = []
+    for (beam, mode), rows in groups.items():
+        ends = [v for r in rows for v in (r.dialogues_per_s.p50_low, r.dialogues_per_s.p50_high)]
+        y = Scale.of(ends, logarithmic=True)
+        parts = []
+        for engine in dict.fromkeys(row.engine for row in rows):
+            mine = [row for row in rows if row.engine == engine]
+            points = []
+            for row in mine:
+                rate, at = row.dialogues_per_s, x.place(row.cell.batch)
+                low, middle, high = (
+                    100.0 - y.place(v) for v in (rate.p50_low, rate.p50, rate.p50_high)
+                )
+                points.append((at, middle))
+                parts.append(svg.line([(at, low), (at, high)], f"band {kinds[engine]}"))
+            parts += [svg.line(points, kinds[engine]), svg.dots(points, f"large {kinds[engine]}")]
+        batches = sorted({row.cell.batch for row in rows})
+        marks = [(value, number(value)) for value in y.ticks()]
+        title = f"beam {beam} · {_LENGTHS[mode]}"
+        panels.append(_plane(title, x, y, marks, parts, ticks=batches))
+    note = (
+        "Dialogues per second over the batch size: medians with their 95 % intervals; both axes "
+        "are logarithmic."
+    )
+    return _figure("throughput", "Batch size and throughput", note, panels)
+
+
+def _plane(
+    title: str,
+    x: Scale,
+    y: Scale,
+    marks: Sequence[tuple[float, str]],
+    parts: Sequence[str],
+    behind: str = "",
+    ticks: Sequence[float] | None = None,
+) -> str:
+    """Return a panel with two axes; `marks` are the labels of the upright one."""
+    below = [(value, number(value)) for value in (x.ticks() if ticks is None else ticks)]
+    axes = svg.across(x, below, _PLANE_PX) + svg.upwards(y, marks)
+    content = behind + axes + svg.stretched("".join(parts))
+    return svg.panel(title, content, _PLANE_PX, "plane")
+
+
+def _total_ms(series: Series) -> list[float]:
+    return [timing.total_ms for visit in series.visits for timing in visit.timings]
+
+
+def _by_cell(records: Sequence[Record]) -> Mapping[Cell, list[Record]]:
+    """Return the records of each cell, in order."""
+    found: dict[Cell, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.cell, []).append(record)
     return found
 
 
-def _colours(rows: Sequence[Row]) -> dict[str, str]:
-    engines = dict.fromkeys(row.engine for row in rows)
-    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(engines)}
-
-
-def _label(cell: Cell) -> str:
-    return f"batch {cell.batch}<br>beam {cell.beam}<br>{cell.mode}"
-
-
-def _height(places: dict[str, tuple[int, int]]) -> int:
-    return 140 + _ROW_PX * max(row for row, _ in places.values())
-
-
-def _finish(figure: Any, title: str, height: int) -> Any:
-    figure.update_layout(title=title, height=height, template="plotly_white")
-    return figure
+def _figure(name: str, title: str, note: str, panels: Sequence[str], key: str = "") -> str:
+    return (
+        f'<section id="{name}"><h2>{escape(title)}</h2><p class="note">{escape(note)}</p>{key}'
+        f'<div class="panels">{"".join(panels)}</div></section>'
+    )

@@ -115,6 +115,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "messages": 1,
         "slo": 1,
         "stats": 1,
+        "svg": 1,
         "workload": 1,
         "client": 2,
         "cold_start": 3,

@@ -1,15 +1,15 @@
 import json
-import re
 from html.parser import HTMLParser
 
 import msgspec
 import pytest
 
-from empgan_bench import timing
+from empgan_bench import plots, timing
 from empgan_bench.files import FILES, write
 from empgan_bench.markdown import render_markdown
 from empgan_bench.page import render_page
 from empgan_bench.report import brief, headline
+from empgan_bench.stats import summarise
 from empgan_bench.summary import STAGES
 from empgan_rt.errors import StorageError
 from support.bench_reports import make_report
@@ -96,7 +96,11 @@ def test_the_cold_start_has_its_section_with_goals():
 def test_a_report_without_stages_is_still_shown():
     report = make_report()
     outcome = msgspec.structs.replace(report.outcome, text=[], breakdowns=[])
-    assert "Where the time" not in render_markdown(msgspec.structs.replace(report, outcome=outcome))
+    older = msgspec.structs.replace(report, outcome=outcome, cold_starts=[])
+    for page in (render_markdown(older), render_page(older)):
+        assert "Where the time" not in page
+        assert "Cold start" not in page
+        assert "fresh" not in page
 
 
 def test_headline_names_every_cell():
@@ -110,28 +114,68 @@ def test_a_failed_gate_shows_in_every_form(tmp_path):
     assert "FAILED" in headline(report).splitlines()[0]
     assert "FAILED" in render_markdown(report).splitlines()[4]
     assert "1.67×" not in render_markdown(report)
-    assert '<tr class="failed">' in render_page(report)
+    page = render_page(report)
+    assert '<tr class="failed">' in page
+    assert '<dd class="figure failed">FAILED</dd>' in page
+    assert "<circle" not in page  # no mark where there is no ratio
     assert brief(report, tmp_path)["passed"] is False
     assert brief(report, tmp_path)["ratios"][0]["replies_equal"] is False
 
 
 @pytest.mark.parametrize("kind", ["latency", "throughput"])
-def test_page_loads_nothing_and_holds_its_plots(kind):
+def test_page_loads_and_runs_nothing_and_holds_its_figures(kind):
     page = render_page(make_report(kind))
     links = _Links()
     links.feed(page)
     assert links.loaded == []
-    assert "link" not in links.tags
+    assert {"link", "script", "img"}.isdisjoint(links.tags)
     assert "default-src 'none'" in links.policy
-    plots = len(re.findall(r"Plotly\.newPlot\(", page[page.index("</head>") :]))
-    assert plots == (4 if kind == "latency" else 5)
-    assert "Plotly" in page[: page.index("</head>")]
+    assert "url(" not in page
+    assert "@import" not in page
+    cells = 8 if kind == "latency" else 4
+    for name in ("ratios", "stages", "percentiles", "iterations"):
+        assert _section(page, name).count("<figure") == cells
+    assert _section(page, "throughput").count("<figure") == cells // 2
+    assert page.count('class="legend"') == 1
+    assert page.count("<article") == cells + 1  # a card for each, and one for the cold start
+
+
+def _section(page, name):
+    return page.split(f'<section id="{name}">')[1].split("</section>")[0]
+
+
+def test_headline_figures_come_before_any_chart():
+    page = render_page(make_report())
+    assert page.index("1.67×") < page.index("<svg")
+    assert page.count('class="tag doubt">noisy') == 8  # the fake's two visits differ
+    section = _section(page, "cold-start")
+    assert "140 ms" in section
+    assert 'class="tag good">goal 150 ms' in section
+    slow = msgspec.structs.replace(make_report().cold_starts[0], import_ms=summarise([151.0]))
+    page = render_page(msgspec.structs.replace(make_report(), cold_starts=[slow]))
+    assert 'class="tag doubt">goal 150 ms' in _section(page, "cold-start")
+
+
+def test_the_reference_is_grey_and_no_two_engines_look_alike():
+    report = make_report()
+    rows = [
+        msgspec.structs.replace(report.outcome.rows[0], engine=name)
+        for name in ("eager", *(f"engine {number}" for number in range(9)))
+    ]
+    found = plots.styles(msgspec.structs.replace(report.outcome, rows=rows))
+    assert found["eager"] == "reference"
+    assert len(set(found.values())) == 10
 
 
 def test_page_escapes_what_it_did_not_write():
     page = render_page(make_report(command="<script>alert(1)</script>"))
     assert "A &lt;fast&gt; CPU" in page
     assert "<script>alert(1)" not in page
+    named = msgspec.structs.replace(make_report(), bundle="<b>&name")
+    assert "Latency of &lt;b&gt;&amp;name" in render_page(named)
+    assert "<b>" not in render_page(named)
+    cold = msgspec.structs.replace(named.cold_starts[0], engine="<i>x")
+    assert "<i>x" not in render_page(msgspec.structs.replace(named, cold_starts=[cold]))
 
 
 def test_one_engine_alone_has_a_report_without_ratio():
