@@ -21,7 +21,7 @@ EXTRAS = {
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
     "eval": ("sacrebleu", "rouge-score", "krippendorff", "alt-profanity-check"),
-    "bench": ("psutil", "plotly"),
+    "bench": ("psutil",),
 }
 PACKAGES = ("numpy", "tokenizers", "msgspec", "click", "rich", "onnxruntime", "onnxruntime-gpu")
 

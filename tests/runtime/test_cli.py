@@ -47,7 +47,7 @@ def test_help_imports_no_command() -> None:
 import sys
 from empgan_rt.cli import main
 assert main(["--help"]) == 0
-heavy = {"torch", "onnx", "onnxruntime", "tensorboard", "plotly", "empgan_training"}
+heavy = {"torch", "onnx", "onnxruntime", "tensorboard", "psutil", "empgan_training"}
 sys.exit(f"imported {heavy & sys.modules.keys()}" if heavy & sys.modules.keys() else 0)
 """
     done = subprocess.run(
@@ -176,7 +176,7 @@ def test_wrong_usage_ends_with_2(command: Command, arguments: list[str]) -> None
         ("train", "safetensors", "train"),
         ("evaluate", "sacrebleu", "eval"),
         ("export", "onnxscript", "export"),
-        ("bench", "plotly", "bench"),
+        ("bench", "psutil", "bench"),
     ],
 )
 def test_a_missing_extra_is_named_in_one_line(

@@ -76,15 +76,15 @@ def test_a_missing_extra_is_a_fact_and_no_problem(
 ) -> None:
     version = metadata.version
 
-    def without_plotly(name: str) -> str:
-        if name == "plotly":
+    def without_psutil(name: str) -> str:
+        if name == "psutil":
             raise metadata.PackageNotFoundError(name)
         return version(name)
 
-    monkeypatch.setattr(metadata, "version", without_plotly)
+    monkeypatch.setattr(metadata, "version", without_psutil)
     outcome = command("doctor", "--json")
     assert outcome.code == 0
-    assert outcome.json["extras"]["bench"]["missing"] == ["plotly"]
+    assert outcome.json["extras"]["bench"]["missing"] == ["psutil"]
 
 
 def test_the_extras_are_those_of_the_distribution() -> None:
