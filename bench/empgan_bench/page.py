@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from .svg import number
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 _NUMBER = re.compile(r"[\d.,–%]*")
+_SHOWN_FAILURES = 4  # more are folded; the cards have them too
 _STYLE = Path(__file__).with_name("page.css")
 
 
@@ -53,43 +54,51 @@ def _head(report: Report, title: str) -> str:
         f"Bundle {f.bundle_id} · {workload.contexts} contexts ({workload.source}) · {f.threads} "
         f"threads on {f.cores_allowed} of {f.cores} cores · {f.cpu}"
     )
-    marks = [("bad failed", f"FAILED {text}") for text in outcome.failures]
-    marks += [("doubt", text) for text in outcome.warnings]
-    if not outcome.failures:
-        marks.insert(0, ("good", _what_passed(report)))
-    items = "".join(f'<li class="{kind}">{escape(text)}</li>' for kind, text in marks)
+    marks = "".join(f'<li class="good">{escape(text)}</li>' for text in _what_passed(report))
+    if outcome.failures:
+        lines = "".join(f"<br>{escape(text)}" for text in outcome.failures)
+        shown = " open" if len(outcome.failures) <= _SHOWN_FAILURES else ""
+        marks = (
+            f'<li class="failed"><details{shown}><summary>FAILED: {len(outcome.failures)} gates'
+            f"</summary>{lines.removeprefix('<br>')}</details></li>"
+        )
+    marks += "".join(f'<li class="doubt">{escape(text)}</li>' for text in outcome.warnings)
     return (
         f'<header><p class="kicker">empgan-rt bench</p><h1>{escape(title)}</h1>'
-        f'<p class="facts">{escape(facts)}</p><ul class="marks">{items}</ul></header>'
+        f'<p class="facts">{escape(facts)}</p><ul class="marks">{marks}</ul></header>'
     )
 
 
-def _what_passed(report: Report) -> str:
-    exact = [r for r in report.outcome.ratios if not r.verdict.approximate]
-    texts = []
-    if exact:
-        texts.append("every exact engine wrote the reference's replies")
+def _what_passed(report: Report) -> Iterator[str]:
+    """Yield what was asked of the engines and holds."""
+    if any(not ratio.verdict.approximate for ratio in report.outcome.ratios):
+        yield "Every exact engine wrote the reference's replies."
     if report.plan.objectives:
-        texts.append("every objective is kept")
-    return f"Passed: {' and '.join(texts)}." if texts else "No engine had to equal another."
+        yield f"Kept in every cell: {', '.join(map(str, report.plan.objectives))}."
 
 
 def _headline(report: Report) -> str:
-    """Return a card for each cell with the ratio of each engine, and the cold starts."""
-    outcome = report.outcome
-    if not outcome.ratios:
-        return "<section><p>One engine only: there is no ratio.</p></section>"
+    """Return a card for each cell: the ratio of each engine, or the time of a single one."""
+    outcome, kind = report.outcome, report.plan.kind
     kinds = plots.styles(outcome)
+    rows = {(row.engine, row.cell): row for row in outcome.rows}
     cards = []
     for cell in report.plan.cells():
-        rows = {row.engine: row for row in outcome.rows if row.cell == cell}
         mine = [r for r in outcome.ratios if r.cell == cell]
-        lines = [_entry(r, _pace(rows[r.engine], report.plan.kind), kinds[r.engine]) for r in mine]
-        reference = mine[0].reference
-        foot = f"{reference}: {_pace(rows[reference], report.plan.kind)}"
+        if mine:
+            paces = [_pace(rows[r.engine, cell], kind) for r in mine]
+            lines = [_ratio(r, pace, kinds) for r, pace in zip(mine, paces, strict=True)]
+            foot = f"{mine[0].reference}: {_pace(rows[mine[0].reference, cell], kind)}"
+        else:
+            (row,) = (row for row in outcome.rows if row.cell == cell)
+            figure, _, unit = _pace(row, kind).partition(" ")
+            lines = [_line(escape(row.engine), figure, f"{unit}, median")]
+            foot = f"{row.total_ms.n} batches"
         cards.append(_card(plots.cell_title(cell), lines, foot))
-    heading = f"Times faster than {outcome.ratios[0].reference}"
-    return f'<section><h2>{escape(heading)}</h2><div class="cards">{"".join(cards)}</div></section>'
+    title = "One engine only: there is no ratio"
+    if outcome.ratios:
+        title = f"Times faster than {outcome.ratios[0].reference}"
+    return f'<section><h2>{escape(title)}</h2><div class="cards">{"".join(cards)}</div></section>'
 
 
 def _pace(row: Row, kind: str) -> str:
@@ -99,9 +108,9 @@ def _pace(row: Row, kind: str) -> str:
     return f"{number(row.total_ms.p50)} ms"
 
 
-def _entry(ratio: Ratio, pace: str, kind: str) -> str:
+def _ratio(ratio: Ratio, pace: str, kinds: Mapping[str, str]) -> str:
     """Return the line of one engine in a card."""
-    name = f'<i class="{kind}"></i>{escape(ratio.engine)}'
+    name = f'<i class="{kinds[ratio.engine]}"></i>{escape(ratio.engine)}'
     if not ratio.verdict.passed:
         why = str(ratio.verdict).removeprefix("FAILED: ")
         return _line(name, "FAILED", why, kind="failed")
