@@ -95,9 +95,8 @@ def _headline(report: Report) -> str:
             lines = [_line(escape(row.engine), figure, f"{unit}, median")]
             foot = f"{row.total_ms.n} batches"
         cards.append(_card(plots.cell_title(cell), lines, foot))
-    title = "One engine only: there is no ratio"
-    if outcome.ratios:
-        title = f"Times faster than {outcome.ratios[0].reference}"
+    than = [f"Times faster than {r.reference}" for r in outcome.ratios]
+    title = than[0] if than else "One engine only: there is no ratio"
     return f'<section><h2>{escape(title)}</h2><div class="cards">{"".join(cards)}</div></section>'
 
 
@@ -157,8 +156,8 @@ def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
     """Return a card for each of our engines."""
 
     def line(name: str, found: Summary, goal: int) -> str:
-        within = found.p50 <= goal
-        tag = f' <span class="tag {"good" if within else "doubt"}">goal {goal} ms</span>'
+        kind = "good" if found.p50 <= goal else "doubt"
+        tag = f' <span class="tag {kind}">goal {goal} ms</span>'
         detail = f"{found.p50_low:.0f} to {found.p50_high:.0f} ms ·"
         return _line(name, f"{found.p50:.0f} ms", detail, tag)
 

@@ -16,7 +16,7 @@ from .svg import Scale, number
 from .timing import Series
 
 _LENGTHS = {"fixed": f"{FIXED_TOKENS} tokens", "natural": "natural length"}
-_COLOURS = 7  # of the style sheet, the reference's grey aside
+_COLOURS = 6  # of the style sheet, the reference's black aside
 _ROW_PX, _PLANE_PX = 40, 170
 _MOST_POINTS = 200  # of a curve
 
@@ -24,7 +24,7 @@ Record = TypeVar("Record", Ratio, Breakdown, Series)
 
 
 def styles(outcome: Outcome) -> dict[str, str]:
-    """Return the classes that give each engine its colour, by name; the reference is grey."""
+    """Return the classes that give each engine its colour, by name; the reference is black."""
     names = list(dict.fromkeys(row.engine for row in outcome.rows))
     reference = {ratio.reference for ratio in outcome.ratios}
     others = [name for name in names if name not in reference]
@@ -46,12 +46,11 @@ def ratios(outcome: Outcome) -> str:
     passed = [r.speedup for r in outcome.ratios if r.verdict.passed]
     ends = [end for speedup in passed for end in (speedup.low, speedup.high)]
     scale = Scale.of([*ends, 0.8, 1.25], logarithmic=True)
-    ticks = [(value, f"{number(value)}×") for value in scale.ticks()]
     panels = []
     for cell, mine in _by_cell(outcome.ratios).items():
         height = len(mine) * _ROW_PX
         one = f"{scale.place(1.0):.2f}%"
-        parts = [svg.across(scale, ticks, height)]
+        parts = [svg.across(scale, scale.labels("×"), height)]
         parts.append(f'<line x1="{one}" x2="{one}" y1="0" y2="{height}" class="one"/>')
         for place, ratio in enumerate(mine):
             parts.append(_ratio_row(ratio, scale, place * _ROW_PX, kinds[ratio.engine]))
@@ -83,8 +82,7 @@ def stages(outcome: Outcome) -> str:
     for cell, mine in _by_cell(outcome.breakdowns).items():
         height = len(mine) * _ROW_PX
         scale = Scale(0.0, max(b.whole_ms for b in mine), logarithmic=False)
-        ticks = [(value, number(value)) for value in scale.ticks()]
-        parts = [svg.across(scale, ticks, height)]
+        parts = [svg.across(scale, scale.labels(), height)]
         for place, breakdown in enumerate(mine):
             parts.append(_stage_row(breakdown, scale, place * _ROW_PX))
         panels.append(svg.panel(cell_title(cell), "".join(parts), height, "rows"))
@@ -148,9 +146,8 @@ def iterations(outcome: Outcome) -> str:
             cut = len(series.warmup)
             parts.append(svg.dots(points[:cut], f"faint {kinds[series.engine]}"))
             parts.append(svg.dots(points[cut:], kinds[series.engine]))
-        marks = [(value, number(value)) for value in y.ticks()]
         band = f'<rect width="{x.place(-0.5):.2f}%" height="100%" class="warm"/>'
-        panels.append(_plane(cell_title(cell), x, y, marks, parts, band))
+        panels.append(_plane(cell_title(cell), x, y, y.labels(), parts, band))
     note = "The ms of every batch in order. Shaded: warm-up, which no statistic counts."
     return _figure("iterations", "Latency over iterations", note, panels)
 
@@ -178,10 +175,9 @@ def throughput(outcome: Outcome) -> str:
                 points.append((at, middle))
                 parts.append(svg.line([(at, low), (at, high)], f"band {kinds[engine]}"))
             parts += [svg.line(points, kinds[engine]), svg.dots(points, f"large {kinds[engine]}")]
-        batches = sorted({row.cell.batch for row in rows})
-        marks = [(value, number(value)) for value in y.ticks()]
+        batches = [(float(batch), str(batch)) for batch in sorted({r.cell.batch for r in rows})]
         title = f"beam {beam} · {_LENGTHS[mode]}"
-        panels.append(_plane(title, x, y, marks, parts, ticks=batches))
+        panels.append(_plane(title, x, y, y.labels(), parts, below=batches))
     note = (
         "Dialogues per second over the batch size: medians with their 95 % intervals; both axes "
         "are logarithmic."
@@ -193,14 +189,13 @@ def _plane(
     title: str,
     x: Scale,
     y: Scale,
-    marks: Sequence[tuple[float, str]],
+    beside: Sequence[tuple[float, str]],
     parts: Sequence[str],
     behind: str = "",
-    ticks: Sequence[float] | None = None,
+    below: Sequence[tuple[float, str]] = (),
 ) -> str:
-    """Return a panel with two axes; `marks` are the labels of the upright one."""
-    below = [(value, number(value)) for value in (x.ticks() if ticks is None else ticks)]
-    axes = svg.across(x, below, _PLANE_PX) + svg.upwards(y, marks)
+    """Return a panel with two axes, labelled with `beside` and `below`, or the ticks of `x`."""
+    axes = svg.across(x, below or x.labels(), _PLANE_PX) + svg.upwards(y, beside)
     content = behind + axes + svg.stretched("".join(parts))
     return svg.panel(title, content, _PLANE_PX, "plane")
 

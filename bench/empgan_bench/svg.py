@@ -53,6 +53,10 @@ class Scale:
                 return inside
         return self._steps()
 
+    def labels(self, unit: str = "") -> list[tuple[float, str]]:
+        """Return the ticks, each with what is written beside it."""
+        return [(value, f"{number(value)}{unit}") for value in self.ticks()]
+
     def _steps(self) -> list[float]:
         """Return the multiples of 1, 2 or 5 times a power of ten."""
         rough = (self.high - self.low) / _MOST_TICKS

@@ -156,7 +156,7 @@ def test_headline_figures_come_before_any_chart():
     assert 'class="tag doubt">goal 150 ms' in _section(page, "cold-start")
 
 
-def test_the_reference_is_grey_and_no_two_engines_look_alike():
+def test_the_reference_is_black_and_no_two_engines_look_alike():
     report = make_report()
     rows = [
         msgspec.structs.replace(report.outcome.rows[0], engine=name)
