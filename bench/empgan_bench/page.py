@@ -158,7 +158,7 @@ def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
     def line(name: str, found: Summary, goal: int) -> str:
         kind = "good" if found.p50 <= goal else "doubt"
         tag = f' <span class="tag {kind}">goal {goal} ms</span>'
-        detail = f"{found.p50_low:.0f} to {found.p50_high:.0f} ms ·"
+        detail = f"{found.p50_low:.0f} to {found.p50_high:.0f} ms"
         return _line(name, f"{found.p50:.0f} ms", detail, tag)
 
     cards = [
