@@ -146,6 +146,7 @@ def run_suite(
         timer.warm_up(plan.warmup)
         timer.measure(plan.min_time_s, whole=plan.kind == "throughput")
         measured.append(timer.series)
+        timer.settle()
         replies = [timer.wanted[item] for item in range(len(batches))]
         text.append(text_timer.measure(cell, plan.seed, replies))
     on_progress(len(measured), "")

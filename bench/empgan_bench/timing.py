@@ -152,7 +152,7 @@ class CellTimer:
                 measured_ms += visit.total_ms
             number += 1
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until the threads of the engine that ran last have stopped to spin.
 
         ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next engine needs.
@@ -169,7 +169,7 @@ class CellTimer:
     def _visit(self, name: str, items: list[int]) -> list[Timing]:
         """Return one engine's times for some batches, and show its replies to the gate."""
         if name != self._last:
-            self._settle()
+            self.settle()
             self._last = name
         idle = {other: e.cpu_s() for other, e in self._engines.items() if other != name}
         start = time.perf_counter()

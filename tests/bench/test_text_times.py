@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from empgan_bench import timing
 from empgan_bench.gate import Cell
 from empgan_bench.suite import Plan, run_suite
 from empgan_bench.summary import STAGES
-from empgan_bench.text_times import PASSES, TextTimer, TokenizerClock
+from empgan_bench.text_times import PASSES, TextSeries, TextTimer, TokenizerClock
+from empgan_bench.timing import CellTimer
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EOS
 from empgan_rt.text.featurizer import Featurizer
@@ -53,6 +56,21 @@ def test_the_clock_reads_what_the_tokenizer_reads_and_counts_it() -> None:
         own.words("worda, wordb? Nothing")
     )
     assert clock.seconds > 0
+
+
+def test_text_is_measured_when_the_last_engine_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    measure = TextTimer.measure
+
+    def noted(self: TextTimer, *arguments: Any) -> TextSeries:
+        calls.append("text")
+        return measure(self, *arguments)
+
+    monkeypatch.setattr(CellTimer, "settle", lambda self: calls.append("settle"))
+    monkeypatch.setattr(TextTimer, "measure", noted)
+    plan = Plan("throughput", (2,), (1,), 0, 0.0, 0)
+    run_suite(plan, [ScriptedWorker("eager", calls)], toy_workload(), SearchConfig())
+    assert calls[-3:] == ["eager", "settle", "text"]
 
 
 def test_a_breakdown_holds_every_stage_per_dialogue(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_an_engine_waits_until_the_one_before_has_stopped_to_spin():
 
     timer = timer_of(Spinning("spins", []), ScriptedWorker("other", []))
     timer._last = "spins"
-    timer._settle()
+    timer.settle()
     assert next(readings, None) is None
 
 
