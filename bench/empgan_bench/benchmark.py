@@ -1,26 +1,85 @@
-"""One benchmark from bundle to report: workers opened, cells measured, circumstances noted."""
+"""A run from bundle to report: workers that live as long as it, and its circumstances."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 from empgan_rt.bundle import Bundle
-from empgan_rt.config import SearchConfig
 
 from . import fingerprint
 from .client import Worker
+from .cold_start import measure_cold_starts
 from .engines import REFERENCE, eager_rescore
+from .fingerprint import Fingerprint
 from .gate import Rescore
-from .report import Circumstances, EngineRecord, Report, WorkloadRecord
+from .report import EngineRecord, Report, WorkloadRecord
 from .suite import Plan, run_suite
 from .workload import Workload, load_workload
 
 Progress = Callable[[int, str], None]
-AnyPlan = TypeVar("AnyPlan")
-AnyReport = TypeVar("AnyReport", bound=Circumstances)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Live workers over one bundle.
+
+    Attributes:
+        source: folder or name of the bundle.
+        bundle: the same, opened.
+        workload: what the workers are asked.
+        workers: in the order in which they were named.
+        rescore: float64 scores for the gate; None without a reference.
+        before: the machine before they were opened.
+    """
+
+    source: str
+    bundle: Bundle
+    workload: Workload
+    workers: Sequence[Worker]
+    rescore: Rescore | None
+    before: Fingerprint
+
+    def circumstances(self) -> dict[str, Any]:
+        """Return the fields of `Circumstances`, with load and memory as they are now."""
+        contexts = self.workload
+        return {
+            "bundle": self.source,
+            "workload": WorkloadRecord(contexts.source, contexts.sha256, len(contexts.contexts)),
+            "engines": [_record(worker) for worker in self.workers],
+            "fingerprint": self.before,
+            "load_average_after": fingerprint.load_average(),
+        }
+
+
+@contextmanager
+def opened(
+    bundle: str, engines: Mapping[str, str], workload: Path | None, num_threads: int
+) -> Iterator[Bench]:
+    """Yield a bench, whose workers end with the context.
+
+    Args:
+        bundle: folder or name of a bundle.
+        engines: name -> opener, see `engines`.
+        workload: a JSONL file, or None for our own dialogues.
+        num_threads: threads of each engine.
+
+    Raises:
+        EmpganError: the bundle, the workload or an engine failed.
+    """
+    found = Bundle.open(bundle)
+    contexts = load_workload(workload, found.featurizer())
+    before = fingerprint.take(found.bundle_id, num_threads)
+    rescore = eager_rescore(found) if REFERENCE in engines else None
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(Worker(name, opener, bundle, num_threads))
+            for name, opener in engines.items()
+        ]
+        yield Bench(bundle, found, contexts, workers, rescore, before)
 
 
 def run_benchmark(
@@ -31,73 +90,32 @@ def run_benchmark(
     num_threads: int,
     on_progress: Progress = lambda done, note: None,
 ) -> Report:
-    """Return the report of a plan, also where a gate failed; arguments as `run_any`.
-
-    Raises:
-        EmpganError: the bundle, the workload or an engine failed.
-    """
-    return run_any(run_suite, Report, plan, bundle, engines, workload, num_threads, on_progress)
-
-
-def run_any(
-    suite: Callable[
-        [AnyPlan, Sequence[Worker], Workload, SearchConfig, Rescore | None, Progress], object
-    ],
-    report: Callable[..., AnyReport],
-    plan: AnyPlan,
-    bundle: str,
-    engines: Mapping[str, str],
-    workload: Path | None,
-    num_threads: int,
-    on_progress: Progress,
-) -> AnyReport:
-    """Return the report of any kind of plan, also where a gate failed.
+    """Return the report of a plan, also where a gate failed.
 
     Args:
-        suite: measures a plan; see `run_suite`.
-        report: its class; see `Report`.
         plan: what to measure.
-        bundle: folder or name of a bundle.
-        engines: name -> opener, see `engines`.
-        workload: a JSONL file, or None for our own dialogues.
-        num_threads: threads of each engine.
+        bundle, engines, workload, num_threads: see `opened`.
         on_progress: see `run_suite`.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
     """
-    opened = Bundle.open(bundle)
-    contexts = load_workload(workload, opened.featurizer())
-    circumstances = fingerprint.take(opened.bundle_id, num_threads)
-    rescore = eager_rescore(opened) if REFERENCE in engines else None
-    with ExitStack() as stack:
-        workers = [
-            stack.enter_context(Worker(name, opener, bundle, num_threads))
-            for name, opener in engines.items()
-        ]
-        outcome = suite(plan, workers, contexts, opened.search, rescore, on_progress)
-        records = engine_records(workers)
-    return report(
-        bundle=bundle,
-        plan=plan,
-        workload=WorkloadRecord(contexts.source, contexts.sha256, len(contexts.contexts)),
-        engines=records,
-        outcome=outcome,
-        fingerprint=circumstances,
-        load_average_after=fingerprint.load_average(),
-    )
-
-
-def engine_records(workers: Sequence[Worker]) -> list[EngineRecord]:
-    """Return what is noted of some workers, their memory as it is now."""
-    return [
-        EngineRecord(
-            name=worker.name,
-            versions=worker.opened.versions,
-            load_ms=worker.opened.load_ms,
-            rss_mib=worker.rss_mib(),
-            gc=worker.opened.gc,
-            allocator=worker.opened.allocator,
+    with opened(bundle, engines, workload, num_threads) as bench:
+        on_progress(0, "cold start")
+        dialogue = bench.workload.dialogues[0]
+        cold_starts = measure_cold_starts(engines, bundle, dialogue, num_threads, plan.seed)
+        outcome = run_suite(
+            plan, bench.workers, bench.workload, bench.bundle.search, bench.rescore, on_progress
         )
-        for worker in workers
-    ]
+        return Report(**bench.circumstances(), plan=plan, outcome=outcome, cold_starts=cold_starts)
+
+
+def _record(worker: Worker) -> EngineRecord:
+    return EngineRecord(
+        name=worker.name,
+        versions=worker.opened.versions,
+        load_ms=worker.opened.load_ms,
+        rss_mib=worker.rss_mib(),
+        gc=worker.opened.gc,
+        allocator=worker.opened.allocator,
+    )

@@ -75,8 +75,8 @@ def serve(
     beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
     objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
-    from . import benchmark, files  # they need the extras
-    from .serving import page, plan, report, run
+    from . import files  # it needs the extras
+    from .serving import benchmark, page, plan, report
 
     wanted = plan.ServingPlan(
         rates_per_s=rates,
@@ -96,17 +96,10 @@ def serve(
         _report_folder(out or _dated("serve")) as folder,
         console.progress("bench serve", visits) as progress,
     ):
-        made = benchmark.run_any(
-            run.run_serving,
-            report.ServingReport,
-            wanted,
-            bundle,
-            engines,
-            workload,
-            count,
-            progress.update,
+        made = benchmark.run_serving_benchmark(
+            wanted, bundle, engines, workload, count, progress.update
         )
-        files.write_rendered(made, page.render_markdown(made), page.render_page(made), folder)
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
     shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
     failures = made.outcome.failures
     hint = f"see {folder / 'report.md'}"
@@ -134,9 +127,9 @@ def scaling(
     engines, axes = option_values.engines(backends), option_values.axes(axis)
     from empgan_rt.bundle import Bundle
 
-    from . import files, scaling_pages, scaling_report  # they need the extras
+    from . import files  # it needs the extras
     from .axes import BASE_TURNS, ScalingPlan, Setting
-    from .scaling import run_scaling
+    from .scaling import page, report, run
 
     cores = threads.allowed_cores()
     words = Bundle.open(bundle).model.vocabulary_size
@@ -146,12 +139,12 @@ def scaling(
         _report_folder(out or _dated("scaling")) as folder,
         console.progress("bench scaling", len(plan.places())) as progress,
     ):
-        made = run_scaling(plan, bundle, engines, workload, progress.update)
-        markdown, page = scaling_pages.render_markdown(made), scaling_pages.render_page(made)
-        files.write_rendered(made, markdown, page, folder)
-    shown = f"{scaling_report.headline(made)}\nreport: {folder / 'report.html'}"
-    record, hint = scaling_report.brief(made, folder), f"see {folder / 'report.md'}"
-    _tell(record, shown, made.failures, hint, as_json=as_json)
+        made = run.run_scaling(plan, bundle, engines, workload, progress.update)
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
+    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
+    failures = made.outcome.failures
+    hint = f"see {folder / 'report.md'}"
+    _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
 
 
 def _run(
@@ -184,7 +177,7 @@ def _run(
     batches = option_values.numbers("--batch", batch, option_values.MAX_BATCH)
     beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
     allowed = option_values.share("--max-regress", max_regress)
-    from . import benchmark, comparison, files, report, suite  # they need the extras
+    from . import benchmark, comparison, files, markdown, page, report, suite  # need the extras
 
     older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
@@ -194,7 +187,7 @@ def _run(
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
         made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
-        files.write(made, folder)
+        files.write(made, markdown.render_markdown(made), page.render_page(made), folder)
     shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
     record, failures = report.brief(made, folder), list(made.outcome.failures)
     if older is not None:

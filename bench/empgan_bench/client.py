@@ -49,6 +49,11 @@ _ERRORS = {
 Wanted = TypeVar("Wanted", bound=Answer)
 
 
+def import_path() -> str:
+    """Return PYTHONPATH for a fresh interpreter that finds what this one does."""
+    return os.pathsep.join(entry for entry in sys.path if entry)
+
+
 class Worker:
     """A live process with one engine; a context manager.
 
@@ -65,15 +70,13 @@ class Worker:
 
     def __init__(self, name: str, opener: str, bundle: str, threads: int) -> None:
         self.name = name
-        # The child is a fresh interpreter with the parent's import path, whatever it came from.
-        path = os.pathsep.join(entry for entry in sys.path if entry)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", _MAIN],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": import_path()},
             start_new_session=True,  # Ctrl-C reaches the parent, which ends its workers
         )
         try:

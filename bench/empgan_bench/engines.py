@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from empgan_rt import threads as runtime_threads
 from empgan_rt.backend import Backend
@@ -56,6 +56,20 @@ class Engine:
 
 
 Opener = Callable[[str, int], Engine]
+
+
+class Named(Protocol):
+    """Anything with the name of an engine."""
+
+    name: str
+
+
+AnyNamed = TypeVar("AnyNamed", bound=Named)
+
+
+def in_order(found: Iterable[AnyNamed]) -> dict[str, AnyNamed]:
+    """Return them by name, the reference first: the gate compares with the first."""
+    return {each.name: each for each in sorted(found, key=lambda each: each.name != REFERENCE)}
 
 
 def resolve(opener: str) -> Opener:

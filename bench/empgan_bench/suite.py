@@ -16,11 +16,12 @@ import msgspec
 
 from empgan_rt.config import SearchConfig
 
-from .engines import APPROXIMATE, REFERENCE
+from .engines import APPROXIMATE, REFERENCE, in_order
 from .gate import Cell, Difference, ParityGate, Rescore, Verdict
 from .slo import Objective
 from .stats import NOISE_LIMIT
-from .summary import Ratio, Row, metrics_of, ratio_of, row_of
+from .summary import Breakdown, Ratio, Row, breakdown_of, metrics_of, ratio_of, row_of
+from .text_times import TextSeries, TextTimer
 from .timing import IDLE_LIMIT, CellTimer, Engine, Series
 from .workload import Workload
 
@@ -72,6 +73,8 @@ class Outcome(msgspec.Struct, frozen=True):
         series: the raw times.
         failures: why the run fails; empty if it passes.
         warnings: what a reader must know.
+        text: the raw times of reading and writing text, one record a cell.
+        breakdowns: where the time of a reply goes, in the order of `rows`.
     """
 
     rows: list[Row]
@@ -81,6 +84,8 @@ class Outcome(msgspec.Struct, frozen=True):
     series: list[Series]
     failures: list[str]
     warnings: list[str]
+    text: list[TextSeries] = []  # reports of version 1.0 have none
+    breakdowns: list[Breakdown] = []
 
 
 def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
@@ -120,10 +125,10 @@ def run_suite(
     Raises:
         EmpganError: what an engine raised.
     """
-    # The gate compares with the first engine, so the reference goes first if it is there.
-    ordered = {e.name: e for e in sorted(engines, key=lambda e: e.name != REFERENCE)}
+    ordered = in_order(engines)
     gate = ParityGate(rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
+    text_timer, text = TextTimer(workload), list[TextSeries]()
     for done, cell in enumerate(plan.cells()):
         batches = workload.batches(cell.batch, plan.seed)
         for engine in engines:
@@ -139,21 +144,31 @@ def run_suite(
         timer.warm_up(plan.warmup)
         timer.measure(plan.min_time_s, whole=plan.kind == "throughput")
         measured.append(timer.series)
+        timer.settle()
+        replies = [timer.wanted[item] for item in range(len(batches))]
+        text.append(text_timer.measure(cell, plan.seed, replies))
     on_progress(len(measured), "")
-    return _outcome(plan, measured, gate)
+    return _outcome(plan, measured, text, gate)
 
 
-def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityGate) -> Outcome:
+def _outcome(
+    plan: Plan,
+    measured: Sequence[Mapping[str, Series]],
+    text: list[TextSeries],
+    gate: ParityGate,
+) -> Outcome:
     """Return the statistics of all cells and hold the objectives against them."""
     rows: list[Row] = []
     ratios: list[Ratio] = []
     verdicts: list[Verdict] = []
     failures: list[str] = []
-    for cell_series in measured:
+    breakdowns: list[Breakdown] = []
+    for cell_series, cell_text in zip(measured, text, strict=True):
         reference = next(iter(cell_series))
         for name, series in cell_series.items():
             row = row_of(series, plan.seed)
             rows.append(row)
+            breakdowns.append(breakdown_of(row, cell_text))
             verdict = gate.verdict(name, series.cell)
             verdicts.append(verdict)
             if not verdict.passed:
@@ -167,7 +182,17 @@ def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityG
                 missed = [objective.missed(metrics) for objective in plan.objectives]
                 failures += [f"{name}, {series.cell}: {text}" for text in missed if text]
     every_series = [series for cell_series in measured for series in cell_series.values()]
-    return Outcome(rows, ratios, verdicts, gate.differences, every_series, failures, doubts(rows))
+    return Outcome(
+        rows=rows,
+        ratios=ratios,
+        verdicts=verdicts,
+        differences=gate.differences,
+        series=every_series,
+        failures=failures,
+        warnings=doubts(rows),
+        text=text,
+        breakdowns=breakdowns,
+    )
 
 
 def doubts(rows: Sequence[Row]) -> list[str]:

@@ -121,7 +121,7 @@ class Turns(Generic[AnyProcess]):
     def of(self, name: str) -> Iterator[AnyProcess]:
         """Yield a process for its turn, which begins when the one before has become quiet."""
         if name != self._last:
-            self._settle()
+            self.settle()
             self._last = name
         idle = {other: p.cpu_s() for other, p in self._processes.items() if other != name}
         start = time.perf_counter()
@@ -131,7 +131,7 @@ class Turns(Generic[AnyProcess]):
             self.idle_cpu_s[other] += self._processes[other].cpu_s() - before
             self.idle_wall_s[other] += wall_s
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Wait until the threads of the process that worked last have stopped to spin.
 
         ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next one needs.
@@ -156,6 +156,9 @@ class CellTimer:
         search: how.
         gate: sees every reply.
         tick: called between visits, so that progress can be shown.
+
+    Attributes:
+        wanted: the reference's replies to each batch, by its place, as token ids.
     """
 
     def __init__(
@@ -170,7 +173,7 @@ class CellTimer:
         self._engines, self._cell = engines, cell
         self._batches, self._search = batches, search
         self._gate, self._tick = gate, tick
-        self._wanted: dict[int, list[list[int]]] = {}
+        self.wanted: dict[int, list[list[int]]] = {}
         self._turns = Turns(engines)
         self.series = {name: Series(name, cell, [], []) for name in engines}
 
@@ -204,6 +207,10 @@ class CellTimer:
                 measured_ms += visit.total_ms
             number += 1
 
+    def settle(self) -> None:
+        """Wait until the engine that worked last has become quiet."""
+        self._turns.settle()
+
     def _visit(self, name: str, items: list[int]) -> list[Timing]:
         """Return one engine's times for some batches, and show its replies to the gate."""
         with self._turns.of(name) as engine:
@@ -212,7 +219,7 @@ class CellTimer:
             series.idle_cpu_s = self._turns.idle_cpu_s[other]
             series.idle_wall_s = self._turns.idle_wall_s[other]
         for item, sample in zip(items, samples, strict=True):
-            wanted = self._wanted.setdefault(item, sample.replies)
+            wanted = self.wanted.setdefault(item, sample.replies)
             self._gate.compare(
                 name, self._cell, item, self._batches[item], self._search, wanted, sample.replies
             )

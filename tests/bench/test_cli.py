@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, engines, option_values, timing
+from empgan_bench import benchmark, cli, cold_start, engines, option_values, timing
 from empgan_bench.files import FILES
 from empgan_rt.errors import (
     BundleError,
@@ -36,13 +36,15 @@ def work(tmp_path):
 
 @pytest.fixture
 def use(monkeypatch):
-    """Let the command's engine names stand for fakes."""
+    """Let the command's engine names stand for fakes, and start no process for the cold start."""
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
         monkeypatch.setattr(option_values, "ENGINES", table)
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
+        sample = cold_start.ColdSample(1.0, 2.0, 3.0, 9.0)
+        monkeypatch.setattr(cold_start, "cold_sample", lambda *_: sample)
 
     return put
 
@@ -69,6 +71,8 @@ def test_two_engines_that_agree(kind, bundle, work, use, tmp_path):
     assert saved["fingerprint"]["threads"] == 1
     assert saved["fingerprint"]["cores_allowed"] >= 1
     assert all(engine["rss_mib"] > 1 for engine in saved["engines"])
+    assert [start["engine"] for start in saved["cold_starts"]] == ["onnxruntime"]
+    assert saved["cold_starts"][0]["first_reply_ms"]["p50"] == 9.0
 
 
 def test_other_tokens_end_with_a_gate_error_after_the_report(bundle, work, use, tmp_path):
@@ -113,7 +117,8 @@ def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
     assert json.loads(compared.stdout)["error"]["code"] == GateError.code
 
 
-def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
+def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(cold_start, "RUNS", 1)
     out = tmp_path / "out"
     result = invoke(
         *("latency", bundle, *SMALL, "--workload", work, "--out", str(out)),
@@ -124,6 +129,8 @@ def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
     assert "report.html" in result.stdout
     saved = json.loads((out / "report.json").read_text())
     assert "onnxruntime" in saved["engines"][0]["versions"]
+    (started,) = saved["cold_starts"]
+    assert 0 < started["import_ms"]["p50"] < started["first_reply_ms"]["p50"]
     fixed = [s for s in saved["outcome"]["series"] if s["cell"]["mode"] == "fixed"]
     assert {t["steps"] for s in fixed for v in s["visits"] for t in v["timings"]} == {20}
 

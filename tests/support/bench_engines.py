@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
@@ -18,25 +19,25 @@ from empgan_bench.request_events import Piece, RequestEvents
 from empgan_bench.workload import Workload
 from empgan_rt.backend import Encoded
 from empgan_rt.bundle import Bundle
-from empgan_rt.config import SearchConfig
+from empgan_rt.config import Limits, SearchConfig
+from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import BundleError
 from empgan_rt.graph_spec import (
     EOS,
     SPECIALS,
     STRUCK,
-    UNKNOWN_LABEL,
     Candidates,
     EncoderInput,
     FloatArray,
     IntArray,
 )
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
-from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
+from empgan_rt.text.featurizer import Featurizer
 from empgan_rt.text.tokenizer import Tokenizer
 from support.toy_bundle import MODEL, write_staging
 
 VOCABULARY_SIZE = MODEL.vocabulary_size
-WORDS = [f"word{i}" for i in range(VOCABULARY_SIZE - len(SPECIALS))]
+WORDS = [f"word{letter}" for letter in ascii_lowercase[: VOCABULARY_SIZE - len(SPECIALS)]]
 
 
 @dataclass
@@ -219,12 +220,10 @@ class ScriptedWorker:
 
 def toy_workload(contexts: int = 6) -> Workload:
     """Return contexts of one or two turns, all different."""
-    made, texts = [], []
-    for i in range(contexts):
-        turns = (TurnFeatures([4 + i, 5], [EOS], UNKNOWN_LABEL, 0),) * (1 + i % 2)
-        made.append(DialogueFeatures(turns, 0))
-        texts.append([f"{WORDS[i]} {WORDS[1]}"] * (1 + i % 2))
-    return Workload("toy", "0" * 64, made, texts)
+    featurizer = Featurizer(Tokenizer.from_words(WORDS), EmotionLexicon({}, []), Limits())
+    dialogues = [Dialogue.of([f"{WORDS[i]} {WORDS[1]}"] * (1 + i % 2)) for i in range(contexts)]
+    made = [featurizer.features(dialogue) for dialogue in dialogues]
+    return Workload("toy", "0" * 64, made, dialogues, featurizer)
 
 
 def write_text_bundle(folder: Path) -> Path:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
+from empgan_bench.cold_start import ColdSample, ColdStart
 from empgan_bench.fingerprint import Fingerprint
 from empgan_bench.report import EngineRecord, Report, WorkloadRecord
+from empgan_bench.stats import summarise
 from empgan_bench.suite import Kind, Plan, run_suite
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
+
+COLD = ((140.0, 200.0, 30.0, 450.0), (150.0, 210.0, 20.0, 470.0), (130.0, 190.0, 25.0, 430.0))
 
 
 def make_report(
@@ -49,6 +53,7 @@ def make_report(
         command=[command],
         load_average=0.5,
     )
+    samples = [ColdSample(*times) for times in COLD]
     records = [EngineRecord(w.name, {"fake": "1"}, 5.0, 50.0, "enabled", "system") for w in workers]
     return Report(
         bundle="toy",
@@ -56,6 +61,7 @@ def make_report(
         workload=WorkloadRecord("toy", "0" * 64, 6),
         engines=records[:engines],
         outcome=outcome,
+        cold_starts=[ColdStart("onnxruntime", *map(summarise, zip(*COLD, strict=True)), samples)],
         fingerprint=fingerprint,
         load_average_after=0.75,
     )

@@ -8,8 +8,8 @@ import numpy as np
 
 from empgan_bench.axes import AXES, Place, Setting
 from empgan_bench.gate import Cell, Verdict
-from empgan_bench.growth import Growth, Point, growths_of
 from empgan_bench.messages import Timing
+from empgan_bench.scaling.growth import Growth, Point, growths_of
 from empgan_bench.timing import Series, Visit
 
 BASE = Setting(8, 5, 4, 1_000, 2)

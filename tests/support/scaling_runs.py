@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from empgan_bench import scaling
+from empgan_bench import benchmark
 from empgan_bench.axes import ScalingPlan, Setting
 from empgan_bench.messages import Opened, Sample, Timing
-from empgan_bench.scaling_report import ScalingReport
+from empgan_bench.scaling import run
+from empgan_bench.scaling.report import ScalingReport
 from empgan_rt.bundle import Bundle
 from support.bench_engines import ScriptedWorker
 
@@ -27,7 +28,7 @@ def steady(setting: Setting) -> tuple[float, float, float]:
 
 
 class ScalingWorker(ScriptedWorker):
-    """A worker in process with what `scaling` asks of `client.Worker`."""
+    """A worker in process with what `benchmark` asks of `client.Worker`."""
 
     costs: Costs = staticmethod(steady)
     replies: Mapping[str, list[int]] = {}
@@ -80,11 +81,11 @@ def run_scaling(
     **base: int,
 ) -> ScalingReport:
     """Return the report of eager and onnxruntime with these costs and replies."""
-    monkeypatch.setattr(scaling, "Worker", ScalingWorker)
-    monkeypatch.setattr(scaling, "eager_rescore", lambda bundle: None)
+    monkeypatch.setattr(benchmark, "Worker", ScalingWorker)
+    monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
     monkeypatch.setattr(ScalingWorker, "costs", staticmethod(costs))
     monkeypatch.setattr(ScalingWorker, "replies", replies or {})
     words = Bundle.open(bundle).model.vocabulary_size
     at = msgspec.structs.replace(Setting(8, 5, 4, words, 2), **base)
     engines = {"onnxruntime": "", "eager": ""}
-    return scaling.run_scaling(ScalingPlan(axes, at, 4, 0, 0.0, 0), str(bundle), engines, None)
+    return run.run_scaling(ScalingPlan(axes, at, 4, 0, 0.0, 0), str(bundle), engines, None)

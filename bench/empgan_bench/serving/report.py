@@ -10,10 +10,9 @@ from typing import Any
 from ..gate import Verdict
 from ..report import Circumstances
 from ..stats import Summary
+from ..tables import Table
 from .plan import ServingOutcome, ServingPlan
 from .summary import FALLS_BEHIND, ServedRow
-
-Table = tuple[list[str], list[list[str]]]
 
 
 class ServingReport(Circumstances, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
 from ..arrivals import Arrival, poisson
-from ..engines import APPROXIMATE, REFERENCE
+from ..engines import APPROXIMATE, REFERENCE, in_order
 from ..gate import Cell, ParityGate, Rescore
 from ..messages import Served
 from ..stats import Summary
@@ -64,12 +64,11 @@ def run_serving(
     Raises:
         EmpganError: what an engine raised.
     """
-    # The gate compares with the first engine, so the reference goes first if it is there.
-    ordered = {s.name: s for s in sorted(servers, key=lambda s: s.name != REFERENCE)}
+    ordered = in_order(servers)
     longest = plan.warmup + max(plan.visit_sizes(cell)[0] for cell in plan.cells())
     drawn = workload.drawn(min(_CONTEXTS, longest), plan.seed)
     inputs = [encoder_input([workload.contexts[place]]) for place in drawn]
-    dialogues = [list(workload.texts[place]) for place in drawn]
+    dialogues = [[turn.text for turn in workload.dialogues[place].turns] for place in drawn]
     for server in servers:
         server.host(dialogues, plan.max_batch, plan.max_queue)
     turns = Turns(ordered)

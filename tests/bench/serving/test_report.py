@@ -5,7 +5,7 @@ import pytest
 
 from empgan_bench import timing
 from empgan_bench.comparison import read_report
-from empgan_bench.files import FILES, write_rendered
+from empgan_bench.files import FILES, write
 from empgan_bench.serving.page import render_markdown, render_page
 from empgan_bench.serving.report import ServingReport, brief, headline, saturation
 from empgan_rt.errors import InputError
@@ -36,7 +36,7 @@ def falling_behind(rate):
 
 
 def written(report, folder):
-    return write_rendered(report, render_markdown(report), render_page(report), folder)
+    return write(report, render_markdown(report), render_page(report), folder)
 
 
 def test_the_json_holds_every_event_and_can_be_read_again(report, tmp_path):
@@ -106,7 +106,9 @@ def test_the_page_loads_nothing_and_holds_its_plots():
     assert "default-src 'none'" in page
     assert "<script>alert(1)" not in page
     body = page[page.index("</head>") :]
-    assert len(re.findall(r"Plotly\.newPlot\(", body)) == 4
+    assert (
+        len(re.findall(r"Plotly\.newPlot\(", body)) == 2 + 2 + 4 + 4
+    )  # beams, beams, cells, cells
     assert not re.findall(r"<(?:link|img|script)[^>]+(?:src|href)=", body)
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .axes import AXES, ScalingPlan
+import msgspec
+
+from ..axes import AXES, ScalingPlan
+from ..report import Circumstances
+from ..stats import Interval
+from ..summary import Ratio
+from ..tables import Table
 from .growth import Cost, Growth, Point
-from .growth_text import interval, sentence
-from .report import Circumstances
+from .sentences import interval, sentence
 from .slope import STAGES, TOLERANCE
-from .stats import Interval
-from .summary import Ratio
 
 _HEAD = (
     *("engine", "ms a dialogue [95 %]", "encode", "step", "search", "exponent from the last"),
@@ -19,8 +22,8 @@ _HEAD = (
 )
 
 
-class ScalingReport(Circumstances, frozen=True, kw_only=True):
-    """Everything in the `report.json` of a scaling run.
+class ScalingOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured, and what it comes to.
 
     Attributes:
         points: the raw samples, in the order in which they were measured.
@@ -30,18 +33,28 @@ class ScalingReport(Circumstances, frozen=True, kw_only=True):
         warnings: what a reader must know.
     """
 
-    plan: ScalingPlan
     points: list[Point]
     ratios: list[list[Ratio]]
     growths: list[Growth]
     failures: list[str]
     warnings: list[str]
 
+    def along(self, axis: str) -> list[Growth]:
+        """Return the growth of each engine along an axis."""
+        return [growth for growth in self.growths if growth.axis == axis]
+
+
+class ScalingReport(Circumstances, frozen=True, kw_only=True):
+    """Everything in the `report.json` of a scaling run."""
+
+    plan: ScalingPlan
+    outcome: ScalingOutcome
+
 
 def headline(report: ScalingReport) -> str:
     """Return the sentence of every engine on every axis, and failures."""
-    lines = [sentence(growth) for growth in report.growths]
-    return "\n".join([*lines, *(f"FAILED {failure}" for failure in report.failures)])
+    lines = [sentence(growth) for growth in report.outcome.growths]
+    return "\n".join([*lines, *(f"FAILED {failure}" for failure in report.outcome.failures)])
 
 
 def brief(report: ScalingReport, folder: Path) -> dict[str, Any]:
@@ -49,8 +62,8 @@ def brief(report: ScalingReport, folder: Path) -> dict[str, Any]:
     return {
         "kind": report.plan.kind,
         "bundle_id": report.fingerprint.bundle_id,
-        "failures": report.failures,
-        "warnings": report.warnings,
+        "failures": report.outcome.failures,
+        "warnings": report.outcome.warnings,
         "growth": [
             {
                 "axis": growth.axis,
@@ -62,17 +75,17 @@ def brief(report: ScalingReport, folder: Path) -> dict[str, Any]:
                 "drift": growth.drift,
                 "sentence": sentence(growth),
             }
-            for growth in report.growths
+            for growth in report.outcome.growths
         ],
         "report": str(folder),
     }
 
 
-def axis_table(report: ScalingReport, axis: str) -> tuple[list[str], list[list[str]]]:
+def axis_table(report: ScalingReport, axis: str) -> Table:
     """Return head and rows of one axis, engines together at each value."""
-    growths = {g.engine: g for g in report.growths if g.axis == axis}
+    growths = {g.engine: g for g in report.outcome.along(axis)}
     rows = []
-    for point, ratios in zip(report.points, report.ratios, strict=True):
+    for point, ratios in zip(report.outcome.points, report.outcome.ratios, strict=True):
         if point.place.axis != axis or point.place.again:
             continue
         faster = {ratio.engine: str(ratio) for ratio in ratios}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from empgan_bench.resized import resized_tokenizer, resized_weights, write_resized
+from empgan_bench.scaling.resized import resized_tokenizer, resized_weights, write_resized
 from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .axes import AXES
+from ..axes import AXES
+from ..stats import Interval
 from .growth import Growth, Stretch
 from .slope import Kind
-from .stats import Interval
 
 _STAGES = {"encode": "the encoders", "step": "the decoder steps", "search": "the search"}
 _MORE_WORK: dict[Kind, str] = {

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from .axes import AXES, Place
-from .gate import Difference, Verdict
+from ..axes import AXES, Place
+from ..gate import Difference, Verdict
+from ..stats import Interval, median_interval
+from ..timing import Series
 from .slope import Departure, Kind, Slopes, round_times, stage_medians
-from .stats import Interval, median_interval
-from .timing import Series
 
 
 class Point(msgspec.Struct, frozen=True):

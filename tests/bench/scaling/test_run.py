@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import cli, option_values, scaling, timing
+from empgan_bench import benchmark, cli, option_values, timing
 from empgan_bench.axes import AXES, Axis
 from empgan_bench.comparison import read_report
-from empgan_bench.files import FILES, write_rendered
-from empgan_bench.scaling_pages import render_markdown, render_page
-from empgan_bench.scaling_report import brief, headline
+from empgan_bench.files import FILES, write
+from empgan_bench.scaling import run
+from empgan_bench.scaling.page import render_markdown, render_page
+from empgan_bench.scaling.report import brief, headline
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import Limits
 from empgan_rt.errors import DependencyError, EmpganError, GateError, InputError
@@ -42,12 +43,12 @@ def exporter(monkeypatch):
         folders.append(folder)
         return make_toy_bundle(folder, replace(MODEL, vocabulary_size=words))
 
-    monkeypatch.setattr(scaling, "_exporter", lambda: write)
+    monkeypatch.setattr(run, "_exporter", lambda: write)
     return folders
 
 
 def values(report, axis):
-    return [p.place.value for p in report.points if p.place.axis == axis]
+    return [p.place.value for p in report.outcome.points if p.place.axis == axis]
 
 
 def test_every_axis_is_measured_with_what_it_varies(bundle, exporter, monkeypatch):
@@ -57,13 +58,13 @@ def test_every_axis_is_measured_with_what_it_varies(bundle, exporter, monkeypatc
     assert values(report, "vocabulary") == [MODEL.vocabulary_size, 30, 60, MODEL.vocabulary_size]
     assert values(report, "threads") == [1, 2, 4, 2]
     # The costs are those of what reached the workers, so they are linear only if all did.
-    assert len(report.growths) == 2 * len(AXES)
-    for growth in report.growths:
+    assert len(report.outcome.growths) == 2 * len(AXES)
+    for growth in report.outcome.growths:
         assert [s.kind for s in growth.stretches] == ["linear"], growth.axis
         assert growth.stretches[0].exponent.value == pytest.approx(AXES[growth.axis].ideal)
         assert growth.drift == pytest.approx(0.0)
-    assert report.failures == []
-    assert [engine.name for engine in report.engines] == ["eager", "onnxruntime"]
+    assert report.outcome.failures == []
+    assert [engine.name for engine in report.engines] == ["onnxruntime", "eager"]
 
 
 def test_temporary_models_are_gone_afterwards(bundle, exporter, monkeypatch):
@@ -78,7 +79,7 @@ def test_a_stage_that_bends_is_named(bundle, monkeypatch):
 
     report = run_scaling(monkeypatch, bundle, ("batch",), costs)
     assert all("mainly in the search" in line for line in headline(report).splitlines())
-    assert {growth.bends_at for growth in report.growths} == {8}
+    assert {growth.bends_at for growth in report.outcome.growths} == {8}
 
 
 def test_turns_beyond_the_limit_are_told(tmp_path, monkeypatch):
@@ -86,16 +87,16 @@ def test_turns_beyond_the_limit_are_told(tmp_path, monkeypatch):
     fields = replace(write_staging(folder), limits=Limits(max_turns=6))
     short = Bundle.seal(folder, fields)
     report = run_scaling(monkeypatch, short, ("turns",))
-    assert [p.turns_read for p in report.points] == [1, 2, 4, 6, 6, 6, 4]
-    growth = report.growths[0]
+    assert [p.turns_read for p in report.outcome.points] == [1, 2, 4, 6, 6, 6, 4]
+    growth = report.outcome.growths[0]
     assert (growth.stretches[-1].last, growth.turns_read) == (4, 6)
     assert "from 8 on it is that of 6 turns" in headline(report)
 
 
 def test_other_replies_fail_at_their_place(bundle, monkeypatch):
     report = run_scaling(monkeypatch, bundle, ("beam",), replies={"onnxruntime": [9, 9]})
-    assert report.failures[0] == "onnxruntime, beam 1: FAILED: 64 of 64 replies differ"
-    assert report.points[0].differences[0].found == [9, 9]
+    assert report.outcome.failures[0] == "onnxruntime, beam 1: FAILED: 64 of 64 replies differ"
+    assert report.outcome.points[0].differences[0].found == [9, 9]
     assert "FAILED" in headline(report)
     assert "FAILED" in render_markdown(report)
 
@@ -108,23 +109,23 @@ def test_drift_and_repeated_turns_are_told(bundle, monkeypatch):
         return 1.0, setting.beam * (1.0 + len(seen) / 100), 1.0
 
     report = run_scaling(monkeypatch, bundle, ("beam",), costs, batch=700, turns=4)
-    assert any(text.startswith("drift: on 2 of 2 axes") for text in report.warnings)
-    assert any("too few turns: at beam 1 " in text for text in report.warnings)
+    assert any(text.startswith("drift: on 2 of 2 axes") for text in report.outcome.warnings)
+    assert any("too few turns: at beam 1 " in text for text in report.outcome.warnings)
 
 
 def test_the_files_hold_raw_samples_tables_and_plots(bundle, monkeypatch, tmp_path):
     report = run_scaling(monkeypatch, bundle, ("batch", "beam"))
     markdown, page = render_markdown(report), render_page(report)
-    paths = write_rendered(report, markdown, page, tmp_path)
+    paths = write(report, markdown, page, tmp_path)
     assert [path.name for path in paths] == list(FILES)
     saved = json.loads(paths[0].read_text())
     assert saved["plan"]["kind"] == "scaling"
-    assert saved["points"][0]["series"][0]["visits"][0]["timings"][0]["total_ms"] > 0
+    assert saved["outcome"]["points"][0]["series"][0]["visits"][0]["timings"][0]["total_ms"] > 0
     head = "| dialogues in a batch | engine | ms a dialogue [95 %] |"
     assert head in markdown
     assert markdown.index("## batch") < markdown.index("cost grows linearly") < markdown.index(head)
     body = page[page.index("</head>") :]
-    assert len(re.findall(r"Plotly\.newPlot\(", body)) == 4
+    assert len(re.findall(r"Plotly\.newPlot\(", body)) == 6
     assert "if linear from the base point" in body
     assert {g["axis"] for g in brief(report, tmp_path)["growth"]} == {"batch", "beam"}
     with pytest.raises(InputError, match="is a report of `bench scaling`"):
@@ -146,7 +147,7 @@ def use(monkeypatch):
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
         monkeypatch.setattr(option_values, "ENGINES", table)
-        monkeypatch.setattr(scaling, "eager_rescore", lambda bundle: None)
+        monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
 
     return put
 
@@ -188,9 +189,9 @@ def test_an_unknown_axis_is_refused(bundle, axis):
 
 
 def test_a_missing_export_extra_is_named_before_anything_is_measured(bundle, monkeypatch):
-    monkeypatch.delitem(sys.modules, "empgan_bench.resized", raising=False)
+    monkeypatch.delitem(sys.modules, "empgan_bench.scaling.resized", raising=False)
     monkeypatch.setitem(sys.modules, "empgan_export.graphs", None)
     with pytest.raises(DependencyError, match="is not installed") as caught:
         run_scaling(monkeypatch, bundle, ("batch", "vocabulary"))
     assert "empgan-rt[export]" in caught.value.hint
-    assert run_scaling(monkeypatch, bundle, ("batch",)).failures == []
+    assert run_scaling(monkeypatch, bundle, ("batch",)).outcome.failures == []
