@@ -10,7 +10,7 @@ from empgan_rt.bundle import Bundle
 
 from . import fingerprint
 from .client import Worker
-from .engines import REFERENCE, eager_rescore
+from .engines import PEERS, REFERENCE, eager_rescore
 from .report import EngineRecord, Report, WorkloadRecord
 from .suite import Plan, run_suite
 from .workload import load_workload
@@ -23,6 +23,7 @@ def run_benchmark(
     workload: Path | None,
     num_threads: int,
     on_progress: Callable[[int, str], None] = lambda done, note: None,
+    peers: Mapping[str, str] | None = None,
 ) -> Report:
     """Return the report of a plan, also where a gate failed.
 
@@ -33,6 +34,7 @@ def run_benchmark(
         workload: a JSONL file, or None for our own dialogues.
         num_threads: threads of each engine.
         on_progress: see `run_suite`.
+        peers: name -> the interpreter that has it, see `peers.interpreter`.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
@@ -45,6 +47,10 @@ def run_benchmark(
         workers = [
             stack.enter_context(Worker(name, opener, bundle, num_threads))
             for name, opener in engines.items()
+        ]
+        workers += [
+            stack.enter_context(Worker(name, PEERS[name], bundle, num_threads, python))
+            for name, python in (peers or {}).items()
         ]
         outcome = run_suite(plan, workers, contexts, opened.search, rescore, on_progress)
         records = _records(workers)

@@ -33,6 +33,7 @@ def bench(context: click.Context, as_json: bool) -> None:
 
 @bench.command()
 @options.with_options
+@options.peer
 def latency(**settings: Any) -> None:
     """Time one batch at a time: 20 tokens each, then natural lengths."""
     _run("latency", **settings)
@@ -62,6 +63,7 @@ def _run(
     baseline: Path | None,
     max_regress: str,
     as_json: bool,
+    peers: tuple[str, ...] = (),
 ) -> None:
     """Run a benchmark, write its report, print its headline.
 
@@ -76,7 +78,9 @@ def _run(
     beams = options.numbers("--beam", beam, MAX_BEAM_SIZE)
     allowed = options.share("--max-regress", max_regress)
     from . import benchmark, comparison, files, report, suite  # they need the extras
+    from .peers.interpreter import interpreters
 
+    beside = interpreters(peers)
     older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
@@ -85,7 +89,9 @@ def _run(
         _report_folder(out or Path(f"bench-{kind}-{stamp}")) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
-        made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
+        made = benchmark.run_benchmark(
+            plan, bundle, engines, workload, count, progress.update, beside
+        )
         files.write(made, folder)
     shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
     record, failures = report.brief(made, folder), list(made.outcome.failures)

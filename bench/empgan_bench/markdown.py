@@ -13,6 +13,7 @@ from .report import (
     ratio_table,
     row_table,
 )
+from .standing_text import settings_table, standing_table
 
 
 def render_markdown(report: Report) -> str:
@@ -21,6 +22,7 @@ def render_markdown(report: Report) -> str:
     parts = [
         f"# {report.plan.kind} of bundle {report.fingerprint.bundle_id}",
         table(*ratio_table(outcome.ratios)) if outcome.ratios else headline(report),
+        table(*standing_table(outcome.standings)) if outcome.standings else "",
         "\n".join(f"**FAILED** {failure}  " for failure in outcome.failures),
         "\n".join(f"**Note** {warning}  " for warning in outcome.warnings),
         "## Times",
@@ -30,6 +32,9 @@ def render_markdown(report: Report) -> str:
         "decoder step with its search, without the first one. p99 needs 1,000 samples. Noise: an "
         "engine against itself. Idle: cores used while the other ran.",
     ]
+    settings = settings_table(outcome.series)
+    if settings[1]:
+        parts += ["## What peers were tuned to", table(*settings)]
     if outcome.differences:
         parts += ["## Replies that differ", table(*difference_table(outcome.differences))]
     parts += ["## Method", method(report), "## Circumstances", table(*circumstances(report))]

@@ -11,7 +11,7 @@ import click
 from empgan_rt import console, threads
 from empgan_rt.errors import InputError
 
-from .engines import ENGINES
+from .engines import ENGINES, YARDSTICKS
 
 MAX_BATCH = 4096
 
@@ -20,6 +20,13 @@ max_regress = click.option(
     default="5%",
     show_default=True,
     help="How much slower an engine may have become.",
+)
+peer = click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="NAME=PYTHON",
+    help="Another project's decoder, and the interpreter that has it; see docs/peers.md.",
 )
 _OPTIONS = (
     click.argument("bundle", default="default"),
@@ -95,12 +102,17 @@ def engines(text: str) -> dict[str, str]:
     """Return the openers of the engines in a comma-separated list.
 
     Raises:
-        InputError: a name is unknown.
+        InputError: a name is unknown, or no engine is among them that writes replies.
     """
     names = [part.strip() for part in text.split(",")]
     unknown = [name for name in names if name not in ENGINES]
     if unknown:
         raise InputError(f"backend {unknown[0][:40]!r}", hint=f"use {', '.join(ENGINES)}")
+    if YARDSTICKS.issuperset(names):
+        raise InputError(
+            f"--backends {text[:60]}: products alone, and nothing to hold against them",
+            hint="name an engine beside them: --backends onnxruntime,floor,eager",
+        )
     return {name: ENGINES[name] for name in names}
 
 

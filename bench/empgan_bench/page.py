@@ -17,6 +17,7 @@ from .report import (
     ratio_table,
     row_table,
 )
+from .standing_text import settings_table, standing_table
 
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
@@ -43,11 +44,16 @@ def render_page(report: Report) -> str:
         body.append(_table(*ratio_table(outcome.ratios)))
     else:
         body.append("<p>One engine only: there is no ratio.</p>")
+    if outcome.standings:
+        body.append(_table(*standing_table(outcome.standings)))
     body += [f'<p class="failed">FAILED {escape(text)}</p>' for text in outcome.failures]
     body += [f'<p class="note">{escape(text)}</p>' for text in outcome.warnings]
     body.append("<h2>Plots</h2>")
     body += [_plot(figure) for figure in _figures(report)]
     body += ["<h2>Times in ms</h2>", _table(*row_table(outcome.rows))]
+    settings = settings_table(outcome.series)
+    if settings[1]:
+        body += ["<h2>What peers were tuned to</h2>", _table(*settings)]
     if outcome.differences:
         body += ["<h2>Replies that differ</h2>", _table(*difference_table(outcome.differences))]
     body += [f"<h2>Method</h2><p>{escape(method(report))}</p>"]

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from .engines import PEERS, YARDSTICKS, label
 from .gate import Cell
 from .suite import Outcome
 from .summary import Row
@@ -49,6 +50,8 @@ def throughput_bars(outcome: Outcome) -> Any:
     """Return dialogues per second by cell and engine."""
     figure = go.Figure()
     for engine, colour in _colours(outcome.rows).items():
+        if engine in YARDSTICKS:  # they answer no dialogue
+            continue
         mine = [row for row in outcome.rows if row.engine == engine]
         rates = [row.dialogues_per_s for row in mine]
         figure.add_bar(
@@ -66,13 +69,18 @@ def throughput_bars(outcome: Outcome) -> Any:
 
 
 def stage_stack(outcome: Outcome) -> Any:
-    """Return encode, step and search stacked for each cell, one bar per engine."""
+    """Return encode, step and search stacked for each cell, one bar per engine.
+
+    Peers tell no parts and have no bar.
+    """
     figure = go.Figure()
     for place, (engine, colour) in enumerate(_colours(outcome.rows).items()):
+        if engine in PEERS:
+            continue
         mine = [row for row in outcome.rows if row.engine == engine]
         for field, stage, opacity in _STAGES:
             figure.add_bar(
-                name=f"{engine}: {stage}",
+                name=f"{label(engine)}: {stage}",
                 x=[_label(row.cell) for row in mine],
                 y=[getattr(row, field).p50 / row.cell.batch for row in mine],
                 marker_color=colour,
@@ -138,7 +146,7 @@ def _traces(
     for series in outcome.series:
         row, column = places[str(series.cell)]
         style = {
-            "name": series.engine,
+            "name": label(series.engine),
             "legendgroup": series.engine,
             "showlegend": first.setdefault(series.engine, series.cell) == series.cell,
             "line_color": colours[series.engine],

@@ -8,12 +8,14 @@ from typing import Any
 
 import msgspec
 
+from .engines import PEERS, label
 from .fingerprint import Fingerprint
 from .gate import Difference
+from .standing_text import standing_records, yardstick_methods
 from .suite import Outcome, Plan
 from .summary import Ratio, Row
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 
 class EngineRecord(msgspec.Struct, frozen=True):
@@ -52,11 +54,19 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def headline(report: Report) -> str:
-    """Return the lines that matter most: every engine's ratio to the reference, and failures."""
-    ratios = report.outcome.ratios
-    lines = [f"{r.engine} against {r.reference}, {r.cell}: {r}" for r in ratios]
-    if not ratios:
-        lines = ["one engine only: there is no ratio"]
+    """Return the lines that matter most: how every engine stands in each cell, and failures.
+
+    That is its ratio to the reference, its ratio to the best peer and its distance to the floor.
+    """
+    stands = {(s.engine, s.cell): s for s in report.outcome.standings}
+    lines = []
+    for ratio in report.outcome.ratios:
+        standing = stands.pop((ratio.engine, ratio.cell), None)
+        more = "" if standing is None else f"; {standing}"
+        lines.append(f"{ratio.engine} against {ratio.reference}, {ratio.cell}: {ratio}{more}")
+    lines += [f"{s.engine}, {s.cell}: {s}" for s in stands.values()]  # the reference's
+    if not report.outcome.ratios:
+        lines = ["one engine only: there is no ratio", *lines]
     lines += [f"FAILED {failure}" for failure in report.outcome.failures]
     return "\n".join(lines)
 
@@ -88,6 +98,7 @@ def brief(report: Report, folder: Path) -> dict[str, Any]:
             }
             for r in outcome.ratios
         ],
+        "standings": standing_records(outcome.standings),
         "report": str(folder),
     }
 
@@ -117,15 +128,17 @@ def row_table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 
 def _cells_of(row: Row) -> Iterator[str]:
     total = row.total_ms
-    yield from (str(row.cell.batch), str(row.cell.beam), row.cell.mode, row.engine, str(total.n))
+    yield from (str(row.cell.batch), str(row.cell.beam), row.cell.mode, label(row.engine))
+    yield str(total.n)
     yield f"{total.p50:.2f} [{total.p50_low:.2f}, {total.p50_high:.2f}]"
     for percentile in (total.p90, total.p95, total.p99, total.max):
         yield "–" if percentile is None else f"{percentile:.2f}"
     yield f"{row.dialogue_ms:.2f}"
     for part in (row.encode_ms, row.step_ms, row.search_ms, row.first_token_ms, row.per_token_ms):
-        yield f"{part.p50:.2f}"
-    yield f"{row.dialogues_per_s.p50:.1f}"
-    yield f"{row.tokens_per_s.p50:.0f}"
+        yield "–" if row.engine in PEERS else f"{part.p50:.2f}"  # a peer tells no parts
+    writes = row.tokens_per_s.max > 0  # which the floor does not
+    yield f"{row.dialogues_per_s.p50:.1f}" if writes else "–"
+    yield f"{row.tokens_per_s.p50:.0f}" if writes else "–"
     yield f"{row.noise:.1%}"
     yield f"{row.idle_cpu_share:.2f}"
 
@@ -148,6 +161,7 @@ def difference_table(differences: Sequence[Difference]) -> tuple[list[str], list
 def method(report: Report) -> str:
     """Return how it was measured, in one paragraph."""
     plan, workload = report.plan, report.workload
+    names = {engine.name for engine in report.engines}
     fixed = "Fixed length: ends of sequence are struck until 20 tokens are there. "
     return (
         "One live worker process per engine, called in ABBA order, the same batches and search "
@@ -159,7 +173,7 @@ def method(report: Report) -> str:
         "Warm-up (one pass over all "
         f"batches and {plan.warmup} rounds) is in report.json, not in the statistics. At least "
         f"{plan.min_time_s:g} s are measured in each cell. Not in the times: featurising, "
-        "detokenising and the pipe to the worker."
+        f"detokenising and the pipe to the worker.{''.join(yardstick_methods(names))}"
     )
 
 
@@ -180,7 +194,7 @@ def circumstances(report: Report) -> tuple[list[str], list[list[str]]]:
     ]
     rows += [
         [
-            f"engine {e.name}",
+            f"engine {label(e.name)}",
             f"{', '.join(f'{name} {version}' for name, version in e.versions.items())}; opened in "
             f"{e.load_ms:.0f} ms; {e.rss_mib:.0f} MiB; garbage collector {e.gc}; allocator "
             f"{e.allocator}",

@@ -2,7 +2,8 @@
 
 **latency** decodes one batch at a time, once with a fixed number of tokens (ends of sequence
 struck until 20 are there, so that every engine takes the same steps) and once with natural
-lengths. **throughput** decodes batch after batch with natural lengths.
+lengths. **throughput** decodes batch after batch with natural lengths. Peers have weights that mean
+nothing and end nowhere by themselves: they are left out of natural lengths.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import msgspec
 
 from empgan_rt.config import SearchConfig
 
-from .engines import APPROXIMATE, REFERENCE
+from .engines import APPROXIMATE, PEERS, REFERENCE, YARDSTICKS
 from .gate import Cell, Difference, ParityGate, Rescore, Verdict
 from .slo import Objective
+from .standing import Standing, standing_of
 from .stats import NOISE_LIMIT
 from .summary import Ratio, Row, metrics_of, ratio_of, row_of
 from .timing import CellTimer, Engine, Series
@@ -67,12 +69,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
     Attributes:
         rows: statistics, cells in order, engines in order within a cell.
-        ratios: of every engine but the reference; none without a reference.
+        ratios: of every engine but the reference and yardsticks; none without a reference.
         verdicts: the gate's, for every engine and cell.
         differences: ties and mismatches, each listed once.
         series: the raw times.
         failures: why the run fails; empty if it passes.
         warnings: what a reader must know.
+        standings: of engines that had a peer or a floor beside them.
     """
 
     rows: list[Row]
@@ -82,6 +85,7 @@ class Outcome(msgspec.Struct, frozen=True):
     series: list[Series]
     failures: list[str]
     warnings: list[str]
+    standings: list[Standing] = []
 
 
 def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
@@ -121,21 +125,24 @@ def run_suite(
     Raises:
         EmpganError: what an engine raised.
     """
-    # The gate compares with the first engine, so the reference goes first if it is there.
-    ordered = {e.name: e for e in sorted(engines, key=lambda e: e.name != REFERENCE)}
+    # The gate compares with the first engine, so the reference goes first if it is there, and
+    # yardsticks, which take as many steps as it, go last.
+    ordered = sorted(engines, key=lambda e: (e.name in YARDSTICKS, e.name != REFERENCE))
     gate = ParityGate(rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
     for done, cell in enumerate(plan.cells()):
         batches = workload.batches(cell.batch, plan.seed)
-        for engine in engines:
+        here = {e.name: e for e in ordered if cell.mode == "fixed" or e.name not in PEERS}
+        for engine in here.values():
             engine.load(batches)
         timer = CellTimer(
-            ordered,
+            here,
             cell,
             batches,
             search_of(cell, base),
             gate,
             functools.partial(on_progress, done, str(cell)),
+            YARDSTICKS,
         )
         timer.warm_up(plan.warmup)
         timer.measure(plan.min_time_s, whole=plan.kind == "throughput")
@@ -150,11 +157,14 @@ def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityG
     ratios: list[Ratio] = []
     verdicts: list[Verdict] = []
     failures: list[str] = []
+    stands: list[Standing] = []
     for cell_series in measured:
         reference = next(iter(cell_series))
         for name, series in cell_series.items():
             row = row_of(series, plan.seed)
             rows.append(row)
+            if name in YARDSTICKS:
+                continue
             verdict = gate.verdict(name, series.cell)
             verdicts.append(verdict)
             if not verdict.passed:
@@ -163,19 +173,29 @@ def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityG
             if name != reference:
                 ratio = ratio_of(cell_series[reference], series, verdict, plan.seed)
                 ratios.append(ratio)
+            standing = standing_of(cell_series, verdict, plan.seed)
+            stands += [] if standing is None else [standing]
             if name != REFERENCE:
                 metrics = metrics_of(row, ratio)
                 missed = [objective.missed(metrics) for objective in plan.objectives]
                 failures += [f"{name}, {series.cell}: {text}" for text in missed if text]
     every_series = [series for cell_series in measured for series in cell_series.values()]
+    warnings = _warnings(rows)
     return Outcome(
-        rows, ratios, verdicts, gate.differences, every_series, failures, _warnings(rows)
+        rows, ratios, verdicts, gate.differences, every_series, failures, warnings, stands
     )
 
 
 def _warnings(rows: Sequence[Row]) -> list[str]:
-    """Return what makes the times doubtful."""
+    """Return what makes the times doubtful, and what was left out."""
     found = []
+    natural = {str(row.cell) for row in rows if row.cell.mode == "natural"}
+    for name in dict.fromkeys(row.engine for row in rows if row.engine in PEERS):
+        if natural:
+            found.append(
+                f"{name} was not measured at natural lengths ({len(natural)} cells): its weights "
+                "are random, so its replies end by chance"
+            )
     noisy = [row for row in rows if row.noise > NOISE_LIMIT]
     if noisy:
         worst = max(noisy, key=lambda row: row.noise)

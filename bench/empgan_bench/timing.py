@@ -3,12 +3,16 @@
 A round asks for the same work in the order A B B A: load that drifts falls on both alike, and
 each engine's two visits measure the noise. Not in the times: sending inputs and replies, and
 featurising. The warm-up, whose first pass feeds the parity gate, is kept apart and shown.
+
+A yardstick takes as many decoder steps as the first engine took for the same batch. It writes no
+replies, and the gate does not see it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -63,6 +67,7 @@ class Series(msgspec.Struct):
         visits: two for each round.
         idle_cpu_s: CPU seconds it used while others ran.
         idle_wall_s: how long others ran.
+        settings: what a yardstick chose for this cell by trying.
     """
 
     engine: str
@@ -71,6 +76,7 @@ class Series(msgspec.Struct):
     visits: list[Visit]
     idle_cpu_s: float = 0.0
     idle_wall_s: float = 0.0
+    settings: str = ""
 
     def by_position(self) -> tuple[list[float], list[float]]:
         """Return total_ms of the earlier and of the later visit of each round."""
@@ -101,6 +107,7 @@ class CellTimer:
         search: how.
         gate: sees every reply.
         tick: called between visits, so that progress can be shown.
+        yardsticks: which of the engines are such; none of them comes first.
     """
 
     def __init__(
@@ -111,11 +118,14 @@ class CellTimer:
         search: SearchConfig,
         gate: ParityGate,
         tick: Callable[[], None] = lambda: None,
+        yardsticks: Collection[str] = (),
     ) -> None:
         self._engines, self._cell = engines, cell
         self._batches, self._search = batches, search
         self._gate, self._tick = gate, tick
+        self._yardsticks = yardsticks
         self._wanted: dict[int, list[list[int]]] = {}
+        self._steps: dict[int, int] = {}  # of the first engine
         self._last = ""
         self.series = {name: Series(name, cell, [], []) for name in engines}
 
@@ -170,16 +180,31 @@ class CellTimer:
             self._last = name
         idle = {other: e.cpu_s() for other, e in self._engines.items() if other != name}
         start = time.perf_counter()
-        samples = self._engines[name].run(items, self._search)
+        samples = self._samples(name, items)
         wall_s = time.perf_counter() - start
         for other, before in idle.items():
             series = self.series[other]
             series.idle_cpu_s += self._engines[other].cpu_s() - before
             series.idle_wall_s += wall_s
         for item, sample in zip(items, samples, strict=True):
+            if name in self._yardsticks:
+                self.series[name].settings = sample.settings
+                continue
+            self._steps.setdefault(item, sample.timing.steps)
             wanted = self._wanted.setdefault(item, sample.replies)
             self._gate.compare(
                 name, self._cell, item, self._batches[item], self._search, wanted, sample.replies
             )
         self._tick()
         return [sample.timing for sample in samples]
+
+    def _samples(self, name: str, items: list[int]) -> list[Sample]:
+        engine = self._engines[name]
+        if name not in self._yardsticks:
+            return engine.run(items, self._search)
+        samples = []
+        for item in items:
+            steps = self._steps[item]
+            search = dataclasses.replace(self._search, min_length=steps, max_length=steps)
+            samples += engine.run([item], search)
+        return samples

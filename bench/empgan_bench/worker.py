@@ -21,7 +21,7 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EOS, Candidates, EncoderInput, IntArray
 from empgan_rt.static_batch import decode
 
-from .engines import Engine, resolve
+from .engines import Engine, Prepared, Yardstick, resolve
 from .messages import (
     Answer,
     Failed,
@@ -116,8 +116,9 @@ class _Worker:
     """Answers requests, one engine and one set of batches at a time."""
 
     def __init__(self) -> None:
-        self._engine: Engine | None = None
+        self._engine: Engine | Yardstick | None = None
         self._batches: Sequence[EncoderInput] = ()
+        self._prepared: dict[tuple[int, SearchConfig], Prepared] = {}
 
     def answer(self, request: Request) -> Answer:
         """Return the answer; an error is one too."""
@@ -126,6 +127,7 @@ class _Worker:
                 return self._open(request)
             if isinstance(request, Load):
                 self._batches = [batch.inputs() for batch in request.batches]
+                self._prepared.clear()
                 return Loaded()
             return self._run(request)
         except EmpganError as error:
@@ -147,8 +149,15 @@ class _Worker:
     def _run(self, request: Run) -> Ran:
         if self._engine is None:
             raise EmpganError("a worker was asked to run before it opened an engine")
-        batches = [self._batches[item] for item in request.items]
-        return Ran([measure(self._engine, inputs, request.search) for inputs in batches])
+        return Ran([self._sample(self._engine, item, request.search) for item in request.items])
+
+    def _sample(self, engine: Engine | Yardstick, item: int, search: SearchConfig) -> Sample:
+        if isinstance(engine, Engine):
+            return measure(engine, self._batches[item], search)
+        if (item, search) not in self._prepared:
+            self._prepared[item, search] = engine.prepared(self._batches[item], search)
+        prepared = self._prepared[item, search]
+        return Sample(prepared.run(), [], prepared.settings)
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:

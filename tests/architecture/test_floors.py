@@ -117,12 +117,17 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "workload": 1,
         "client": 2,
         "engines": 2,
+        "floor_graph": 2,
         "timing": 2,
+        "floor": 3,
         "openvino": 3,
         "options": 3,
+        "peers": 3,
+        "standing": 3,
         "summary": 3,
         "torch_engines": 3,
         "worker": 3,
+        "standing_text": 4,
         "suite": 4,
         "plots": 5,
         "report": 5,
@@ -175,6 +180,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.to_onnx",
         "empgan_export.package",
         "empgan_bench.torch_engines",
+        "empgan_bench.peers.joeynmt",
     ),
     "onnx": (
         "empgan_export.graphs",
@@ -186,7 +192,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
 }
 # The same, inside functions only.
 LATE_USERS: Mapping[str, tuple[str, ...]] = {
-    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe"),
+    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe", "empgan_bench.floor_graph"),
     "onnxruntime": ("empgan_rt.backends",),
     "tensorrt": ("empgan_rt.backends",),
 }

@@ -45,7 +45,7 @@ def test_all_files_are_written_and_replace_older_ones(tmp_path):
 def test_json_holds_raw_samples_warm_up_and_circumstances(tmp_path):
     write(make_report(), tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())
-    assert found["schema_version"] == "1.0"
+    assert found["schema_version"] == "1.1"
     series = found["outcome"]["series"]
     assert len(series) == 2 * 2 * 2 * 2  # batches, beams, modes, engines
     assert len(series[0]["visits"]) == 2 * 16  # every batch as often

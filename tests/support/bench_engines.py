@@ -143,8 +143,9 @@ class ScriptedWorker:
         reply: Callable[[int], list[int]] = lambda item: [5, 6, EOS],
         total_ms: Callable[[int], float] = lambda item: 10.0,
         idle_cpu_s: float = 0.0,
+        settings: str = "",
     ) -> None:
-        self.name, self.calls = name, calls
+        self.name, self.calls, self.settings = name, calls, settings
         self.reply, self.total_ms = reply, total_ms
         self.batches: list[EncoderInput] = []
         self.searches: list[SearchConfig] = []
@@ -175,7 +176,7 @@ class ScriptedWorker:
             dialogues=rows,
             tokens=rows * len(reply),
         )
-        return Sample(timing, [reply] * rows)
+        return Sample(timing, [reply] * rows, self.settings)
 
 
 def toy_workload(contexts: int = 6) -> Workload:
