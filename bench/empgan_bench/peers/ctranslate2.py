@@ -56,8 +56,7 @@ class CTranslate2:
         self.versions = versions("ctranslate2")
         self._compute_type = compute_type
         self._words = [*_WORDS, *(f"word{i}" for i in range(len(SPECIALS), sizes.vocabulary_size))]
-        self._folder = tempfile.TemporaryDirectory()  # as long as the process
-        _save(sizes.hidden_size, self._words, Path(self._folder.name))
+        self._files = _model_files(sizes.hidden_size, self._words)
         self._settings = settings(threads)
         self._translators: dict[Setting, Any] = {}
         self._chosen: dict[tuple[int, int], Setting] = {}  # (dialogues, beams) -> setting
@@ -92,7 +91,8 @@ class CTranslate2:
     def _translator(self, setting: Setting) -> Any:
         if setting not in self._translators:
             self._translators[setting] = import_module("ctranslate2").Translator(
-                self._folder.name,
+                "model",
+                files=self._files,
                 device="cpu",
                 compute_type=self._compute_type,
                 inter_threads=setting.inter_threads,
@@ -111,8 +111,8 @@ def settings(threads: int) -> list[Setting]:
     return [Setting(a, b) for a in counts for b in counts if a * b <= threads]
 
 
-def _save(width: int, words: Sequence[str], folder: Path) -> None:
-    """Write a model of this width over these words."""
+def _model_files(width: int, words: Sequence[str]) -> dict[str, bytes]:
+    """Return the files, by name, of a model of this width over these words."""
     specs = import_module("ctranslate2.specs")
     heads = HEADS if width % HEADS == 0 else 1
     spec = specs.TransformerSpec.from_config((ENCODER_LAYERS, DECODER_LAYERS), heads)
@@ -147,4 +147,6 @@ def _save(width: int, words: Sequence[str], folder: Path) -> None:
     spec.register_target_vocabulary(list(words))
     spec.validate()
     spec.optimize()
-    spec.save(str(folder))
+    with tempfile.TemporaryDirectory() as folder:  # its writer wants files
+        spec.save(folder)
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
