@@ -155,7 +155,7 @@ def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
     assert shown["ratios"] == []
     stands = {s["length"]: s for s in shown["standings"]}
     assert {s["engine"] for s in stands.values()} == {"onnxruntime"}
-    assert all(s["times_of_floor"]["value"] > 1 for s in stands.values())
+    assert all(s["times_of_floor"]["value"] > 0 for s in stands.values())
     assert stands["fixed"]["over_best_peer"]["value"] > 0
     assert stands["natural"]["best_peer"] is None
     assert any(text.startswith("joeynmt was not measured") for text in shown["warnings"])

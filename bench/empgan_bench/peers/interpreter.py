@@ -73,6 +73,6 @@ def _check(name: str, python: str) -> None:
         )
     if missing:
         raise DependencyError(
-            f"{', '.join(missing)} not installed in {python}, which the peer {name} needs",
+            f"{python} lacks {', '.join(missing)}, and the peer {name} needs it",
             hint=f"{python} -m pip install {' '.join(missing)}",
         )
