@@ -8,7 +8,7 @@ Loop, because each step of a recurrence reads the weights again. Gates and biase
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,39 +46,50 @@ def floor_graph(graph: bytes) -> FloorGraph:
             hint="pip install 'empgan-rt[export]'",
         ) from None
     model = onnx.load_model_from_string(graph)
-    weights = {tensor.name for tensor in model.graph.initializer}
+    constant, products = _split(model.graph)
+    weights = {t.name for t in model.graph.initializer}.union(*(node.output for node in constant))
+    kinds = {  # activation -> its type
+        name: onnx.TensorProto.UINT8 if node.op_type == "MatMulInteger" else onnx.TensorProto.FLOAT
+        for node in products
+        for name in _operands(node)
+        if name not in weights
+    }
+    known = {tensor.name for tensor in (*model.graph.input, *model.graph.output)}
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    probe.graph.output.extend(onnx.ValueInfoProto(name=n) for n in kinds if n not in known)
+    cut = []
+    for node in products:
+        cut += _gru_products(onnx, node) if node.op_type == "GRU" else [_bare(onnx, node)]
+    nodes = [*_needed(constant, cut), *cut]
+    used = {name for node in nodes for name in node.input}
+    stored = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    for field in ("node", "input", "output", "initializer"):
+        model.graph.ClearField(field)
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(stored)
+    model.graph.input.extend(
+        onnx.helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()
+    )
+    model.graph.output.extend(
+        onnx.ValueInfoProto(name=node.output[0])
+        for node in cut
+        if node.op_type in (*_PRODUCTS, "Loop")
+    )
+    return FloorGraph(probe.SerializeToString(), model.SerializeToString(), [*kinds])
+
+
+def _split(graph: Any) -> tuple[list[Any], list[Any]]:
+    """Return the nodes that rest on weights alone, and the products that do not."""
+    known = {tensor.name for tensor in graph.initializer}
     constant, products = [], []
-    for node in model.graph.node:  # in an order in which they can be computed
-        if all(name in weights for name in node.input if name):
+    for node in graph.node:  # in an order in which they can be computed
+        if all(name in known for name in node.input if name):
             constant.append(node)
-            weights.update(node.output)
+            known.update(node.output)
         elif node.op_type in _PRODUCTS:
             products.append(node)
-    kinds: dict[str, int] = {}  # activation -> its type
-    nodes = []
-    for node in products:
-        whole = node.op_type == "MatMulInteger"
-        for name in _operands(node):
-            if name not in weights:
-                kinds[name] = onnx.TensorProto.UINT8 if whole else onnx.TensorProto.FLOAT
-        nodes += _gru_products(onnx, node) if node.op_type == "GRU" else [_bare(onnx, node)]
-    inputs = [onnx.helper.make_tensor_value_info(name, kinds[name], None) for name in kinds]
-    outputs = [onnx.ValueInfoProto(name=name) for name in _results(nodes)]
-    floor = onnx.ModelProto()
-    floor.CopyFrom(model)
-    floor.graph.ClearField("node")
-    floor.graph.node.extend([*_needed(constant, nodes), *nodes])
-    used = {name for node in floor.graph.node for name in node.input}
-    for field, kept in (
-        ("input", inputs),
-        ("output", outputs),
-        ("initializer", [t for t in model.graph.initializer if t.name in used]),
-    ):
-        floor.graph.ClearField(field)
-        getattr(floor.graph, field).extend(kept)
-    known = {tensor.name for tensor in (*model.graph.input, *model.graph.output)}
-    model.graph.output.extend(onnx.ValueInfoProto(name=n) for n in kinds if n not in known)
-    return FloorGraph(model.SerializeToString(), floor.SerializeToString(), list(kinds))
+    return constant, products
 
 
 def _operands(node: Any) -> list[str]:
@@ -133,13 +144,6 @@ def _gru_products(onnx: Any, node: Any) -> list[Any]:
         make("Shape", [inputs], [f"{result}/steps"], start=0, end=1),
         make("Loop", [f"{result}/steps", "", initial], [f"{result}/states"], body=body),
     ]
-
-
-def _results(nodes: Sequence[Any]) -> Iterator[str]:
-    """Yield what the products compute."""
-    for node in nodes:
-        if node.op_type in (*_PRODUCTS, "Loop"):
-            yield node.output[0]
 
 
 def _needed(constant: Sequence[Any], nodes: Sequence[Any]) -> list[Any]:
