@@ -42,7 +42,7 @@ class Standing(msgspec.Struct, frozen=True):
         """Return the ratio to the best peer, "–" if there was none."""
         if self.over_peer is None:
             return "–"
-        return self._text(self.over_peer, f"× [{{}}, {{}}] faster than {self.peer}")
+        return self._text(self.over_peer, f"× [{{}}, {{}}] as fast as {self.peer}")
 
     def floor_text(self) -> str:
         """Return the distance to the floor, "–" if it was not measured."""

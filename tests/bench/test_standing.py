@@ -74,7 +74,7 @@ def test_objectives_do_not_bind_yardsticks():
 def test_the_first_lines_say_all_three():
     shown = headline(report(*TIMES)).splitlines()[0]
     assert shown.startswith("onnxruntime against eager, batch 1, beam 1, fixed length: 2.50×")
-    assert "5.00× [5.00, 5.00] faster than ctranslate2" in shown
+    assert "5.00× [5.00, 5.00] as fast as ctranslate2" in shown
     assert shown.endswith("1.60× [1.60, 1.60] the time of floor")
 
 
@@ -87,7 +87,7 @@ def test_a_run_without_reference_still_says_how_far_the_floor_is():
 def test_where_the_gate_failed_there_is_no_distance(tmp_path):
     failed = report(*TIMES, onnxruntime={"reply": lambda item: [7, 3]})
     assert "the time of floor" not in headline(failed)
-    assert "faster than ctranslate2" not in headline(failed).splitlines()[0]
+    assert "as fast as ctranslate2" not in headline(failed).splitlines()[0]
     record = brief(failed, tmp_path)["standings"]
     assert {r["replies_equal"] for r in record if r["engine"] == "onnxruntime"} == {False}
 
