@@ -13,7 +13,7 @@ from empgan_rt.bundle import Bundle
 from . import fingerprint
 from .client import Worker
 from .cold_start import measure_cold_starts
-from .engines import REFERENCE, eager_rescore
+from .engines import PEERS, REFERENCE, eager_rescore
 from .fingerprint import Fingerprint
 from .gate import Rescore
 from .report import EngineRecord, Report, WorkloadRecord
@@ -57,7 +57,11 @@ class Bench:
 
 @contextmanager
 def opened(
-    bundle: str, engines: Mapping[str, str], workload: Path | None, num_threads: int
+    bundle: str,
+    engines: Mapping[str, str],
+    workload: Path | None,
+    num_threads: int,
+    peers: Mapping[str, str] | None = None,
 ) -> Iterator[Bench]:
     """Yield a bench, whose workers end with the context.
 
@@ -66,6 +70,7 @@ def opened(
         engines: name -> opener, see `engines`.
         workload: a JSONL file, or None for our own dialogues.
         num_threads: threads of each engine.
+        peers: name -> the interpreter that has it, see `peers.interpreter`.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
@@ -79,6 +84,10 @@ def opened(
             stack.enter_context(Worker(name, opener, bundle, num_threads))
             for name, opener in engines.items()
         ]
+        workers += [
+            stack.enter_context(Worker(name, PEERS[name], bundle, num_threads, python))
+            for name, python in (peers or {}).items()
+        ]
         yield Bench(bundle, found, contexts, workers, rescore, before)
 
 
@@ -89,18 +98,19 @@ def run_benchmark(
     workload: Path | None,
     num_threads: int,
     on_progress: Progress = lambda done, note: None,
+    peers: Mapping[str, str] | None = None,
 ) -> Report:
     """Return the report of a plan, also where a gate failed.
 
     Args:
         plan: what to measure.
-        bundle, engines, workload, num_threads: see `opened`.
+        bundle, engines, workload, num_threads, peers: see `opened`.
         on_progress: see `run_suite`.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
     """
-    with opened(bundle, engines, workload, num_threads) as bench:
+    with opened(bundle, engines, workload, num_threads, peers) as bench:
         on_progress(0, "cold start")
         dialogue = bench.workload.dialogues[0]
         cold_starts = measure_cold_starts(engines, bundle, dialogue, num_threads, plan.seed)

@@ -33,6 +33,7 @@ def bench(context: click.Context, as_json: bool) -> None:
 
 @bench.command()
 @options.for_cells
+@options.peer
 def latency(**settings: Any) -> None:
     """Time one batch at a time: 20 tokens each, then natural lengths."""
     _run("latency", **settings)
@@ -124,7 +125,7 @@ def scaling(
     as_json: bool,
 ) -> None:
     """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
-    engines, axes = option_values.engines(backends), option_values.axes(axis)
+    engines, axes = option_values.scaling_engines(backends), option_values.axes(axis)
     from empgan_rt.bundle import Bundle
 
     from . import files  # it needs the extras
@@ -164,6 +165,7 @@ def _run(
     baseline: Path | None,
     max_regress: str,
     as_json: bool,
+    peers: tuple[str, ...] = (),
 ) -> None:
     """Run a benchmark, write its report, print its headline.
 
@@ -178,7 +180,9 @@ def _run(
     beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
     allowed = option_values.share("--max-regress", max_regress)
     from . import benchmark, comparison, files, markdown, page, report, suite  # need the extras
+    from .peers.interpreter import interpreters
 
+    beside = interpreters(peers)
     older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
@@ -186,7 +190,9 @@ def _run(
         _report_folder(out or _dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
-        made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
+        made = benchmark.run_benchmark(
+            plan, bundle, engines, workload, count, progress.update, beside
+        )
         files.write(made, markdown.render_markdown(made), page.render_page(made), folder)
     shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
     record, failures = report.brief(made, folder), list(made.outcome.failures)

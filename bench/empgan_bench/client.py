@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -62,21 +63,32 @@ class Worker:
         opener: "module:function", see `engines`.
         bundle: folder or name of the bundle.
         threads: how many threads the engine computes with.
+        python: the interpreter; None for the parent's, with the parent's import path. Another one
+            has packages of its own, and finds of ours the runtime and the bench alone.
 
     Raises:
         EmpganError: what the engine raised when it was opened, of the same class; or the process
             ended.
     """
 
-    def __init__(self, name: str, opener: str, bundle: str, threads: int) -> None:
+    def __init__(
+        self, name: str, opener: str, bundle: str, threads: int, python: str | None = None
+    ) -> None:
         self.name = name
+        self._ours = tempfile.TemporaryDirectory()
+        if python is None:
+            path = import_path()
+        else:
+            path = self._ours.name
+            for package in (Path(__file__).parent, Path(errors.__file__).parent):
+                Path(path, package.name).symlink_to(package)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _MAIN],
+            [python or sys.executable, "-P", "-c", _MAIN],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, "PYTHONPATH": import_path()},
+            env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,  # Ctrl-C reaches the parent, which ends its workers
         )
         try:
@@ -139,6 +151,7 @@ class Worker:
             process.kill()
             process.wait()
         self._stderr.close()
+        self._ours.cleanup()
 
     def _ask(self, request: Request, wanted: type[Wanted]) -> Wanted:
         """Return the answer, which must be of the wanted class; raise what the worker raised."""

@@ -14,7 +14,7 @@ import msgspec
 
 from empgan_rt.errors import InputError
 
-from .engines import REFERENCE
+from .engines import REFERENCE, YARDSTICKS
 from .fingerprint import Fingerprint
 from .gate import Cell
 from .report import SCHEMA_VERSION, Report
@@ -53,7 +53,7 @@ class Comparison(msgspec.Struct, frozen=True):
     """What became of the engines that two reports have in common.
 
     Attributes:
-        changes: of every engine but the reference, in every cell of both reports.
+        changes: of every engine but the reference and yardsticks, in every cell of both reports.
         differs: what else is not the same, for the reader to judge.
         allowed: 0.05 for 5 %.
     """
@@ -150,7 +150,7 @@ def compare(old: Report, new: Report, allowed: float) -> Comparison:
     before, after = _by_place(old), _by_place(new)
     changes = []
     for (engine, cell), series in after.items():
-        if engine == REFERENCE or (engine, cell) not in before:
+        if engine == REFERENCE or engine in YARDSTICKS or (engine, cell) not in before:
             continue
         earlier = before[engine, cell]
         references = [times.get((REFERENCE, cell)) for times in (before, after)]

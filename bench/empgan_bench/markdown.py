@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from .report import Circumstances, Report, headline
+from .standing_text import settings_table, standing_table
 from .tables import (
     circumstances,
     cold_table,
@@ -21,6 +22,7 @@ def render_markdown(report: Report) -> str:
     outcome = report.outcome
     parts = [
         table(*ratio_table(outcome.ratios)) if outcome.ratios else headline(report),
+        table(*standing_table(outcome.standings)) if outcome.standings else "",
         marks(outcome.failures, outcome.warnings),
         "## Times",
         table(*row_table(outcome.rows)),
@@ -35,6 +37,9 @@ def render_markdown(report: Report) -> str:
     if report.cold_starts:
         parts += ["## Cold start", table(*cold_table(report.cold_starts))]
         parts.append("Medians of fresh processes [95 %].")
+    settings = settings_table(outcome.series)
+    if settings[1]:
+        parts += ["## What peers were tuned to", table(*settings)]
     if outcome.differences:
         parts += ["## Replies that differ", table(*difference_table(outcome.differences))]
     return text(report, report.plan.kind, parts, method(report))

@@ -131,10 +131,17 @@ class Timing(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One decoded batch; `replies` holds each best reply, ending in EOS if the model ended it."""
+    """One decoded batch.
+
+    Attributes:
+        timing: where the time went.
+        replies: each best reply, ending in EOS if the model ended it; a yardstick has none.
+        settings: what a yardstick chose for this batch by trying.
+    """
 
     timing: Timing
     replies: list[list[int]]
+    settings: str = ""
 
 
 class Ran(msgspec.Struct, tag="ran", frozen=True):

@@ -7,7 +7,7 @@ import re
 from empgan_rt.errors import InputError
 
 from .axes import AXES
-from .engines import ENGINES, IN_FLIGHT
+from .engines import ENGINES, IN_FLIGHT, YARDSTICKS
 
 MAX_BATCH = 4096
 _MAX_RATE = 10_000.0  # requests per second
@@ -17,13 +17,34 @@ def engines(text: str) -> dict[str, str]:
     """Return the openers of the engines in a comma-separated list.
 
     Raises:
-        InputError: a name is unknown.
+        InputError: a name is unknown, or no engine is among them that writes replies.
     """
     names = [part.strip() for part in text.split(",")]
     unknown = [name for name in names if name not in ENGINES]
     if unknown:
         raise InputError(f"backend {unknown[0][:40]!r}", hint=f"use {', '.join(ENGINES)}")
+    if YARDSTICKS.issuperset(names):
+        raise InputError(
+            f"--backends {text[:60]}: products alone, and nothing to hold against them",
+            hint="name an engine beside them: --backends onnxruntime,floor,eager",
+        )
     return {name: ENGINES[name] for name in names}
+
+
+def scaling_engines(text: str) -> dict[str, str]:
+    """Return `engines`, all of which write replies.
+
+    Raises:
+        InputError: a name is unknown, or is that of a yardstick.
+    """
+    found = engines(text)
+    silent = [name for name in found if name in YARDSTICKS]
+    if silent:
+        raise InputError(
+            f"{silent[0]} writes no replies, and its cost is not followed along axes",
+            hint="use it with `bench latency` or `bench throughput`",
+        )
+    return found
 
 
 def serving_engines(text: str) -> dict[str, str]:
@@ -36,7 +57,7 @@ def serving_engines(text: str) -> dict[str, str]:
     static = [name for name in found if name not in IN_FLIGHT]
     if static:
         raise InputError(
-            f"{static[0]} cannot serve: it decodes whole batches, which nobody joins or leaves",
+            f"{static[0]} cannot serve: it takes whole batches, which nobody joins or leaves",
             hint=f"use {', '.join(sorted(IN_FLIGHT))}",
         )
     return found

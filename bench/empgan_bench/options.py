@@ -84,6 +84,13 @@ max_regress = click.option(
     show_default=True,
     help="How much slower an engine may have become.",
 )
+peer = click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="NAME=PYTHON",
+    help="Another project's decoder, and the interpreter that has it; see docs/peers.md.",
+)
 _AGAINST = (
     click.option(
         "--baseline",

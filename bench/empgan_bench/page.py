@@ -8,7 +8,10 @@ from html import escape
 from . import elements, plots, tables
 from .cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStart
 from .document import closing, document, equal_replies, masthead
+from .engines import YARDSTICKS, label
 from .report import Report
+from .standing import Standing
+from .standing_text import settings_table, standing_table
 from .stats import Summary
 from .summary import STAGES, Ratio, Row
 from .theme import Look, number
@@ -22,7 +25,7 @@ def render_page(report: Report) -> str:
     parts = [
         masthead(report, title, passed, outcome.failures, outcome.warnings),
         _headline(report),
-        elements.legend(plots.engine_looks(outcome)),
+        elements.legend({label(name): look for name, look in plots.engine_looks(outcome).items()}),
         *_figures(report),
         _cold_starts(report.cold_starts),
         closing(report, _tables(report), tables.method(report)),
@@ -42,16 +45,21 @@ def _headline(report: Report) -> str:
     outcome, kind = report.outcome, report.plan.kind
     looks = plots.engine_looks(outcome)
     rows = {(row.engine, row.cell): row for row in outcome.rows}
+    stands = {(standing.engine, standing.cell): standing for standing in outcome.standings}
     cards = []
     for cell in report.plan.cells():
         mine = [r for r in outcome.ratios if r.cell == cell]
         if mine:
-            lines = [_ratio(r, _pace(rows[r.engine, cell], kind), looks) for r in mine]
+            lines = [
+                _ratio(r, _pace(rows[r.engine, cell], kind), stands.get((r.engine, cell)), looks)
+                for r in mine
+            ]
             foot = f"{mine[0].reference}: {_pace(rows[mine[0].reference, cell], kind)}"
         else:
-            (row,) = (row for row in outcome.rows if row.cell == cell)
+            row = next(r for r in outcome.rows if r.cell == cell and r.engine not in YARDSTICKS)
             figure, _, unit = _pace(row, kind).partition(" ")
-            lines = [elements.card_line(escape(row.engine), figure, [f"{unit}, median"])]
+            facts = [f"{unit}, median", *_beside(stands.get((row.engine, cell)))]
+            lines = [elements.card_line(escape(row.engine), figure, facts)]
             foot = f"{row.total_ms.n} batches"
         cards.append(elements.card(plots.cell_title(cell), lines, foot))
     than = [f"Times faster than {r.reference}" for r in outcome.ratios]
@@ -65,7 +73,7 @@ def _pace(row: Row, kind: str) -> str:
     return f"{number(row.total_ms.p50)} ms"
 
 
-def _ratio(ratio: Ratio, pace: str, looks: Mapping[str, Look]) -> str:
+def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[str, Look]) -> str:
     """Return the line of one engine in a card."""
     name = elements.engine_name(ratio.engine, looks[ratio.engine])
     if not ratio.verdict.passed:
@@ -74,8 +82,17 @@ def _ratio(ratio: Ratio, pace: str, looks: Mapping[str, Look]) -> str:
     speedup = ratio.speedup
     facts = [f"{speedup.low:.2f} to {speedup.high:.2f}", pace]
     facts += [str(ratio.verdict)] if ratio.verdict.approximate else []
+    facts += _beside(standing)
     doubt = elements.tag("noisy", "doubt") if ratio.noisy else ""
     return elements.card_line(name, f"{speedup.value:.2f}×", facts, doubt)
+
+
+def _beside(standing: Standing | None) -> Iterator[str]:
+    """Yield how an engine stands beside the best peer and above the floor."""
+    if standing is not None and standing.over_peer is not None:
+        yield f"{standing.over_peer.value:.2f}× {standing.peer}"
+    if standing is not None and standing.over_floor is not None:
+        yield f"time {standing.over_floor.value:.2f}× {standing.floor}"
 
 
 def _figures(report: Report) -> Iterator[str]:
@@ -145,8 +162,10 @@ def _tables(report: Report) -> dict[str, tables.Table]:
     outcome = report.outcome
     return {
         "Ratios": tables.ratio_table(outcome.ratios),
+        "Beside peers and floor": standing_table(outcome.standings),
         "Times in ms": tables.row_table(outcome.rows),
         "Stages, ms per dialogue": tables.stage_table(outcome.breakdowns),
         "Cold starts": tables.cold_table(report.cold_starts),
+        "What peers were tuned to": settings_table(outcome.series),
         "Replies that differ": tables.difference_table(outcome.differences),
     }

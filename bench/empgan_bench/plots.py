@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import numpy as np
 import plotly.graph_objects as go
 
+from .engines import YARDSTICKS, label
 from .gate import Cell
-from .suite import FIXED_TOKENS, Outcome
+from .outcome import Outcome
+from .suite import FIXED_TOKENS
 from .summary import STAGES, Breakdown, Ratio, Row
 from .theme import (
     GREY,
@@ -96,7 +98,9 @@ def stages(outcome: Outcome) -> list[Panel]:
             )
         figure.update_xaxes(title="ms per dialogue")
         whole = [f"{number(breakdown.whole_ms)} ms" for breakdown in mine]
-        panels.append(Panel(cell_title(cell), finish_rows(figure, [b.engine for b in mine], whole)))
+        panels.append(
+            Panel(cell_title(cell), finish_rows(figure, [label(b.engine) for b in mine], whole))
+        )
     return panels
 
 
@@ -110,7 +114,7 @@ def percentiles(outcome: Outcome) -> list[Panel]:
             values = _total_ms(series)
             shares = np.linspace(0.0, 100.0, min(len(values), _MOST_POINTS))
             figure.add_scatter(
-                name=series.engine,
+                name=label(series.engine),
                 x=np.percentile(values, shares).tolist(),
                 y=shares.tolist(),
                 mode="lines",
@@ -135,7 +139,7 @@ def iterations(outcome: Outcome) -> list[Panel]:
             values = _total_ms(series)
             every += warm + values
             figure.add_scatter(
-                name=series.engine,
+                name=label(series.engine),
                 x=[*range(-len(warm), len(values))],
                 y=warm + values,
                 mode="markers",
@@ -154,6 +158,8 @@ def throughput(outcome: Outcome) -> list[Panel]:
     styles = engine_looks(outcome)
     groups: dict[tuple[int, str], list[Row]] = {}
     for row in outcome.rows:
+        if row.engine in YARDSTICKS:  # they answer no dialogue
+            continue
         groups.setdefault((row.cell.beam, row.cell.mode), []).append(row)
     panels = []
     for (beam, mode), rows in groups.items():

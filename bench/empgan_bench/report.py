@@ -9,7 +9,9 @@ import msgspec
 
 from .cold_start import ColdStart
 from .fingerprint import Fingerprint
-from .suite import Outcome, Plan
+from .outcome import Outcome
+from .standing_text import standing_records
+from .suite import Plan
 
 SCHEMA_VERSION = "1.1"
 
@@ -56,11 +58,19 @@ class Report(Circumstances, frozen=True, kw_only=True):
 
 
 def headline(report: Report) -> str:
-    """Return the lines that matter most: every engine's ratio to the reference, and failures."""
-    ratios = report.outcome.ratios
-    lines = [f"{r.engine} against {r.reference}, {r.cell}: {r}" for r in ratios]
-    if not ratios:
-        lines = ["one engine only: there is no ratio"]
+    """Return the lines that matter most: how every engine stands in each cell, and failures.
+
+    That is its ratio to the reference, its ratio to the best peer and its distance to the floor.
+    """
+    stands = {(s.engine, s.cell): s for s in report.outcome.standings}
+    lines = []
+    for ratio in report.outcome.ratios:
+        standing = stands.pop((ratio.engine, ratio.cell), None)
+        more = "" if standing is None else f"; {standing}"
+        lines.append(f"{ratio.engine} against {ratio.reference}, {ratio.cell}: {ratio}{more}")
+    lines += [f"{s.engine}, {s.cell}: {s}" for s in stands.values()]  # the reference's
+    if not report.outcome.ratios:
+        lines = ["one engine only: there is no ratio", *lines]
     lines += [f"FAILED {failure}" for failure in report.outcome.failures]
     return "\n".join(lines)
 
@@ -92,5 +102,6 @@ def brief(report: Report, folder: Path) -> dict[str, Any]:
             }
             for r in outcome.ratios
         ],
+        "standings": standing_records(outcome.standings),
         "report": str(folder),
     }

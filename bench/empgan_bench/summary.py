@@ -120,21 +120,21 @@ def row_of(series: Series, seed: int) -> Row:
     )
 
 
-def breakdown_of(row: Row, text: TextSeries) -> Breakdown:
-    """Return where the time of a reply goes in a cell."""
+def breakdown_of(row: Row, text: TextSeries | None) -> Breakdown:
+    """Return where the time of a reply goes in a cell; a yardstick has no text."""
 
     def of_dialogue(values: Sequence[float]) -> float:
-        return float(np.median(values)) / row.cell.batch
+        return float(np.median(values)) / row.cell.batch if values else 0.0
 
     return Breakdown(
         engine=row.engine,
         cell=row.cell,
-        tokenise_ms=of_dialogue(text.tokenise_ms),
-        featurise_ms=of_dialogue(text.featurise_ms),
+        tokenise_ms=of_dialogue(text.tokenise_ms if text else ()),
+        featurise_ms=of_dialogue(text.featurise_ms if text else ()),
         encode_ms=row.encode_ms.p50 / row.cell.batch,
         step_ms=row.step_ms.p50 / row.cell.batch,
         search_ms=row.search_ms.p50 / row.cell.batch,
-        detokenise_ms=of_dialogue(text.detokenise_ms),
+        detokenise_ms=of_dialogue(text.detokenise_ms if text else ()),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, RUNS, ColdStart
+from .engines import PEERS, label
 from .gate import Difference
 from .report import Circumstances, Report
+from .standing_text import yardstick_methods
 from .summary import STAGES, Breakdown, Ratio, Row
 from .text_times import PASSES
 
@@ -39,15 +41,17 @@ def row_table(rows: Sequence[Row]) -> Table:
 
 def _cells_of(row: Row) -> Iterator[str]:
     total = row.total_ms
-    yield from (str(row.cell.batch), str(row.cell.beam), row.cell.mode, row.engine, str(total.n))
+    yield from (str(row.cell.batch), str(row.cell.beam), row.cell.mode, label(row.engine))
+    yield str(total.n)
     yield f"{total.p50:.2f} [{total.p50_low:.2f}, {total.p50_high:.2f}]"
     for percentile in (total.p90, total.p95, total.p99, total.max):
         yield "–" if percentile is None else f"{percentile:.2f}"
     yield f"{row.dialogue_ms:.2f}"
     for part in (row.encode_ms, row.step_ms, row.search_ms, row.first_token_ms, row.per_token_ms):
-        yield f"{part.p50:.2f}"
-    yield f"{row.dialogues_per_s.p50:.1f}"
-    yield f"{row.tokens_per_s.p50:.0f}"
+        yield "–" if row.engine in PEERS else f"{part.p50:.2f}"  # a peer tells no parts
+    writes = row.tokens_per_s.max > 0  # which the floor does not
+    yield f"{row.dialogues_per_s.p50:.1f}" if writes else "–"
+    yield f"{row.tokens_per_s.p50:.0f}" if writes else "–"
     yield f"{row.noise:.1%}"
     yield f"{row.idle_cpu_share:.2f}"
 
@@ -58,7 +62,7 @@ def stage_table(breakdowns: Sequence[Breakdown]) -> Table:
     for b in breakdowns:
         cell = [str(b.cell.batch), str(b.cell.beam), b.cell.mode]
         times = [f"{value:.3f}" for _, value in b.stages]
-        rows.append([*cell, b.engine, *times, f"{b.whole_ms:.3f}"])
+        rows.append([*cell, label(b.engine), *times, f"{b.whole_ms:.3f}"])
     return ["batch", "beam", "length", "engine", *STAGES, "whole"], rows
 
 
@@ -92,6 +96,7 @@ def difference_table(differences: Sequence[Difference]) -> Table:
 def method(report: Report) -> str:
     """Return how it was measured, in one paragraph."""
     plan, workload = report.plan, report.workload
+    names = {engine.name for engine in report.engines}
     cold = (
         f" Cold start: {RUNS} fresh Python processes for each of our engines, in turns, before "
         "anything else is measured; they load the runtime alone, and the machine has read all "
@@ -113,7 +118,7 @@ def method(report: Report) -> str:
         "batches of a cell, while the workers were idle, reading the contexts with the bundle's "
         "own featurizer and writing the reference's replies. It stands beside the engines' "
         "stages; each stage is a median of its own."
-        f"{cold if report.cold_starts else ''}"
+        f"{cold if report.cold_starts else ''}{''.join(yardstick_methods(names))}"
     )
 
 
@@ -134,7 +139,7 @@ def circumstances(report: Circumstances) -> Table:
     ]
     rows += [
         [
-            f"engine {e.name}",
+            f"engine {label(e.name)}",
             f"{', '.join(f'{name} {version}' for name, version in e.versions.items())}; opened in "
             f"{e.load_ms:.0f} ms; {e.rss_mib:.0f} MiB; garbage collector {e.gc}; allocator "
             f"{e.allocator}",

@@ -3,12 +3,16 @@
 A round asks for the same work in the order A B B A: load that drifts falls on both alike, and
 each engine's two visits measure the noise. Not in the times: sending inputs and replies, and
 featurising. The warm-up, whose first pass feeds the parity gate, is kept apart and shown.
+
+A yardstick takes as many decoder steps as the first engine took for the same batch. It writes no
+replies, and the gate does not see it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
@@ -69,6 +73,7 @@ class Series(msgspec.Struct):
         visits: two for each round.
         idle_cpu_s: CPU seconds it used while others ran.
         idle_wall_s: how long others ran.
+        settings: what a yardstick chose for this cell by trying.
     """
 
     engine: str
@@ -77,6 +82,7 @@ class Series(msgspec.Struct):
     visits: list[Visit]
     idle_cpu_s: float = 0.0
     idle_wall_s: float = 0.0
+    settings: str = ""
 
     def by_position(self) -> tuple[list[float], list[float]]:
         """Return total_ms of the earlier and of the later visit of each round."""
@@ -156,6 +162,7 @@ class CellTimer:
         search: how.
         gate: sees every reply.
         tick: called between visits, so that progress can be shown.
+        yardsticks: which of the engines are such; none of them comes first.
 
     Attributes:
         wanted: the reference's replies to each batch, by its place, as token ids.
@@ -169,11 +176,14 @@ class CellTimer:
         search: SearchConfig,
         gate: ParityGate,
         tick: Callable[[], None] = lambda: None,
+        yardsticks: Collection[str] = (),
     ) -> None:
         self._engines, self._cell = engines, cell
         self._batches, self._search = batches, search
         self._gate, self._tick = gate, tick
+        self._yardsticks = yardsticks
         self.wanted: dict[int, list[list[int]]] = {}
+        self._steps: dict[int, int] = {}  # of the first engine
         self._turns = Turns(engines)
         self.series = {name: Series(name, cell, [], []) for name in engines}
 
@@ -214,14 +224,28 @@ class CellTimer:
     def _visit(self, name: str, items: list[int]) -> list[Timing]:
         """Return one engine's times for some batches, and show its replies to the gate."""
         with self._turns.of(name) as engine:
-            samples = engine.run(items, self._search)
+            samples = self._samples(engine, items)
         for other, series in self.series.items():
             series.idle_cpu_s = self._turns.idle_cpu_s[other]
             series.idle_wall_s = self._turns.idle_wall_s[other]
         for item, sample in zip(items, samples, strict=True):
+            if name in self._yardsticks:
+                self.series[name].settings = sample.settings
+                continue
+            self._steps.setdefault(item, sample.timing.steps)
             wanted = self.wanted.setdefault(item, sample.replies)
             self._gate.compare(
                 name, self._cell, item, self._batches[item], self._search, wanted, sample.replies
             )
         self._tick()
         return [sample.timing for sample in samples]
+
+    def _samples(self, engine: Engine, items: list[int]) -> list[Sample]:
+        if engine.name not in self._yardsticks:
+            return engine.run(items, self._search)
+        samples = []
+        for item in items:
+            steps = self._steps[item]
+            search = dataclasses.replace(self._search, min_length=steps, max_length=steps)
+            samples += engine.run([item], search)
+        return samples

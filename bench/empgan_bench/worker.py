@@ -22,7 +22,7 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
 from empgan_rt.static_batch import decode
 
-from .engines import Engine, resolve
+from .engines import Engine, Prepared, Yardstick, resolve
 from .gate import written
 from .load_generator import LoadGenerator
 from .messages import (
@@ -122,9 +122,10 @@ class _Worker:
     """Answers requests, one engine and one set of batches at a time."""
 
     def __init__(self) -> None:
-        self._engine: Engine | None = None
+        self._engine: Engine | Yardstick | None = None
         self._bundle = ""
         self._batches: Sequence[EncoderInput] = ()
+        self._prepared: dict[tuple[int, SearchConfig], Prepared] = {}
         self._generator: LoadGenerator | None = None
 
     def answer(self, request: Request) -> Answer:
@@ -134,6 +135,7 @@ class _Worker:
                 return self._open(request)
             if isinstance(request, Load):
                 self._batches = [batch.inputs() for batch in request.batches]
+                self._prepared.clear()
                 return Loaded()
             if isinstance(request, Host):
                 return self._host(request)
@@ -159,13 +161,23 @@ class _Worker:
 
     def _run(self, request: Run) -> Ran:
         engine = self._opened()
-        batches = [self._batches[item] for item in request.items]
-        return Ran([measure(engine, inputs, request.search) for inputs in batches])
+        return Ran([self._sample(engine, item, request.search) for item in request.items])
+
+    def _sample(self, engine: Engine | Yardstick, item: int, search: SearchConfig) -> Sample:
+        if isinstance(engine, Engine):
+            return measure(engine, self._batches[item], search)
+        if (item, search) not in self._prepared:
+            self._prepared[item, search] = engine.prepared(self._batches[item], search)
+        prepared = self._prepared[item, search]
+        return Sample(prepared.run(), [], prepared.settings)
 
     def _host(self, request: Host) -> Hosted:
+        engine = self._opened()
+        if not isinstance(engine, Engine):
+            raise EmpganError("a yardstick was asked to host dialogues, which it cannot answer")
         self._generator = LoadGenerator(
             Bundle.open(self._bundle),
-            self._opened().backend,
+            engine.backend,
             request.dialogues,
             request.max_batch,
             request.max_queue,
@@ -177,7 +189,7 @@ class _Worker:
             raise EmpganError("a worker was asked to serve before it hosted dialogues")
         return self._generator.run(request.arrivals, request.search, request.deadline_s)
 
-    def _opened(self) -> Engine:
+    def _opened(self) -> Engine | Yardstick:
         if self._engine is None:
             raise EmpganError("a worker was asked to work before it opened an engine")
         return self._engine

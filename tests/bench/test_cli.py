@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
@@ -14,6 +15,7 @@ from empgan_rt.errors import (
     InputError,
 )
 from support.bench_engines import write_text_bundle
+from support.source_tree import ROOT
 
 SMALL = ("--batch", "1,2", "--beam", "2", "--warmup", "0", "--min-time", "0", "--threads", "1")
 SERVED = (
@@ -135,9 +137,83 @@ def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatch):
     assert {t["steps"] for s in fixed for v in s["visits"] for t in v["timings"]} == {20}
 
 
+@pytest.fixture
+def peer(monkeypatch, tmp_path):
+    """Return what makes a fake peer: its function's name to the value of --peer."""
+
+    def make(function):
+        monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+        monkeypatch.setitem(engines.PEERS, "joeynmt", f"support.fake_peer:{function}")
+        python = tmp_path / "python"  # an environment of its own, with the tests' fakes
+        python.write_text(
+            f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{ROOT / "tests"}" exec {sys.executable} "$@"\n'
+        )
+        python.chmod(0o755)
+        return f"joeynmt={python}"
+
+    return make
+
+
+def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
+    value = peer("open_fake")
+    out = tmp_path / "out"
+    result = invoke(
+        *("latency", bundle, *SMALL, "--workload", work, "--out", str(out), "--json"),
+        *("--batch", "8", "--backends", "floor,onnxruntime", "--peer", value),
+    )
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["ratios"] == []
+    stands = {s["length"]: s for s in shown["standings"]}
+    assert {s["engine"] for s in stands.values()} == {"onnxruntime"}
+    assert all(s["times_of_floor"]["value"] > 0 for s in stands.values())
+    assert stands["fixed"]["over_best_peer"]["value"] > 0
+    assert stands["natural"]["best_peer"] is None
+    assert any(text.startswith("joeynmt was not measured") for text in shown["warnings"])
+    saved = json.loads((out / "report.json").read_text())
+    versions = {e["name"]: e["versions"] for e in saved["engines"]}
+    assert versions["joeynmt"] == {"fake": "empgan_bench, empgan_rt"}  # and nothing else of ours
+    of_peer = [s for s in saved["outcome"]["series"] if s["engine"] == "joeynmt"]
+    assert {(s["cell"]["mode"], s["settings"]) for s in of_peer} == {("fixed", "beam 2, 1 threads")}
+    steps = {
+        s["engine"]: [t["steps"] for v in s["visits"] for t in v["timings"]]
+        for s in saved["outcome"]["series"]
+        if s["cell"]["mode"] == "natural"
+    }
+    assert steps["floor"] == steps["onnxruntime"]
+    assert {v["engine"] for v in saved["outcome"]["verdicts"]} == {"onnxruntime"}
+
+
+def test_a_peer_that_writes_too_little_ends_the_run(bundle, work, peer, tmp_path):
+    out = tmp_path / "out"
+    value = peer("open_short")
+    with pytest.raises(EmpganError, match=r"fake wrote replies of \[19\] tokens, not 20"):
+        invoke(
+            *("latency", bundle, *SMALL, "--workload", work, "--out", str(out)),
+            *("--backends", "onnxruntime", "--peer", value),
+        )
+    assert not out.exists()
+
+
+def test_the_floor_counts_in_throughput_too_and_peers_do_not(bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    result = invoke(
+        *("throughput", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out")),
+        *("--batch", "8", "--backends", "onnxruntime,floor", "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    assert {s["floor"] for s in json.loads(result.stdout)["standings"]} == {"floor"}
+    refused = CliRunner().invoke(cli.bench, ["throughput", bundle, "--peer", "joeynmt=python"])
+    assert refused.exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        (("--backends", "floor"), InputError, "nothing to hold against them"),
+        (("--backends", "joeynmt"), InputError, "backend 'joeynmt'"),
+        (("--peer", "joeynmt"), InputError, "--peer 'joeynmt'"),
+        (("--peer", "joeynmt=/no/python"), DependencyError, "/no/python is no Python"),
         (("--backends", "caffe"), InputError, "backend 'caffe'"),
         (("--batch", "0"), InputError, "--batch '0'"),
         (("--batch", "1,,2"), InputError, "--batch"),

@@ -155,8 +155,9 @@ class ScriptedWorker:
         idle_cpu_s: float = 0.0,
         sent_late_ms: float = 0.0,
         fails: bool = False,
+        settings: str = "",
     ) -> None:
-        self.name, self.calls = name, calls
+        self.name, self.calls, self.settings = name, calls, settings
         self.reply, self.total_ms = reply, total_ms
         self.batches: list[EncoderInput] = []
         self.searches: list[SearchConfig] = []
@@ -215,7 +216,7 @@ class ScriptedWorker:
             dialogues=rows,
             tokens=rows * len(reply),
         )
-        return Sample(timing, [reply] * rows)
+        return Sample(timing, [reply] * rows, self.settings)
 
 
 def toy_workload(contexts: int = 6) -> Workload:

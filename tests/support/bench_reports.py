@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from empgan_bench.cold_start import ColdSample, ColdStart
 from empgan_bench.fingerprint import Fingerprint
 from empgan_bench.report import EngineRecord, Report, WorkloadRecord
+from empgan_bench.slo import Objective
 from empgan_bench.stats import summarise
 from empgan_bench.suite import Kind, Plan, run_suite
 from empgan_rt.config import SearchConfig
@@ -34,8 +35,20 @@ def make_report(
         )
         for name in times
     ]
-    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0)
-    outcome = run_suite(plan, workers[:engines], toy_workload(), SearchConfig())
+    return report_of(workers[:engines], kind, command, threads)
+
+
+def report_of(
+    workers: Sequence[ScriptedWorker],
+    kind: Kind = "latency",
+    command: str = "bench",
+    threads: int = 2,
+    objectives: Sequence[str] = (),
+) -> Report:
+    """Return the report of some workers."""
+    held = tuple(Objective.parse(text) for text in objectives)
+    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0, held)
+    outcome = run_suite(plan, workers, toy_workload(), SearchConfig())
     fingerprint = Fingerprint(
         empgan_rt="0.1.0",
         python="3.11.2",
@@ -59,7 +72,7 @@ def make_report(
         bundle="toy",
         plan=plan,
         workload=WorkloadRecord("toy", "0" * 64, 6),
-        engines=records[:engines],
+        engines=records,
         outcome=outcome,
         cold_starts=[ColdStart("onnxruntime", *map(summarise, zip(*COLD, strict=True)), samples)],
         fingerprint=fingerprint,

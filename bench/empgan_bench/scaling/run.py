@@ -18,8 +18,9 @@ from ..axes import Place, ScalingPlan
 from ..benchmark import Bench, Progress, opened
 from ..engines import APPROXIMATE, in_order
 from ..gate import Cell, ParityGate
+from ..outcome import doubts
 from ..stats import NOISE_LIMIT
-from ..suite import doubts, search_of
+from ..suite import search_of
 from ..summary import Ratio, ratio_of, row_of
 from ..timing import CellTimer
 from .growth import Growth, Point, growths_of
