@@ -47,7 +47,7 @@ def masthead(
     f, workload = report.fingerprint, report.workload
     facts = (
         f"Bundle {f.bundle_id} · {workload.contexts} contexts ({workload.source}) · {f.threads} "
-        f"threads on {f.cores_allowed} of {f.cores} cores · {f.cpu}"
+        f"thread{'' if f.threads == 1 else 's'} on {f.cores_allowed} of {f.cores} cores · {f.cpu}"
     )
     if failures:
         lines = "<br>".join(map(escape, failures))

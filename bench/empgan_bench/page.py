@@ -90,9 +90,9 @@ def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[st
 def _beside(standing: Standing | None) -> Iterator[str]:
     """Yield how an engine stands beside the best peer and above the floor."""
     if standing is not None and standing.over_peer is not None:
-        yield f"{standing.over_peer.value:.2f}× {standing.peer}"
+        yield f"{standing.over_peer.value:.2f}× as fast as {standing.peer}"
     if standing is not None and standing.over_floor is not None:
-        yield f"time {standing.over_floor.value:.2f}× {standing.floor}"
+        yield f"{standing.over_floor.value:.2f}× the time of {standing.floor}"
 
 
 def _figures(report: Report) -> Iterator[str]:

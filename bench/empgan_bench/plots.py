@@ -15,6 +15,7 @@ from .suite import FIXED_TOKENS
 from .summary import STAGES, Breakdown, Ratio, Row
 from .theme import (
     GREY,
+    SHARE_AXIS,
     STAGE_COLOURS,
     Look,
     Panel,
@@ -121,7 +122,7 @@ def percentiles(outcome: Outcome) -> list[Panel]:
                 line=styles[series.engine].line(),
             )
         figure.update_xaxes(log_axis((ms for series in mine for ms in _total_ms(series)), "ms"))
-        figure.update_yaxes(ticksuffix=" %", tickvals=[0, 50, 90, 100])
+        figure.update_yaxes(SHARE_AXIS)
         panels.append(Panel(cell_title(cell), finish(figure)))
     return panels
 

@@ -22,8 +22,8 @@ STAGE_COLOURS: Mapping[str, str] = {
 }
 GREY = "#7d848c"  # of the reference, and of text, for which the style sheet has better ones
 _FAINT = "rgba(128, 134, 142, 0.22)"
-PLANE_PX = 230
-ROW_PX = 44
+_PLANE_PX, _ROW_PX = 230, 44
+SHARE_AXIS = {"tickvals": [0, 50, 90, 100], "ticktext": ["0 %", "50 %", "90 %", "100 %"]}
 _AXIS = {
     "gridcolor": _FAINT,
     "linecolor": _FAINT,
@@ -82,7 +82,7 @@ def looks(engines: Iterable[str], references: Collection[str] = ()) -> dict[str,
     return {name: found[name] for name in names}
 
 
-def finish(figure: Any, height: int = PLANE_PX) -> Any:
+def finish(figure: Any, height: int = _PLANE_PX) -> Any:
     """Return the figure as all of them look, `height` pixels high and as wide as there is room."""
     figure.update_layout(template=_TEMPLATE, height=height)
     return figure
@@ -107,7 +107,7 @@ def finish_rows(figure: Any, names: Iterable[str], values: Iterable[str]) -> Any
             )
         rows += 1
     figure.update_yaxes(visible=False, range=[0.4 - rows, 0.6])
-    return finish(figure, ROW_PX * rows + 34)
+    return finish(figure, _ROW_PX * rows + 46)
 
 
 def log_axis(

@@ -8,7 +8,7 @@ from ..theme import Look, looks
 from .growth import Growth
 from .plots import growth_curve, stage_stacks
 from .report import ScalingReport, axis_table, method
-from .sentences import interval, sentence
+from .sentences import sentence
 from .slope import STAGES
 
 
@@ -49,19 +49,20 @@ def _card(report: ScalingReport, axis: str, styles: dict[str, Look]) -> str:
             elements.engine_name(growth.engine, styles[growth.engine]),
             _verdict(growth),
             [
-                f"{stretch.first:,} to {stretch.last:,}: exponent {interval(stretch.exponent)}"
+                f"{stretch.first:,} to {stretch.last:,}: {stretch.exponent.value:z.2f}"
                 for stretch in growth.stretches
             ],
         )
         for growth in report.outcome.along(axis)
     ]
-    return elements.card(axis, lines, f"base point: {base:,}")
+    return elements.card(axis, lines, f"exponents; base point {base:,}")
 
 
 def _verdict(growth: Growth) -> str:
     """Return in a few words how cost grows."""
     if growth.bends_at is not None:
-        return f"bends at {growth.bends_at:,}"
+        first = growth.bends_at == growth.costs[0].value
+        return "not linear" if first else f"bends at {growth.bends_at:,}"
     kinds = {stretch.kind for stretch in growth.stretches}
     return "linear" if kinds == {"linear"} else "unclear"
 
@@ -73,8 +74,8 @@ def _plots(report: ScalingReport, axis: str, styles: dict[str, Look]) -> str:
     return elements.plot_section(
         f"along-{axis}",
         f"Along {axis}",
-        "Left: ms of a batch, both axes logarithmic, with intervals; dotted: linear from the base "
-        "point. Beside it: where the time of a dialogue goes, medians.",
+        "First ms of a batch, both axes logarithmic, with intervals; dotted: linear from the base "
+        "point. Then where the time of a dialogue goes, medians.",
         panels,
         told + elements.stage_key(STAGES),
     )

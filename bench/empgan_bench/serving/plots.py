@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from ..engines import REFERENCE
 from ..gate import Cell
-from ..theme import Look, Panel, finish, log_axis, looks
+from ..theme import SHARE_AXIS, Look, Panel, finish, log_axis, looks
 from .plan import ServingOutcome
 from .summary import ServedRow
 
@@ -90,7 +90,7 @@ def percentiles(outcome: ServingOutcome) -> list[Panel]:
                 line=look.line(shape="hv"),
             )
         figure.update_xaxes(log_axis(_e2e_ms(outcome, cell), "end to end, ms"))
-        figure.update_yaxes(ticksuffix=" %", tickvals=[0, 50, 90, 100])
+        figure.update_yaxes(SHARE_AXIS)
         panels.append(Panel(cell_title(cell), finish(figure)))
     return panels
 
