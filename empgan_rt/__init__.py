@@ -42,10 +42,12 @@ from .threads import set_num_threads
 
 if TYPE_CHECKING:
     from .async_responder import AsyncResponder
+    from .async_session import AsyncSession
 
 __all__ = [
     "Alternative",
     "AsyncResponder",
+    "AsyncSession",
     "BundleError",
     "CheckpointError",
     "Chunk",
@@ -80,4 +82,8 @@ def __getattr__(name: str) -> Any:
         from .async_responder import AsyncResponder
 
         return AsyncResponder
+    if name == "AsyncSession":
+        from .async_session import AsyncSession
+
+        return AsyncSession
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from .dialogue import Alternative, Emotion, RecognisedEmotion, Reply, Timings
+from .dialogue import Alternative, Chunk, Emotion, RecognisedEmotion, Reply, Timings
 from .errors import InputError
 from .graph_spec import UNKNOWN_LABEL, FloatArray
 from .text.featurizer import Featurizer, TurnFeatures
@@ -38,6 +40,35 @@ def reply_of(ticket: Ticket, featurizer: Featurizer, bundle_id: str) -> Reply:
         tokens_dropped=features.tokens_dropped,
         bundle_id=bundle_id,
     )
+
+
+class Pieces:
+    """Cuts the reply to a request into chunks, as more of it becomes certain.
+
+    Args:
+        ticket: of a request that `streams`.
+        featurizer: turns tokens into text.
+    """
+
+    def __init__(self, ticket: Ticket, featurizer: Featurizer) -> None:
+        self._ticket, self._featurizer = ticket, featurizer
+        self._text, self._tokens = "", 0
+
+    def grown(self) -> Iterator[Chunk]:
+        """Yield what has become certain since the last chunk, if it shows in the text."""
+        prefix = self._ticket.prefix
+        text = self._featurizer.text_of(prefix)
+        if text != self._text:
+            yield self._cut(text, len(prefix))
+
+    def last(self, reply: Reply) -> Chunk:
+        """Return the rest of the reply, and the reply."""
+        return self._cut(reply.text, len(reply.token_ids), reply)
+
+    def _cut(self, text: str, tokens: int, reply: Reply | None = None) -> Chunk:
+        chunk = Chunk(text[len(self._text) :], reply, tokens - self._tokens)
+        self._text, self._tokens = text, tokens
+        return chunk
 
 
 def _timings(ticket: Ticket) -> Timings:

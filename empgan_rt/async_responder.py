@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
 
+from .async_session import AsyncSession
 from .config import SearchConfig
 from .dialogue import Chunk, Reply
 from .errors import InputError
@@ -93,15 +94,16 @@ class AsyncResponder:
         """
         ticket = self._ticket(turns, search, deadline_s)
         ticket.streams = True
-        shown = ""
+        pieces = self.responder.pieces_of(ticket)
         async with aclosing(self._progress(ticket)) as progress:
             async for _ in progress:
-                text = self.responder.text_of(ticket.prefix)
-                if text != shown:
-                    yield Chunk(text[len(shown) :])
-                    shown = text
-        reply = self.responder.reply_of(ticket)
-        yield Chunk(reply.text[len(shown) :], reply)
+                for chunk in pieces.grown():
+                    yield chunk
+        yield pieces.last(self.responder.reply_of(ticket))
+
+    def session(self, search: SearchConfig | None = None) -> AsyncSession:
+        """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
+        return AsyncSession(self, search)
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""

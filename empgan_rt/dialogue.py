@@ -179,7 +179,11 @@ class Chunk:
     """A piece of a streamed reply; joining the texts of all chunks gives the reply's text.
 
     The last chunk carries the whole `reply`; all others carry None.
+
+    Attributes:
+        tokens: how many of the reply's tokens it adds; with several beams often more than one.
     """
 
     text: str
     reply: Reply | None = field(default=None)
+    tokens: int = 0

@@ -9,7 +9,7 @@ import time
 from collections.abc import Generator, Sequence
 from itertools import islice
 
-from .answer import reply_of
+from .answer import Pieces, reply_of
 from .backend import Backend
 from .backends.loader import load_backend
 from .bundle import Bundle
@@ -232,17 +232,13 @@ class Responder:
         ticket.check()
         return reply_of(ticket, self._featurizer, self.bundle.bundle_id)
 
-    def text_of(self, token_ids: Sequence[int]) -> str:
-        """Return tokens as readable text."""
-        return self._featurizer.text_of(token_ids)
+    def pieces_of(self, ticket: Ticket) -> Pieces:
+        """Return what cuts the reply to a request of `engine` into chunks."""
+        return Pieces(ticket, self._featurizer)
 
     def _stream(self, request: Request) -> Generator[Chunk, None, None]:
         ticket = self.engine.submit(Ticket(request, streams=True))
-        shown = ""
+        pieces = self.pieces_of(ticket)
         for _ in self.engine.progress(ticket):
-            text = self.text_of(ticket.prefix)
-            if text != shown:
-                yield Chunk(text[len(shown) :])
-                shown = text
-        reply = self.reply_of(ticket)
-        yield Chunk(reply.text[len(shown) :], reply)
+            yield from pieces.grown()
+        yield pieces.last(self.reply_of(ticket))

@@ -14,8 +14,8 @@ from empgan_rt import console, threads
 from empgan_rt.config import MAX_BEAM_SIZE
 from empgan_rt.errors import GateError, StorageError
 
-from . import options
-from .slo import Objective
+from . import option_values, options
+from .slo import REQUEST_METRICS, SERVING_METRICS, Objective
 
 if TYPE_CHECKING:
     from .suite import Kind
@@ -32,17 +32,120 @@ def bench(context: click.Context, as_json: bool) -> None:
 
 
 @bench.command()
-@options.with_options
+@options.for_cells
+@options.peer
 def latency(**settings: Any) -> None:
     """Time one batch at a time: 20 tokens each, then natural lengths."""
     _run("latency", **settings)
 
 
 @bench.command()
-@options.with_options
+@options.for_cells
 def throughput(**settings: Any) -> None:
     """Count dialogues and tokens per second, natural lengths."""
     _run("throughput", **settings)
+
+
+@bench.command()
+@options.for_serving
+def serve(
+    *,
+    bundle: str,
+    backends: str,
+    rate: str,
+    requests: int | None,
+    beam: str,
+    warmup: int,
+    max_batch: int,
+    max_queue: int,
+    deadline_s: float | None,
+    goodput: tuple[str, ...],
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    slo: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Answer requests as they arrive, and time each from when it was due.
+
+    They arrive as a Poisson process of each --rate, whether or not earlier ones are done.
+    """
+    engines = option_values.serving_engines(backends)
+    rates = option_values.rates(rate)
+    beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
+    objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
+    from . import files  # it needs the extras
+    from .serving import benchmark, page, plan, report
+
+    wanted = plan.ServingPlan(
+        rates_per_s=rates,
+        beams=beams,
+        requests=requests,
+        warmup=warmup,
+        max_batch=max_batch,
+        max_queue=max_queue,
+        deadline_s=deadline_s,
+        seed=seed,
+        goodput=good,
+        objectives=objectives,
+    )
+    count = num_threads or threads.allowed_cores()
+    visits = 2 * len(engines) * len(wanted.cells())
+    with (
+        _report_folder(out or _dated("serve")) as folder,
+        console.progress("bench serve", visits) as progress,
+    ):
+        made = benchmark.run_serving_benchmark(
+            wanted, bundle, engines, workload, count, progress.update
+        )
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
+    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
+    failures = made.outcome.failures
+    hint = f"see {folder / 'report.md'}"
+    _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
+
+
+@bench.command()
+@options.for_scaling
+def scaling(
+    *,
+    bundle: str,
+    backends: str,
+    axis: str,
+    batch: int,
+    beam: int,
+    warmup: int,
+    min_time: float,
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
+    engines, axes = option_values.scaling_engines(backends), option_values.axes(axis)
+    from empgan_rt.bundle import Bundle
+
+    from . import files  # it needs the extras
+    from .axes import BASE_TURNS, ScalingPlan, Setting
+    from .scaling import page, report, run
+
+    cores = threads.allowed_cores()
+    words = Bundle.open(bundle).model.vocabulary_size
+    base = Setting(batch, beam, BASE_TURNS, words, num_threads or cores)
+    plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
+    with (
+        _report_folder(out or _dated("scaling")) as folder,
+        console.progress("bench scaling", len(plan.places())) as progress,
+    ):
+        made = run.run_scaling(plan, bundle, engines, workload, progress.update)
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
+    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
+    failures = made.outcome.failures
+    hint = f"see {folder / 'report.md'}"
+    _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
 
 
 def _run(
@@ -62,6 +165,7 @@ def _run(
     baseline: Path | None,
     max_regress: str,
     as_json: bool,
+    peers: tuple[str, ...] = (),
 ) -> None:
     """Run a benchmark, write its report, print its headline.
 
@@ -70,23 +174,26 @@ def _run(
             baseline; the report is written all the same.
         EmpganError: whatever went wrong before.
     """
-    engines = options.engines(backends)
+    engines = option_values.engines(backends)
     objectives = tuple(Objective.parse(text) for text in slo)
-    batches = options.numbers("--batch", batch, options.MAX_BATCH)
-    beams = options.numbers("--beam", beam, MAX_BEAM_SIZE)
-    allowed = options.share("--max-regress", max_regress)
-    from . import benchmark, comparison, files, report, suite  # they need the extras
+    batches = option_values.numbers("--batch", batch, option_values.MAX_BATCH)
+    beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    allowed = option_values.share("--max-regress", max_regress)
+    from . import benchmark, comparison, files, markdown, page, report, suite  # need the extras
+    from .peers.interpreter import interpreters
 
+    beside = interpreters(peers)
     older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     with (
-        _report_folder(out or Path(f"bench-{kind}-{stamp}")) as folder,
+        _report_folder(out or _dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
-        made = benchmark.run_benchmark(plan, bundle, engines, workload, count, progress.update)
-        files.write(made, folder)
+        made = benchmark.run_benchmark(
+            plan, bundle, engines, workload, count, progress.update, beside
+        )
+        files.write(made, markdown.render_markdown(made), page.render_page(made), folder)
     shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
     record, failures = report.brief(made, folder), list(made.outcome.failures)
     if older is not None:
@@ -103,7 +210,7 @@ def _run(
 @console.json_option
 def compare(old: Path, new: Path, max_regress: str, as_json: bool) -> None:
     """Hold a report.json against an older one; a regression: exit code 6."""
-    allowed = options.share("--max-regress", max_regress)
+    allowed = option_values.share("--max-regress", max_regress)
     from . import comparison
 
     found = comparison.compare(comparison.read_report(old), comparison.read_report(new), allowed)
@@ -129,6 +236,11 @@ def _tell(
     if as_json:  # one object only, so the error is in it
         raise click.exceptions.Exit(error.exit_code)
     raise error
+
+
+def _dated(kind: str) -> Path:
+    """Return a folder for a report of this kind and second."""
+    return Path(f"bench-{kind}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -17,10 +18,13 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 
+from .arrivals import Arrival
 from .messages import (
     Answer,
     Batch,
     Failed,
+    Host,
+    Hosted,
     Load,
     Loaded,
     Open,
@@ -29,6 +33,8 @@ from .messages import (
     Request,
     Run,
     Sample,
+    Serve,
+    Served,
     decode_answer,
     send,
 )
@@ -44,6 +50,11 @@ _ERRORS = {
 Wanted = TypeVar("Wanted", bound=Answer)
 
 
+def import_path() -> str:
+    """Return PYTHONPATH for a fresh interpreter that finds what this one does."""
+    return os.pathsep.join(entry for entry in sys.path if entry)
+
+
 class Worker:
     """A live process with one engine; a context manager.
 
@@ -52,19 +63,28 @@ class Worker:
         opener: "module:function", see `engines`.
         bundle: folder or name of the bundle.
         threads: how many threads the engine computes with.
+        python: the interpreter; None for the parent's, with the parent's import path. Another one
+            has packages of its own, and finds of ours the runtime and the bench alone.
 
     Raises:
         EmpganError: what the engine raised when it was opened, of the same class; or the process
             ended.
     """
 
-    def __init__(self, name: str, opener: str, bundle: str, threads: int) -> None:
+    def __init__(
+        self, name: str, opener: str, bundle: str, threads: int, python: str | None = None
+    ) -> None:
         self.name = name
-        # The child is a fresh interpreter with the parent's import path, whatever it came from.
-        path = os.pathsep.join(entry for entry in sys.path if entry)
+        self._ours = tempfile.TemporaryDirectory()
+        if python is None:
+            path = import_path()
+        else:
+            path = self._ours.name
+            for package in (Path(__file__).parent, Path(errors.__file__).parent):
+                Path(path, package.name).symlink_to(package)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _MAIN],
+            [python or sys.executable, "-P", "-c", _MAIN],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
@@ -97,6 +117,16 @@ class Worker:
         """Return one sample for each named batch, decoded one after the other."""
         return self._ask(Run(items, search), Ran).samples
 
+    def host(self, dialogues: list[list[str]], max_batch: int, max_queue: int) -> None:
+        """Let the engine stand behind an `AsyncResponder`, ready for `serve`."""
+        self._ask(Host(dialogues, max_batch, max_queue), Hosted)
+
+    def serve(
+        self, arrivals: list[Arrival], search: SearchConfig, deadline_s: float | None
+    ) -> Served:
+        """Return what became of requests for hosted dialogues, sent when they are due."""
+        return self._ask(Serve(arrivals, search, deadline_s), Served)
+
     def cpu_s(self) -> float:
         """Return the CPU seconds that the process has used, all threads together."""
         times = self._usage.cpu_times()
@@ -121,6 +151,7 @@ class Worker:
             process.kill()
             process.wait()
         self._stderr.close()
+        self._ours.cleanup()
 
     def _ask(self, request: Request, wanted: type[Wanted]) -> Wanted:
         """Return the answer, which must be of the wanted class; raise what the worker raised."""

@@ -8,17 +8,18 @@ if it is larger than what was allowed and its 95 % interval excludes that nothin
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from empgan_rt.errors import InputError
 
-from .engines import REFERENCE
+from .engines import REFERENCE, YARDSTICKS
 from .fingerprint import Fingerprint
 from .gate import Cell
 from .report import SCHEMA_VERSION, Report
 from .stats import Interval, unpaired_ratio
+from .suite import Kind
 from .timing import Series
 
 
@@ -52,7 +53,7 @@ class Comparison(msgspec.Struct, frozen=True):
     """What became of the engines that two reports have in common.
 
     Attributes:
-        changes: of every engine but the reference, in every cell of both reports.
+        changes: of every engine but the reference and yardsticks, in every cell of both reports.
         differs: what else is not the same, for the reader to judge.
         allowed: 0.05 for 5 %.
     """
@@ -91,16 +92,34 @@ class Comparison(msgspec.Struct, frozen=True):
         return "\n".join([*map(str, self.changes), *(f"differs: {line}" for line in self.differs)])
 
 
+class _HeadPlan(msgspec.Struct):
+    kind: str
+
+
+class _Head(msgspec.Struct):
+    """What all reports have, of whatever kind."""
+
+    plan: _HeadPlan
+
+
 def read_report(path: Path) -> Report:
     """Return the report in a `report.json`.
 
     Raises:
-        InputError: it cannot be read, or is no report of this version.
+        InputError: it cannot be read, or is no report of this version, or one of another kind.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Report)
+        data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        kind = msgspec.json.decode(data, type=_Head).plan.kind
+        if kind not in get_args(Kind):
+            raise InputError(
+                f"{path} is a report of `bench {kind}`",
+                hint="compare reports of `bench latency` or `bench throughput`",
+            )
+        return msgspec.json.decode(data, type=Report)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(
             f"{path} is no report of version {SCHEMA_VERSION}: {str(error)[:120]}",
@@ -131,7 +150,7 @@ def compare(old: Report, new: Report, allowed: float) -> Comparison:
     before, after = _by_place(old), _by_place(new)
     changes = []
     for (engine, cell), series in after.items():
-        if engine == REFERENCE or (engine, cell) not in before:
+        if engine == REFERENCE or engine in YARDSTICKS or (engine, cell) not in before:
             continue
         earlier = before[engine, cell]
         references = [times.get((REFERENCE, cell)) for times in (before, after)]

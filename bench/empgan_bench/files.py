@@ -8,24 +8,21 @@ import msgspec
 
 from empgan_rt.storage import replace_file
 
-from .markdown import render_markdown
-from .page import render_page
-from .report import Report
+from .report import Circumstances
 
 FILES = ("report.json", "report.md", "report.html")
 
 
-def write(report: Report, folder: Path) -> list[Path]:
-    """Write the three files, each whole or not at all, and return their paths.
+def write(report: Circumstances, markdown: str, page: str, folder: Path) -> list[Path]:
+    """Write the three files of a report of any kind and return their paths.
+
+    Each is written whole or not at all.
 
     Raises:
         StorageError: the disk refused.
     """
-    contents = (
-        msgspec.json.format(msgspec.json.encode(report), indent=1),
-        render_markdown(report).encode(),
-        render_page(report).encode(),
-    )
+    raw = msgspec.json.format(msgspec.json.encode(report), indent=1)
+    contents = (raw, markdown.encode(), page.encode())
     paths = [folder / name for name in FILES]
     for path, data in zip(paths, contents, strict=True):
         replace_file(path, data)

@@ -13,21 +13,29 @@ from collections.abc import Callable, Collection, Sequence
 import msgspec
 
 from empgan_rt.config import SearchConfig
-from empgan_rt.graph_spec import EncoderInput
+from empgan_rt.dialogue import FinishReason
+from empgan_rt.graph_spec import EOS, EncoderInput
 from empgan_rt.ties import TIE, tie_gap
 
 Rescore = Callable[[EncoderInput, Sequence[int]], float]
 """(one dialogue, token ids with EOS where the reply ended) -> log-probability in float64."""
 
 
-class Cell(msgspec.Struct, frozen=True):
-    """What is measured together: `mode` is "fixed" (20 tokens, no end) or "natural" length."""
+class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is measured together: `mode` is "fixed" (20 tokens, no end) or "natural" length.
+
+    Where requests are served as they arrive, `rate_per_s` of them, `batch` is the most that are
+    decoded at once.
+    """
 
     batch: int
     beam: int
     mode: str
+    rate_per_s: float = 0.0
 
     def __str__(self) -> str:
+        if self.rate_per_s:
+            return f"{self.rate_per_s:g} requests/s, beam {self.beam}"
         return f"batch {self.batch}, beam {self.beam}, {self.mode} length"
 
 
@@ -141,6 +149,11 @@ class ParityGate:
             return None
         log_probs = self._rescore(inputs, want), self._rescore(inputs, have)
         return tie_gap(log_probs, (len(want), len(have)), search.length_penalty)
+
+
+def written(token_ids: Sequence[int], finish_reason: FinishReason) -> list[int]:
+    """Return a reply as the gate compares it: with EOS if the model ended it."""
+    return [*token_ids, *([EOS] if finish_reason == "eos" else [])]
 
 
 def _row_of(inputs: EncoderInput, row: int) -> EncoderInput:

@@ -1,17 +1,19 @@
-"""A report as Markdown."""
+"""Reports as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from .report import (
-    Report,
+from .report import Circumstances, Report, headline
+from .standing_text import settings_table, standing_table
+from .tables import (
     circumstances,
+    cold_table,
     difference_table,
-    headline,
     method,
     ratio_table,
     row_table,
+    stage_table,
 )
 
 
@@ -19,10 +21,9 @@ def render_markdown(report: Report) -> str:
     """Return the report for people; its first table is the ratio."""
     outcome = report.outcome
     parts = [
-        f"# {report.plan.kind} of bundle {report.fingerprint.bundle_id}",
         table(*ratio_table(outcome.ratios)) if outcome.ratios else headline(report),
-        "\n".join(f"**FAILED** {failure}  " for failure in outcome.failures),
-        "\n".join(f"**Note** {warning}  " for warning in outcome.warnings),
+        table(*standing_table(outcome.standings)) if outcome.standings else "",
+        marks(outcome.failures, outcome.warnings),
         "## Times",
         table(*row_table(outcome.rows)),
         "ms; total, encode, step and search are medians of a batch; the interval is that of the "
@@ -30,10 +31,32 @@ def render_markdown(report: Report) -> str:
         "decoder step with its search, without the first one. p99 needs 1,000 samples. Noise: an "
         "engine against itself. Idle: cores used while the other ran.",
     ]
+    if outcome.breakdowns:  # reports of version 1.0 have none
+        parts += ["## Where the time goes", table(*stage_table(outcome.breakdowns))]
+        parts.append("ms per dialogue, medians; whole: their sum, from text to text.")
+    if report.cold_starts:
+        parts += ["## Cold start", table(*cold_table(report.cold_starts))]
+        parts.append("Medians of fresh processes [95 %].")
+    settings = settings_table(outcome.series)
+    if settings[1]:
+        parts += ["## What peers were tuned to", table(*settings)]
     if outcome.differences:
         parts += ["## Replies that differ", table(*difference_table(outcome.differences))]
-    parts += ["## Method", method(report), "## Circumstances", table(*circumstances(report))]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return text(report, report.plan.kind, parts, method(report))
+
+
+def text(report: Circumstances, kind: str, parts: Iterable[str], told: str) -> str:
+    """Return a report of any kind: title, parts, circumstances and how it was measured."""
+    title = f"# {kind} of bundle {report.fingerprint.bundle_id}"
+    ending = ["## Circumstances", table(*circumstances(report)), "## Method", told]
+    return "\n\n".join(part for part in (title, *parts, *ending) if part) + "\n"
+
+
+def marks(failures: Iterable[str], warnings: Iterable[str]) -> str:
+    """Return what is wrong and what is doubtful, a line each."""
+    lines = [f"**FAILED** {failure}  " for failure in failures]
+    lines += [f"**Note** {warning}  " for warning in warnings]
+    return "\n".join(lines)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -10,6 +10,9 @@ import numpy as np
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 
+from .arrivals import Arrival
+from .request_events import RequestEvents
+
 
 class Batch(msgspec.Struct, frozen=True):
     """An `EncoderInput` as nested lists."""
@@ -55,6 +58,27 @@ class Run(msgspec.Struct, tag="run", frozen=True):
 
     items: list[int]
     search: SearchConfig
+
+
+class Host(msgspec.Struct, tag="host", frozen=True):
+    """Stand ready to answer these dialogues, each the texts of its turns.
+
+    Attributes:
+        max_batch: most dialogues in decoding at once.
+        max_queue: most requests that wait for a slot.
+    """
+
+    dialogues: list[list[str]]
+    max_batch: int
+    max_queue: int
+
+
+class Serve(msgspec.Struct, tag="serve", frozen=True):
+    """Answer the dialogues of the last `Host` as they arrive, each within `deadline_s` if given."""
+
+    arrivals: list[Arrival]
+    search: SearchConfig
+    deadline_s: float | None
 
 
 class Opened(msgspec.Struct, tag="opened", frozen=True):
@@ -107,16 +131,34 @@ class Timing(msgspec.Struct, frozen=True):
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One decoded batch; `replies` holds each best reply, ending in EOS if the model ended it."""
+    """One decoded batch.
+
+    Attributes:
+        timing: where the time went.
+        replies: each best reply, ending in EOS if the model ended it; a yardstick has none.
+        settings: what a yardstick chose for this batch by trying.
+    """
 
     timing: Timing
     replies: list[list[int]]
+    settings: str = ""
 
 
 class Ran(msgspec.Struct, tag="ran", frozen=True):
     """One sample for each item that was asked for."""
 
     samples: list[Sample]
+
+
+class Hosted(msgspec.Struct, tag="hosted", frozen=True):
+    """Requests may arrive."""
+
+
+class Served(msgspec.Struct, tag="served", frozen=True):
+    """What became of each arrival, in their order; `replies` as in `Sample`, empty without one."""
+
+    requests: list[RequestEvents]
+    replies: list[list[int]]
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
@@ -127,8 +169,8 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
     hint: str
 
 
-Request = Open | Load | Run
-Answer = Opened | Loaded | Ran | Failed
+Request = Open | Load | Run | Host | Serve
+Answer = Opened | Loaded | Ran | Hosted | Served | Failed
 
 
 def send(pipe: IO[bytes], message: Request | Answer) -> None:

@@ -1,27 +1,21 @@
-"""The options of the bench commands, and what their values mean."""
+"""The options of the bench commands, in groups that commands share."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from empgan_rt import console, threads
-from empgan_rt.errors import InputError
+from empgan_rt.config import MAX_BEAM_SIZE
 
-from .engines import ENGINES
+from .axes import AXES
+from .option_values import MAX_BATCH
 
-MAX_BATCH = 4096
+Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
-max_regress = click.option(
-    "--max-regress",
-    default="5%",
-    show_default=True,
-    help="How much slower an engine may have become.",
-)
-_OPTIONS = (
+_ENGINES = (
     click.argument("bundle", default="default"),
     click.option(
         "--backends",
@@ -29,8 +23,12 @@ _OPTIONS = (
         show_default=True,
         help="Engines to compare, separated by commas.",
     ),
+)
+_CELLS = (
     click.option("--batch", default="1,8,32,128", show_default=True, help="Dialogues in a batch."),
     click.option("--beam", default="1,5", show_default=True, help="Beam sizes; 1 is greedy."),
+)
+_TIMING = (
     click.option(
         "--warmup",
         type=click.IntRange(0, 1000),
@@ -43,8 +41,10 @@ _OPTIONS = (
         type=click.FloatRange(0, 86_400),
         default=5.0,
         show_default=True,
-        help="Seconds to measure in each cell.",
+        help="Seconds to measure in each cell or point.",
     ),
+)
+_RUN = (
     click.option(
         "--seed",
         type=click.IntRange(0),
@@ -68,61 +68,121 @@ _OPTIONS = (
         type=click.Path(path_type=Path),
         help="Folder for report.json, report.md and report.html; a dated one by default.",
     ),
+    console.json_option,
+)
+_OBJECTIVES = (
     click.option(
         "--slo",
         multiple=True,
         metavar="METRIC<NUMBER",
         help="Objective for every cell, e.g. 'p99_ms<50'; missed: exit code 6.",
     ),
+)
+max_regress = click.option(
+    "--max-regress",
+    default="5%",
+    show_default=True,
+    help="How much slower an engine may have become.",
+)
+peer = click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="NAME=PYTHON",
+    help="Another project's decoder, and the interpreter that has it; see docs/peers.md.",
+)
+_AGAINST = (
     click.option(
         "--baseline",
         type=click.Path(path_type=Path),
         help="An older report.json; a regression against it: exit code 6.",
     ),
     max_regress,
-    console.json_option,
+)
+_LOAD = (
+    click.option(
+        "--rate", default="4,16,64", show_default=True, help="Requests offered per second."
+    ),
+    click.option(
+        "--requests",
+        type=click.IntRange(2, 10_000_000),
+        help="Requests to each engine at each rate; by default those of 15 s, at least 60.",
+    ),
+    click.option("--beam", default="5", show_default=True, help="Beam sizes; 1 is greedy."),
+    click.option(
+        "--warmup",
+        type=click.IntRange(0, 10_000),
+        default=10,
+        show_default=True,
+        help="Requests at the head of each visit; shown, not counted.",
+    ),
+    click.option(
+        "--max-batch",
+        type=click.IntRange(1, MAX_BATCH),
+        default=32,
+        show_default=True,
+        help="Most dialogues in decoding at once.",
+    ),
+    click.option(
+        "--max-queue",
+        type=click.IntRange(0),
+        default=256,
+        show_default=True,
+        help="Most requests that wait; more are refused.",
+    ),
+    click.option(
+        "--deadline",
+        "deadline_s",
+        type=click.FloatRange(0, 86_400, min_open=True),
+        help="Seconds for each reply, from when its request was due; none by default.",
+    ),
+    click.option(
+        "--goodput",
+        multiple=True,
+        metavar="METRIC<NUMBER",
+        help="What makes an answered request good, e.g. 'e2e_ms<500' or 'ttft_ms<200'.",
+    ),
+)
+_BASE_POINT = (
+    click.option(
+        "--axis",
+        default=",".join(AXES),
+        show_default=True,
+        help="What grows, one after the other, separated by commas.",
+    ),
+    click.option(
+        "--batch",
+        type=click.IntRange(1, MAX_BATCH),
+        default=8,
+        show_default=True,
+        help="Dialogues in a batch, on the other axes.",
+    ),
+    click.option(
+        "--beam",
+        type=click.IntRange(1, MAX_BEAM_SIZE),
+        default=5,
+        show_default=True,
+        help="Beam size, on the other axes.",
+    ),
 )
 
 
-def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command what all benchmarks take."""
-    for option in reversed(_OPTIONS):
+def for_cells(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what latency and throughput take."""
+    return _with(command, *_ENGINES, *_CELLS, *_TIMING, *_RUN, *_OBJECTIVES, *_AGAINST)
+
+
+def for_serving(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what serving takes."""
+    return _with(command, *_ENGINES, *_LOAD, *_RUN, *_OBJECTIVES)
+
+
+def for_scaling(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command what growing along axes takes."""
+    return _with(command, *_ENGINES, *_BASE_POINT, *_TIMING, *_RUN)
+
+
+def _with(command: Callable[..., None], *options: Decorator) -> Callable[..., None]:
+    for option in reversed(options):
         command = option(command)
     return command
-
-
-def engines(text: str) -> dict[str, str]:
-    """Return the openers of the engines in a comma-separated list.
-
-    Raises:
-        InputError: a name is unknown.
-    """
-    names = [part.strip() for part in text.split(",")]
-    unknown = [name for name in names if name not in ENGINES]
-    if unknown:
-        raise InputError(f"backend {unknown[0][:40]!r}", hint=f"use {', '.join(ENGINES)}")
-    return {name: ENGINES[name] for name in names}
-
-
-def numbers(option: str, text: str, most: int) -> tuple[int, ...]:
-    """Return the whole numbers in a comma-separated list, each once.
-
-    Raises:
-        InputError: one is no number, or outside 1 to `most`.
-    """
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and 1 <= int(part[:9]) <= most for part in parts):
-        raise InputError(f"{option} {text[:60]!r}", hint=f"give numbers from 1 to {most}: 1,8,32")
-    return tuple(dict.fromkeys(int(part) for part in parts))
-
-
-def share(option: str, text: str) -> float:
-    """Return the number that a percentage such as "5%" means.
-
-    Raises:
-        InputError: it is written otherwise.
-    """
-    match = re.fullmatch(r"(\d{1,4}(?:\.\d{1,4})?)\s*%", text.strip())
-    if match is None:
-        raise InputError(f"{option} {text[:60]!r}", hint="give a percentage: 5%")
-    return float(match[1]) / 100

@@ -1,166 +1,201 @@
-"""The plots of a report as plotly figures; an engine has one colour in all of them."""
+"""The plots of a report, a panel for each cell; an engine has one look in all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
+from .engines import YARDSTICKS, label
 from .gate import Cell
-from .suite import Outcome
-from .summary import Row
+from .outcome import Outcome
+from .suite import FIXED_TOKENS
+from .summary import STAGES, Breakdown, Ratio, Row
+from .theme import (
+    GREY,
+    SHARE_AXIS,
+    STAGE_COLOURS,
+    Look,
+    Panel,
+    finish,
+    finish_rows,
+    log_axis,
+    looks,
+    number,
+    shade,
+)
 from .timing import Series
 
-_PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")  # Okabe and Ito
-_STAGES = (("encode_ms", "encode", 1.0), ("step_ms", "step", 0.65), ("search_ms", "search", 0.35))
-_ROW_PX = 260
+_LENGTHS = {"fixed": f"{FIXED_TOKENS} tokens", "natural": "natural length"}
+_MOST_POINTS = 200  # of a curve
+
+Record = TypeVar("Record", Ratio, Breakdown, Series)
 
 
-def ratio_bars(outcome: Outcome) -> Any:
-    """Return the speed-up over the reference by cell, with intervals; failed cells have no bar."""
-    figure = go.Figure()
-    colours = _colours(outcome.rows)
-    for engine in dict.fromkeys(r.engine for r in outcome.ratios):
-        mine = [r for r in outcome.ratios if r.engine == engine and r.verdict.passed]
-        values = [r.speedup.value for r in mine]
-        figure.add_bar(
-            name=engine,
-            x=[_label(r.cell) for r in mine],
-            y=values,
-            text=[f"{value:.2f}×" for value in values],
-            textposition="inside",
-            insidetextanchor="start",  # at the foot, clear of the interval
-            marker_color=colours[engine],
-            error_y={
-                "array": [r.speedup.high - r.speedup.value for r in mine],
-                "arrayminus": [r.speedup.value - r.speedup.low for r in mine],
-            },
-        )
-    figure.add_hline(y=1.0, line_dash="dash", line_color="#666666")
-    reference = outcome.ratios[0].reference if outcome.ratios else ""
-    figure.update_yaxes(title=f"times faster than {reference}", rangemode="tozero")
-    return _finish(figure, "Ratio to the reference (above the dashed line is faster)", 420)
+def engine_looks(outcome: Outcome) -> dict[str, Look]:
+    """Return the look of each engine that was measured."""
+    references = {ratio.reference for ratio in outcome.ratios}
+    return looks((row.engine for row in outcome.rows), references)
 
 
-def throughput_bars(outcome: Outcome) -> Any:
-    """Return dialogues per second by cell and engine."""
-    figure = go.Figure()
-    for engine, colour in _colours(outcome.rows).items():
-        mine = [row for row in outcome.rows if row.engine == engine]
-        rates = [row.dialogues_per_s for row in mine]
-        figure.add_bar(
-            name=engine,
-            x=[_label(row.cell) for row in mine],
-            y=[rate.p50 for rate in rates],
-            marker_color=colour,
-            error_y={
-                "array": [rate.p50_high - rate.p50 for rate in rates],
-                "arrayminus": [rate.p50 - rate.p50_low for rate in rates],
-            },
-        )
-    figure.update_yaxes(title="dialogues per second")
-    return _finish(figure, "Throughput", 420)
+def cell_title(cell: Cell) -> str:
+    """Return a cell as a title."""
+    return f"batch {cell.batch} · beam {cell.beam} · {_LENGTHS[cell.mode]}"
 
 
-def stage_stack(outcome: Outcome) -> Any:
-    """Return encode, step and search stacked for each cell, one bar per engine."""
-    figure = go.Figure()
-    for place, (engine, colour) in enumerate(_colours(outcome.rows).items()):
-        mine = [row for row in outcome.rows if row.engine == engine]
-        for field, stage, opacity in _STAGES:
+def ratios(outcome: Outcome) -> list[Panel]:
+    """Return the speed-up over the reference with its interval; failed cells have no mark."""
+    styles = engine_looks(outcome)
+    passed = [r.speedup for r in outcome.ratios if r.verdict.passed]
+    ends = [0.8, 1.25, *(s.low for s in passed), *(s.high for s in passed)]
+    panels = []
+    for cell, mine in _by_cell(outcome.ratios).items():
+        figure = go.Figure()
+        for place, ratio in enumerate(mine):
+            if ratio.verdict.passed:
+                _add_ratio(figure, ratio, place, styles[ratio.engine])
+        figure.add_vline(x=1.0, line={"dash": "dash", "width": 1, "color": GREY})
+        figure.update_xaxes(log_axis(ends, suffix="×"))
+        told = [f"{r.speedup.value:.2f}×" if r.verdict.passed else "FAILED" for r in mine]
+        panels.append(Panel(cell_title(cell), finish_rows(figure, [r.engine for r in mine], told)))
+    return panels
+
+
+def _add_ratio(figure: Any, ratio: Ratio, place: int, look: Look) -> None:
+    speedup = ratio.speedup
+    figure.add_scatter(
+        name=ratio.engine,
+        x=[speedup.value],
+        y=[-place],
+        mode="markers",
+        marker=look.marker(size=10),
+        error_x={
+            "array": [speedup.high - speedup.value],
+            "arrayminus": [speedup.value - speedup.low],
+            "width": 0,
+            "thickness": 6,
+        },
+        hovertemplate=f"{ratio}<extra>{ratio.engine}</extra>",
+    )
+
+
+def stages(outcome: Outcome) -> list[Panel]:
+    """Return where the time of a reply goes, one bar an engine."""
+    panels = []
+    for cell, mine in _by_cell(outcome.breakdowns).items():
+        figure = go.Figure()
+        for stage in STAGES:
+            spent_ms = [dict(breakdown.stages)[stage] for breakdown in mine]
             figure.add_bar(
-                name=f"{engine}: {stage}",
-                x=[_label(row.cell) for row in mine],
-                y=[getattr(row, field).p50 / row.cell.batch for row in mine],
-                marker_color=colour,
-                marker_opacity=opacity,
-                offsetgroup=str(place),
-                legendgroup=engine,
+                name=stage,
+                x=spent_ms,
+                y=[-place for place in range(len(mine))],
+                orientation="h",
+                width=0.28,
+                marker_color=STAGE_COLOURS[stage],
+                hovertemplate=[f"{number(ms)} ms" for ms in spent_ms],
             )
-    figure.update_layout(barmode="stack")
-    figure.update_yaxes(title="ms per dialogue")
-    return _finish(figure, "Where the time goes (medians)", 460)
-
-
-def latency_ecdf(outcome: Outcome) -> Any:
-    """Return, for each cell, which share of batches was done after how many ms."""
-    figure, places = _grid(outcome.series, "ms", "share of batches")
-    for series, where, style in _traces(outcome, places):
-        values = np.sort([t.total_ms for visit in series.visits for t in visit.timings])
-        share = np.arange(1, len(values) + 1) / len(values)
-        figure.add_scatter(
-            x=values.tolist(), y=share.tolist(), mode="lines", line_shape="hv", **style, **where
+        figure.update_xaxes(title="ms per dialogue")
+        whole = [f"{number(breakdown.whole_ms)} ms" for breakdown in mine]
+        panels.append(
+            Panel(cell_title(cell), finish_rows(figure, [label(b.engine) for b in mine], whole))
         )
-    return _finish(figure, "Latency, cumulated", _height(places))
+    return panels
 
 
-def latency_over_time(outcome: Outcome) -> Any:
-    """Return, for each cell, the ms of every batch in order; warm-up is hollow, left of zero."""
-    figure, places = _grid(outcome.series, "batch number", "ms")
-    for series, where, style in _traces(outcome, places):
-        warm = [timing.total_ms for timing in series.warmup]
-        values = [t.total_ms for visit in series.visits for t in visit.timings]
-        symbols = ["circle-open"] * len(warm) + ["circle"] * len(values)
-        figure.add_scatter(
-            x=list(range(-len(warm), len(values))),
-            y=warm + values,
-            mode="markers",
-            marker={"symbol": symbols, "size": 5},
-            **style,
-            **where,
-        )
-    return _finish(figure, "Latency over iterations (hollow: warm-up)", _height(places))
+def percentiles(outcome: Outcome) -> list[Panel]:
+    """Return which share of batches was done after how many ms."""
+    styles = engine_looks(outcome)
+    panels = []
+    for cell, mine in _by_cell(outcome.series).items():
+        figure = go.Figure()
+        for series in mine:
+            values = _total_ms(series)
+            shares = np.linspace(0.0, 100.0, min(len(values), _MOST_POINTS))
+            figure.add_scatter(
+                name=label(series.engine),
+                x=np.percentile(values, shares).tolist(),
+                y=shares.tolist(),
+                mode="lines",
+                line=styles[series.engine].line(),
+            )
+        figure.update_xaxes(log_axis((ms for series in mine for ms in _total_ms(series)), "ms"))
+        figure.update_yaxes(SHARE_AXIS)
+        panels.append(Panel(cell_title(cell), finish(figure)))
+    return panels
 
 
-def _grid(every: Sequence[Series], x: str, y: str) -> tuple[Any, dict[str, tuple[int, int]]]:
-    """Return a figure with a panel for each cell, and the (row, column) of each."""
-    cells = list(dict.fromkeys(str(series.cell) for series in every))
-    columns = min(len(cells), 4)
-    rows = -(-len(cells) // columns)
-    figure = make_subplots(rows, columns, subplot_titles=cells, vertical_spacing=0.35 / rows)
-    figure.update_annotations(font_size=11)
-    figure.update_xaxes(title=x, title_font_size=11)
-    figure.update_yaxes(title=y, title_font_size=11, col=1)
-    places = {cell: (i // columns + 1, i % columns + 1) for i, cell in enumerate(cells)}
-    return figure, places
+def iterations(outcome: Outcome) -> list[Panel]:
+    """Return the ms of every batch in order; what came before zero is the warm-up."""
+    styles = engine_looks(outcome)
+    panels = []
+    for cell, mine in _by_cell(outcome.series).items():
+        figure = go.Figure()
+        shade(figure, -max(len(series.warmup) for series in mine) - 0.5, -0.5)
+        every: list[float] = []
+        for series in mine:
+            warm = [timing.total_ms for timing in series.warmup]
+            values = _total_ms(series)
+            every += warm + values
+            figure.add_scatter(
+                name=label(series.engine),
+                x=[*range(-len(warm), len(values))],
+                y=warm + values,
+                mode="markers",
+                marker=styles[series.engine].marker(
+                    opacity=[0.4] * len(warm) + [1.0] * len(values)
+                ),
+            )
+        figure.update_xaxes(title="batch")
+        figure.update_yaxes(log_axis(every, "ms"))
+        panels.append(Panel(cell_title(cell), finish(figure)))
+    return panels
 
 
-def _traces(
-    outcome: Outcome, places: dict[str, tuple[int, int]]
-) -> list[tuple[Series, dict[str, int], dict[str, Any]]]:
-    """Return each series with its panel and its style; an engine is in the legend once."""
-    colours = _colours(outcome.rows)
-    first: dict[str, Cell] = {}
-    found = []
-    for series in outcome.series:
-        row, column = places[str(series.cell)]
-        style = {
-            "name": series.engine,
-            "legendgroup": series.engine,
-            "showlegend": first.setdefault(series.engine, series.cell) == series.cell,
-            "line_color": colours[series.engine],
-            "marker_color": colours[series.engine],
-        }
-        found.append((series, {"row": row, "col": column}, style))
+def throughput(outcome: Outcome) -> list[Panel]:
+    """Return dialogues per second over the batch size."""
+    styles = engine_looks(outcome)
+    groups: dict[tuple[int, str], list[Row]] = {}
+    for row in outcome.rows:
+        if row.engine in YARDSTICKS:  # they answer no dialogue
+            continue
+        groups.setdefault((row.cell.beam, row.cell.mode), []).append(row)
+    panels = []
+    for (beam, mode), rows in groups.items():
+        figure = go.Figure()
+        for engine in dict.fromkeys(row.engine for row in rows):
+            mine = [row for row in rows if row.engine == engine]
+            rates = [row.dialogues_per_s for row in mine]
+            figure.add_scatter(
+                name=engine,
+                x=[row.cell.batch for row in mine],
+                y=[rate.p50 for rate in rates],
+                mode="lines+markers",
+                line=styles[engine].line(),
+                marker=styles[engine].marker(size=7),
+                error_y={
+                    "array": [rate.p50_high - rate.p50 for rate in rates],
+                    "arrayminus": [rate.p50 - rate.p50_low for rate in rates],
+                },
+            )
+        batches = sorted({row.cell.batch for row in rows})
+        found = [row.dialogues_per_s for row in rows]
+        ends = [end for rate in found for end in (rate.p50_low, rate.p50_high)]
+        figure.update_xaxes(log_axis(batches, "batch size", batches))
+        figure.update_yaxes(log_axis(ends, "dialogues/s"))
+        panels.append(Panel(f"beam {beam} · {_LENGTHS[mode]}", finish(figure)))
+    return panels
+
+
+def _total_ms(series: Series) -> list[float]:
+    return [timing.total_ms for visit in series.visits for timing in visit.timings]
+
+
+def _by_cell(records: Sequence[Record]) -> Mapping[Cell, list[Record]]:
+    """Return the records of each cell, in order."""
+    found: dict[Cell, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.cell, []).append(record)
     return found
-
-
-def _colours(rows: Sequence[Row]) -> dict[str, str]:
-    engines = dict.fromkeys(row.engine for row in rows)
-    return {name: _PALETTE[i % len(_PALETTE)] for i, name in enumerate(engines)}
-
-
-def _label(cell: Cell) -> str:
-    return f"batch {cell.batch}<br>beam {cell.beam}<br>{cell.mode}"
-
-
-def _height(places: dict[str, tuple[int, int]]) -> int:
-    return 140 + _ROW_PX * max(row for row, _ in places.values())
-
-
-def _finish(figure: Any, title: str, height: int) -> Any:
-    figure.update_layout(title=title, height=height, template="plotly_white")
-    return figure

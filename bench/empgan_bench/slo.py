@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from empgan_rt.errors import InputError
@@ -20,6 +20,15 @@ METRICS = (
     "dialogues_per_s",
     "tokens_per_s",
     "ratio",
+)
+REQUEST_METRICS = ("e2e_ms", "ttft_ms", "tpot_ms", "queue_ms")
+SERVING_METRICS = (
+    *(
+        f"{of}{percentile}_ms"
+        for of in ("", "ttft_", "tpot_", "queue_")
+        for percentile in ("p50", "p90", "p95", "p99", "max")
+    ),
+    *("requests_per_s", "tokens_per_s", "goodput", "goodput_per_s"),
 )
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -39,17 +48,17 @@ class Objective:
     bound: float
 
     @classmethod
-    def parse(cls, text: str) -> Objective:
-        """Return the objective in `text`: metric, sign and number.
+    def parse(cls, text: str, metrics: Sequence[str] = METRICS) -> Objective:
+        """Return the objective in `text`: one of `metrics`, sign and number.
 
         Raises:
             InputError: it is written otherwise or the metric is unknown.
         """
         match = _PATTERN.fullmatch(text)
-        if match is None or match[1] not in METRICS:
+        if match is None or match[1] not in metrics:
             raise InputError(
                 f"objective {text[:60]!r}",
-                hint=f"write METRIC<NUMBER or METRIC>NUMBER; metrics are {', '.join(METRICS)}",
+                hint=f"write METRIC<NUMBER or METRIC>NUMBER; metrics are {', '.join(metrics)}",
             )
         return cls(match[1], match[2], float(match[3]))
 
@@ -61,9 +70,11 @@ class Objective:
         value = measured.get(self.metric)
         if value is None:
             return f"{self} cannot be shown: too few samples, or no reference engine"
-        if _OPERATORS[self.sign](value, self.bound):
-            return ""
-        return f"{self} missed with {value:.4g}"
+        return "" if self.keeps(value) else f"{self} missed with {value:.4g}"
+
+    def keeps(self, value: float) -> bool:
+        """Return whether a value is within the bound."""
+        return _OPERATORS[self.sign](value, self.bound)
 
     def __str__(self) -> str:
         return f"{self.metric}{self.sign}{self.bound:g}"

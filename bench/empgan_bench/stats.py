@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 import numpy as np
@@ -80,14 +80,36 @@ def paired_ratio(above: Sequence[float], below: Sequence[float], seed: int = 0) 
 
 def _medians(series: FloatSeries, draw: np.random.Generator) -> FloatSeries:
     """Return the medians of `_RESAMPLES` resamples."""
-    medians: list[FloatSeries] = []
+    drawn = _resamples(len(series), draw)
+    return np.concatenate([np.median(series[places], axis=1) for places in drawn])
+
+
+def trend(places: Sequence[float], values: Sequence[float], seed: int = 0) -> Interval:
+    """Return the slope of the least-squares line through values at ten places or more.
+
+    Pairs are resampled; of fewer, some resample would hold one place only.
+    """
+    pairs = np.array([places, values], np.float64)
+    drawn = _resamples(len(places), np.random.default_rng(seed))
+    slopes = np.concatenate([_slopes(*pairs[:, chosen]) for chosen in drawn])
+    low, high = np.percentile(slopes, (2.5, 97.5))
+    return Interval(float(_slopes(*pairs)), float(low), float(high))
+
+
+def _slopes(places: FloatSeries, values: FloatSeries) -> FloatSeries:
+    """Return the slope over the last axis."""
+    away = places - places.mean(axis=-1, keepdims=True)
+    slopes: FloatSeries = (away * values).sum(axis=-1) / (away**2).sum(axis=-1)
+    return slopes
+
+
+def _resamples(size: int, draw: np.random.Generator) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield `_RESAMPLES` rows of `size` places each, some rows at a time."""
     left = _RESAMPLES
     while left:
-        rows = min(left, max(1, _CHUNK // len(series)))
-        picked = series[draw.integers(0, len(series), (rows, len(series)))]
-        medians.append(np.median(picked, axis=1))
+        rows = min(left, max(1, _CHUNK // size))
+        yield draw.integers(0, size, (rows, size))
         left -= rows
-    return np.concatenate(medians)
 
 
 def repeat_noise(first: Sequence[float], second: Sequence[float]) -> float:

@@ -2,7 +2,8 @@
 
 **latency** decodes one batch at a time, once with a fixed number of tokens (ends of sequence
 struck until 20 are there, so that every engine takes the same steps) and once with natural
-lengths. **throughput** decodes batch after batch with natural lengths.
+lengths. **throughput** decodes batch after batch with natural lengths. Peers have weights that mean
+nothing and end nowhere by themselves: they are left out of natural lengths.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ import msgspec
 
 from empgan_rt.config import SearchConfig
 
-from .engines import APPROXIMATE, REFERENCE
-from .gate import Cell, Difference, ParityGate, Rescore, Verdict
+from .engines import APPROXIMATE, PEERS, YARDSTICKS, in_order
+from .gate import Cell, ParityGate, Rescore
+from .outcome import Outcome, outcome_of
 from .slo import Objective
-from .stats import NOISE_LIMIT
-from .summary import Ratio, Row, metrics_of, ratio_of, row_of
+from .text_times import TextSeries, TextTimer
 from .timing import CellTimer, Engine, Series
 from .workload import Workload
 
 Kind = Literal["latency", "throughput"]
 FIXED_TOKENS = 20
-_IDLE_LIMIT = 0.01  # share of a core that an idle worker may use before the report says so
 _MODES: Mapping[Kind, tuple[str, ...]] = {
     "latency": ("fixed", "natural"),
     "throughput": ("natural",),
@@ -60,28 +60,6 @@ class Plan(msgspec.Struct, frozen=True):
             for beam in self.beams
             for mode in _MODES[self.kind]
         ]
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """Everything that was measured, and what is wrong with it.
-
-    Attributes:
-        rows: statistics, cells in order, engines in order within a cell.
-        ratios: of every engine but the reference; none without a reference.
-        verdicts: the gate's, for every engine and cell.
-        differences: ties and mismatches, each listed once.
-        series: the raw times.
-        failures: why the run fails; empty if it passes.
-        warnings: what a reader must know.
-    """
-
-    rows: list[Row]
-    ratios: list[Ratio]
-    verdicts: list[Verdict]
-    differences: list[Difference]
-    series: list[Series]
-    failures: list[str]
-    warnings: list[str]
 
 
 def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
@@ -121,73 +99,29 @@ def run_suite(
     Raises:
         EmpganError: what an engine raised.
     """
-    # The gate compares with the first engine, so the reference goes first if it is there.
-    ordered = {e.name: e for e in sorted(engines, key=lambda e: e.name != REFERENCE)}
+    ordered = in_order(engines)
     gate = ParityGate(rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
+    text_timer, text = TextTimer(workload), list[TextSeries]()
     for done, cell in enumerate(plan.cells()):
         batches = workload.batches(cell.batch, plan.seed)
-        for engine in engines:
+        here = {n: e for n, e in ordered.items() if cell.mode == "fixed" or n not in PEERS}
+        for engine in here.values():
             engine.load(batches)
         timer = CellTimer(
-            ordered,
+            here,
             cell,
             batches,
             search_of(cell, base),
             gate,
             functools.partial(on_progress, done, str(cell)),
+            YARDSTICKS,
         )
         timer.warm_up(plan.warmup)
         timer.measure(plan.min_time_s, whole=plan.kind == "throughput")
         measured.append(timer.series)
+        timer.settle()
+        replies = [timer.wanted[item] for item in range(len(batches))]
+        text.append(text_timer.measure(cell, plan.seed, replies))
     on_progress(len(measured), "")
-    return _outcome(plan, measured, gate)
-
-
-def _outcome(plan: Plan, measured: Sequence[Mapping[str, Series]], gate: ParityGate) -> Outcome:
-    """Return the statistics of all cells and hold the objectives against them."""
-    rows: list[Row] = []
-    ratios: list[Ratio] = []
-    verdicts: list[Verdict] = []
-    failures: list[str] = []
-    for cell_series in measured:
-        reference = next(iter(cell_series))
-        for name, series in cell_series.items():
-            row = row_of(series, plan.seed)
-            rows.append(row)
-            verdict = gate.verdict(name, series.cell)
-            verdicts.append(verdict)
-            if not verdict.passed:
-                failures.append(f"{name}, {series.cell}: {verdict}")
-            ratio = None
-            if name != reference:
-                ratio = ratio_of(cell_series[reference], series, verdict, plan.seed)
-                ratios.append(ratio)
-            if name != REFERENCE:
-                metrics = metrics_of(row, ratio)
-                missed = [objective.missed(metrics) for objective in plan.objectives]
-                failures += [f"{name}, {series.cell}: {text}" for text in missed if text]
-    every_series = [series for cell_series in measured for series in cell_series.values()]
-    return Outcome(
-        rows, ratios, verdicts, gate.differences, every_series, failures, _warnings(rows)
-    )
-
-
-def _warnings(rows: Sequence[Row]) -> list[str]:
-    """Return what makes the times doubtful."""
-    found = []
-    noisy = [row for row in rows if row.noise > NOISE_LIMIT]
-    if noisy:
-        worst = max(noisy, key=lambda row: row.noise)
-        found.append(
-            f"noisy: in {len(noisy)} of {len(rows)} rows an engine differs from itself by more "
-            f"than {NOISE_LIMIT:.0%} (worst {worst.noise:.1%}, {worst.engine}, {worst.cell})"
-        )
-    busy = [row for row in rows if row.idle_cpu_share > _IDLE_LIMIT]
-    if busy:
-        worst = max(busy, key=lambda row: row.idle_cpu_share)
-        found.append(
-            f"idle workers used CPU in {len(busy)} of {len(rows)} rows (worst "
-            f"{worst.idle_cpu_share:.2f} cores, {worst.engine}, {worst.cell})"
-        )
-    return found
+    return outcome_of(measured, text, gate, plan.objectives, plan.seed)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from .gate import Cell, Verdict
 from .stats import NOISE_LIMIT, Interval, Summary, paired_ratio, repeat_noise, summarise
+from .text_times import TextSeries
 from .timing import Series
+
+STAGES = ("tokenise", "featurise", "encode", "step", "search", "detokenise")
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -37,6 +41,33 @@ class Row(msgspec.Struct, frozen=True):
     tokens_per_s: Summary
     noise: float
     idle_cpu_share: float
+
+
+class Breakdown(msgspec.Struct, frozen=True):
+    """Where the time of a reply goes: ms per dialogue of one engine in one cell, in that order.
+
+    Every stage is the median of its own values, so the whole is near the median of a reply and
+    seldom exactly it. The text's stages are the same for all engines of a cell.
+    """
+
+    engine: str
+    cell: Cell
+    tokenise_ms: float
+    featurise_ms: float
+    encode_ms: float
+    step_ms: float
+    search_ms: float
+    detokenise_ms: float
+
+    @property
+    def stages(self) -> list[tuple[str, float]]:
+        """Return the name and the ms of every stage."""
+        return [(name, getattr(self, f"{name}_ms")) for name in STAGES]
+
+    @property
+    def whole_ms(self) -> float:
+        """Time from text to text: the sum of all stages."""
+        return sum(value for _, value in self.stages)
 
 
 class Ratio(msgspec.Struct, frozen=True):
@@ -86,6 +117,24 @@ def row_of(series: Series, seed: int) -> Row:
         tokens_per_s=summarise(rates["tokens"], seed),
         noise=repeat_noise(*series.by_position()),
         idle_cpu_share=series.idle_cpu_s / series.idle_wall_s if series.idle_wall_s else 0.0,
+    )
+
+
+def breakdown_of(row: Row, text: TextSeries | None) -> Breakdown:
+    """Return where the time of a reply goes in a cell; a yardstick has no text."""
+
+    def of_dialogue(values: Sequence[float]) -> float:
+        return float(np.median(values)) / row.cell.batch if values else 0.0
+
+    return Breakdown(
+        engine=row.engine,
+        cell=row.cell,
+        tokenise_ms=of_dialogue(text.tokenise_ms if text else ()),
+        featurise_ms=of_dialogue(text.featurise_ms if text else ()),
+        encode_ms=row.encode_ms.p50 / row.cell.batch,
+        step_ms=row.step_ms.p50 / row.cell.batch,
+        search_ms=row.search_ms.p50 / row.cell.batch,
+        detokenise_ms=of_dialogue(text.detokenise_ms if text else ()),
     )
 
 

@@ -3,13 +3,18 @@
 A round asks for the same work in the order A B B A: load that drifts falls on both alike, and
 each engine's two visits measure the noise. Not in the times: sending inputs and replies, and
 featurising. The warm-up, whose first pass feeds the parity gate, is kept apart and shown.
+
+A yardstick takes as many decoder steps as the first engine took for the same batch. It writes no
+replies, and the gate does not see it.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -20,14 +25,23 @@ from .gate import Cell, ParityGate
 from .messages import Sample, Timing
 
 MIN_ROUNDS = 5
+IDLE_LIMIT = 0.01  # share of a core that an idle worker may use before the report says so
 _SETTLE_S = 0.05  # an engine's turn comes when the one before has used no CPU for so long
 _MOST_SETTLES = 20
 
 
-class Engine(Protocol):
-    """What a worker offers; see `client.Worker`."""
+class Process(Protocol):
+    """What is known of any worker."""
 
     name: str
+
+    def cpu_s(self) -> float:
+        """Return the CPU seconds used so far."""
+        ...
+
+
+class Engine(Process, Protocol):
+    """What a worker offers; see `client.Worker`."""
 
     def load(self, batches: list[EncoderInput]) -> None:
         """Keep the batches."""
@@ -35,10 +49,6 @@ class Engine(Protocol):
 
     def run(self, items: list[int], search: SearchConfig) -> list[Sample]:
         """Decode some of them."""
-        ...
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds used so far."""
         ...
 
 
@@ -63,6 +73,7 @@ class Series(msgspec.Struct):
         visits: two for each round.
         idle_cpu_s: CPU seconds it used while others ran.
         idle_wall_s: how long others ran.
+        settings: what a yardstick chose for this cell by trying.
     """
 
     engine: str
@@ -71,6 +82,7 @@ class Series(msgspec.Struct):
     visits: list[Visit]
     idle_cpu_s: float = 0.0
     idle_wall_s: float = 0.0
+    settings: str = ""
 
     def by_position(self) -> tuple[list[float], list[float]]:
         """Return total_ms of the earlier and of the later visit of each round."""
@@ -91,6 +103,55 @@ def palindrome(engines: Sequence[str]) -> list[str]:
     return [*engines, *reversed(engines)]
 
 
+AnyProcess = TypeVar("AnyProcess", bound=Process)
+
+
+class Turns(Generic[AnyProcess]):
+    """Lets one process work at a time, and watches that the others rest.
+
+    Args:
+        processes: by name.
+
+    Attributes:
+        idle_cpu_s: CPU seconds that each has used while others worked.
+        idle_wall_s: how long each has waited for others.
+    """
+
+    def __init__(self, processes: Mapping[str, AnyProcess]) -> None:
+        self._processes = processes
+        self._last = ""
+        self.idle_cpu_s = dict.fromkeys(processes, 0.0)
+        self.idle_wall_s = dict.fromkeys(processes, 0.0)
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[AnyProcess]:
+        """Yield a process for its turn, which begins when the one before has become quiet."""
+        if name != self._last:
+            self.settle()
+            self._last = name
+        idle = {other: p.cpu_s() for other, p in self._processes.items() if other != name}
+        start = time.perf_counter()
+        yield self._processes[name]
+        wall_s = time.perf_counter() - start
+        for other, before in idle.items():
+            self.idle_cpu_s[other] += self._processes[other].cpu_s() - before
+            self.idle_wall_s[other] += wall_s
+
+    def settle(self) -> None:
+        """Wait until the threads of the process that worked last have stopped to spin.
+
+        ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next one needs.
+        """
+        if not self._last:
+            return
+        last = self._processes[self._last]
+        for _ in range(_MOST_SETTLES):
+            used = last.cpu_s()
+            time.sleep(_SETTLE_S)
+            if last.cpu_s() == used:
+                return
+
+
 class CellTimer:
     """Measures one cell: the same batches, search and engines throughout.
 
@@ -101,6 +162,10 @@ class CellTimer:
         search: how.
         gate: sees every reply.
         tick: called between visits, so that progress can be shown.
+        yardsticks: which of the engines are such; none of them comes first.
+
+    Attributes:
+        wanted: the reference's replies to each batch, by its place, as token ids.
     """
 
     def __init__(
@@ -111,12 +176,15 @@ class CellTimer:
         search: SearchConfig,
         gate: ParityGate,
         tick: Callable[[], None] = lambda: None,
+        yardsticks: Collection[str] = (),
     ) -> None:
         self._engines, self._cell = engines, cell
         self._batches, self._search = batches, search
         self._gate, self._tick = gate, tick
-        self._wanted: dict[int, list[list[int]]] = {}
-        self._last = ""
+        self._yardsticks = yardsticks
+        self.wanted: dict[int, list[list[int]]] = {}
+        self._steps: dict[int, int] = {}  # of the first engine
+        self._turns = Turns(engines)
         self.series = {name: Series(name, cell, [], []) for name in engines}
 
     def warm_up(self, rounds: int) -> None:
@@ -149,37 +217,35 @@ class CellTimer:
                 measured_ms += visit.total_ms
             number += 1
 
-    def _settle(self) -> None:
-        """Wait until the threads of the engine that ran last have stopped to spin.
-
-        ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next engine needs.
-        """
-        if not self._last:
-            return
-        last = self._engines[self._last]
-        for _ in range(_MOST_SETTLES):
-            used = last.cpu_s()
-            time.sleep(_SETTLE_S)
-            if last.cpu_s() == used:
-                return
+    def settle(self) -> None:
+        """Wait until the engine that worked last has become quiet."""
+        self._turns.settle()
 
     def _visit(self, name: str, items: list[int]) -> list[Timing]:
         """Return one engine's times for some batches, and show its replies to the gate."""
-        if name != self._last:
-            self._settle()
-            self._last = name
-        idle = {other: e.cpu_s() for other, e in self._engines.items() if other != name}
-        start = time.perf_counter()
-        samples = self._engines[name].run(items, self._search)
-        wall_s = time.perf_counter() - start
-        for other, before in idle.items():
-            series = self.series[other]
-            series.idle_cpu_s += self._engines[other].cpu_s() - before
-            series.idle_wall_s += wall_s
+        with self._turns.of(name) as engine:
+            samples = self._samples(engine, items)
+        for other, series in self.series.items():
+            series.idle_cpu_s = self._turns.idle_cpu_s[other]
+            series.idle_wall_s = self._turns.idle_wall_s[other]
         for item, sample in zip(items, samples, strict=True):
-            wanted = self._wanted.setdefault(item, sample.replies)
+            if name in self._yardsticks:
+                self.series[name].settings = sample.settings
+                continue
+            self._steps.setdefault(item, sample.timing.steps)
+            wanted = self.wanted.setdefault(item, sample.replies)
             self._gate.compare(
                 name, self._cell, item, self._batches[item], self._search, wanted, sample.replies
             )
         self._tick()
         return [sample.timing for sample in samples]
+
+    def _samples(self, engine: Engine, items: list[int]) -> list[Sample]:
+        if engine.name not in self._yardsticks:
+            return engine.run(items, self._search)
+        samples = []
+        for item in items:
+            steps = self._steps[item]
+            search = dataclasses.replace(self._search, min_length=steps, max_length=steps)
+            samples += engine.run([item], search)
+        return samples

@@ -1,4 +1,4 @@
-"""The process that holds one engine and decodes batches when it is told to.
+"""The process that holds one engine and decodes batches, or serves, when it is told to.
 
 It reads requests from stdin and answers on stdout; whatever else would be printed goes to stderr.
 It ends when stdin does.
@@ -16,15 +16,20 @@ from pathlib import Path
 from typing import IO, Any
 
 from empgan_rt.backend import Backend, Encoded
+from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
-from empgan_rt.graph_spec import EOS, Candidates, EncoderInput, IntArray
+from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
 from empgan_rt.static_batch import decode
 
-from .engines import Engine, resolve
+from .engines import Engine, Prepared, Yardstick, resolve
+from .gate import written
+from .load_generator import LoadGenerator
 from .messages import (
     Answer,
     Failed,
+    Host,
+    Hosted,
     Load,
     Loaded,
     Open,
@@ -33,6 +38,8 @@ from .messages import (
     Request,
     Run,
     Sample,
+    Serve,
+    Served,
     Timing,
     decode_request,
     send,
@@ -108,16 +115,18 @@ def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sampl
         dialogues=rows,
         tokens=sum(len(hypothesis.token_ids) for hypothesis in best),
     )
-    replies = [[*h.token_ids, *([EOS] if h.finish_reason == "eos" else [])] for h in best]
-    return Sample(timing, replies)
+    return Sample(timing, [written(h.token_ids, h.finish_reason) for h in best])
 
 
 class _Worker:
     """Answers requests, one engine and one set of batches at a time."""
 
     def __init__(self) -> None:
-        self._engine: Engine | None = None
+        self._engine: Engine | Yardstick | None = None
+        self._bundle = ""
         self._batches: Sequence[EncoderInput] = ()
+        self._prepared: dict[tuple[int, SearchConfig], Prepared] = {}
+        self._generator: LoadGenerator | None = None
 
     def answer(self, request: Request) -> Answer:
         """Return the answer; an error is one too."""
@@ -126,7 +135,12 @@ class _Worker:
                 return self._open(request)
             if isinstance(request, Load):
                 self._batches = [batch.inputs() for batch in request.batches]
+                self._prepared.clear()
                 return Loaded()
+            if isinstance(request, Host):
+                return self._host(request)
+            if isinstance(request, Serve):
+                return self._serve(request)
             return self._run(request)
         except EmpganError as error:
             return Failed(error.code, error.message, error.hint)
@@ -136,6 +150,7 @@ class _Worker:
 
     def _open(self, request: Open) -> Opened:
         start = time.perf_counter()
+        self._bundle = request.bundle
         self._engine = resolve(request.opener)(request.bundle, request.threads)
         return Opened(
             load_ms=(time.perf_counter() - start) * 1e3,
@@ -145,10 +160,39 @@ class _Worker:
         )
 
     def _run(self, request: Run) -> Ran:
+        engine = self._opened()
+        return Ran([self._sample(engine, item, request.search) for item in request.items])
+
+    def _sample(self, engine: Engine | Yardstick, item: int, search: SearchConfig) -> Sample:
+        if isinstance(engine, Engine):
+            return measure(engine, self._batches[item], search)
+        if (item, search) not in self._prepared:
+            self._prepared[item, search] = engine.prepared(self._batches[item], search)
+        prepared = self._prepared[item, search]
+        return Sample(prepared.run(), [], prepared.settings)
+
+    def _host(self, request: Host) -> Hosted:
+        engine = self._opened()
+        if not isinstance(engine, Engine):
+            raise EmpganError("a yardstick was asked to host dialogues, which it cannot answer")
+        self._generator = LoadGenerator(
+            Bundle.open(self._bundle),
+            engine.backend,
+            request.dialogues,
+            request.max_batch,
+            request.max_queue,
+        )
+        return Hosted()
+
+    def _serve(self, request: Serve) -> Served:
+        if self._generator is None:
+            raise EmpganError("a worker was asked to serve before it hosted dialogues")
+        return self._generator.run(request.arrivals, request.search, request.deadline_s)
+
+    def _opened(self) -> Engine | Yardstick:
         if self._engine is None:
-            raise EmpganError("a worker was asked to run before it opened an engine")
-        batches = [self._batches[item] for item in request.items]
-        return Ran([measure(self._engine, inputs, request.search) for inputs in batches])
+            raise EmpganError("a worker was asked to work before it opened an engine")
+        return self._engine
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:

@@ -64,6 +64,14 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
         ProviderError: the device cannot be used.
         BundleError: the graph or its signature is not what the manifest promises.
     """
+    session = session_of_any_signature(graph, weights, spec.name, device)
+    _check_tensors(spec.name, spec.inputs, session.get_inputs())
+    _check_tensors(spec.name, spec.outputs, session.get_outputs())
+    return session
+
+
+def session_of_any_signature(graph: bytes, weights: bytes, name: str, device: str) -> Any:
+    """Return what `open_session` does, for a graph that we made ourselves; `name` is for errors."""
     onnxruntime = import_onnxruntime()
     provider = PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
@@ -80,7 +88,7 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
         )
     except Exception as error:  # ONNX Runtime's errors have no common base of their own
         raise BundleError(
-            f"ONNX Runtime refused the {spec.name}: {str(error)[:300]}",
+            f"ONNX Runtime refused the {name}: {str(error)[:300]}",
             hint="export the bundle again, or install the onnxruntime it was made with",
         ) from error
     # Without the device ONNX Runtime hands out a CPU session and a mere warning.
@@ -90,8 +98,6 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
             f"wanted {provider}, ONNX Runtime chose {actual}",
             hint="run `empgan-rt doctor` for the reason",
         )
-    _check_tensors(spec.name, spec.inputs, session.get_inputs())
-    _check_tensors(spec.name, spec.outputs, session.get_outputs())
     return session
 
 

@@ -16,6 +16,7 @@ HEAVY = (*ENGINES, "rich", "click", "asyncio")
 PUBLIC = [
     "Alternative",
     "AsyncResponder",
+    "AsyncSession",
     "BundleError",
     "CheckpointError",
     "Chunk",

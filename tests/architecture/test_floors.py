@@ -51,6 +51,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "engine": 8,
         "graph_probe": 9,
         "session": 9,
+        "async_session": 10,
         "responder": 10,
         "async_responder": 11,
         "__init__": 12,
@@ -109,29 +110,49 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     },
     "empgan_bench": {
         "__init__": 0,
+        "arrivals": 0,
+        "request_events": 0,
+        "theme": 0,
+        "axes": 1,
         "fingerprint": 1,
+        "first_reply": 1,
         "gate": 1,
         "messages": 1,
         "slo": 1,
         "stats": 1,
         "workload": 1,
         "client": 2,
+        "elements": 2,
         "engines": 2,
+        "floor_graph": 2,
+        "load_generator": 2,
+        "text_times": 2,
         "timing": 2,
+        "cold_start": 3,
+        "floor": 3,
         "openvino": 3,
-        "options": 3,
+        "option_values": 3,
+        "peers": 3,
+        "standing": 3,
         "summary": 3,
         "torch_engines": 3,
         "worker": 3,
-        "suite": 4,
-        "plots": 5,
-        "report": 5,
-        "benchmark": 6,
-        "comparison": 6,
-        "markdown": 6,
-        "page": 6,
+        "options": 4,
+        "outcome": 4,
+        "standing_text": 4,
+        "suite": 5,
+        "plots": 6,
+        "report": 6,
+        "benchmark": 7,
+        "comparison": 7,
         "files": 7,
-        "cli": 8,
+        "tables": 7,
+        "document": 8,
+        "markdown": 8,
+        "page": 9,
+        "scaling": 9,
+        "serving": 9,
+        "cli": 10,
     },
 }
 
@@ -145,10 +166,21 @@ REACH: Mapping[str, Mapping[str, int]] = {
 # What single modules may use beyond that.
 EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_rt.session": ("empgan_rt.responder",),  # its type alone
+    "empgan_rt.async_session": ("empgan_rt.async_responder",),  # its type alone
     # `evaluate` scores bundles too.
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
+    "empgan_bench.first_reply": ("empgan_rt.__init__",),  # what a user's process imports
     "empgan_bench.torch_engines": ("empgan_training.eager",),
+    # It is a user of the SDK.
+    "empgan_bench.load_generator": ("empgan_rt.async_responder", "empgan_rt.responder"),
+    # It exports bundles of other sizes.
+    "empgan_bench.scaling.resized": (
+        "empgan_training.eager",
+        "empgan_export.graphs",
+        "empgan_export.quantised",
+        "empgan_export.to_onnx",
+    ),
 }
 
 # Packages -> the modules (or folders) that may import them.
@@ -175,6 +207,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.to_onnx",
         "empgan_export.package",
         "empgan_bench.torch_engines",
+        "empgan_bench.peers.joeynmt",
     ),
     "onnx": (
         "empgan_export.graphs",
@@ -186,7 +219,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
 }
 # The same, inside functions only.
 LATE_USERS: Mapping[str, tuple[str, ...]] = {
-    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe"),
+    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe", "empgan_bench.floor_graph"),
     "onnxruntime": ("empgan_rt.backends",),
     "tensorrt": ("empgan_rt.backends",),
 }

@@ -1,9 +1,10 @@
 import json
+import sys
 
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, engines, options, timing
+from empgan_bench import benchmark, cli, cold_start, engines, option_values, timing
 from empgan_bench.files import FILES
 from empgan_rt.errors import (
     BundleError,
@@ -14,8 +15,13 @@ from empgan_rt.errors import (
     InputError,
 )
 from support.bench_engines import write_text_bundle
+from support.source_tree import ROOT
 
 SMALL = ("--batch", "1,2", "--beam", "2", "--warmup", "0", "--min-time", "0", "--threads", "1")
+SERVED = (
+    *("--rate", "50", "--requests", "6", "--warmup", "1", "--beam", "2", "--threads", "1"),
+    *("--max-batch", "4"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +38,15 @@ def work(tmp_path):
 
 @pytest.fixture
 def use(monkeypatch):
-    """Let the command's engine names stand for fakes."""
+    """Let the command's engine names stand for fakes, and start no process for the cold start."""
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
-        monkeypatch.setattr(options, "ENGINES", table)
+        monkeypatch.setattr(option_values, "ENGINES", table)
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
+        sample = cold_start.ColdSample(1.0, 2.0, 3.0, 9.0)
+        monkeypatch.setattr(cold_start, "cold_sample", lambda *_: sample)
 
     return put
 
@@ -65,6 +73,8 @@ def test_two_engines_that_agree(kind, bundle, work, use, tmp_path):
     assert saved["fingerprint"]["threads"] == 1
     assert saved["fingerprint"]["cores_allowed"] >= 1
     assert all(engine["rss_mib"] > 1 for engine in saved["engines"])
+    assert [start["engine"] for start in saved["cold_starts"]] == ["onnxruntime"]
+    assert saved["cold_starts"][0]["first_reply_ms"]["p50"] == 9.0
 
 
 def test_other_tokens_end_with_a_gate_error_after_the_report(bundle, work, use, tmp_path):
@@ -109,7 +119,8 @@ def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
     assert json.loads(compared.stdout)["error"]["code"] == GateError.code
 
 
-def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
+def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(cold_start, "RUNS", 1)
     out = tmp_path / "out"
     result = invoke(
         *("latency", bundle, *SMALL, "--workload", work, "--out", str(out)),
@@ -120,13 +131,89 @@ def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path):
     assert "report.html" in result.stdout
     saved = json.loads((out / "report.json").read_text())
     assert "onnxruntime" in saved["engines"][0]["versions"]
+    (started,) = saved["cold_starts"]
+    assert 0 < started["import_ms"]["p50"] < started["first_reply_ms"]["p50"]
     fixed = [s for s in saved["outcome"]["series"] if s["cell"]["mode"] == "fixed"]
     assert {t["steps"] for s in fixed for v in s["visits"] for t in v["timings"]} == {20}
+
+
+@pytest.fixture
+def peer(monkeypatch, tmp_path):
+    """Return what makes a fake peer: its function's name to the value of --peer."""
+
+    def make(function):
+        monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+        monkeypatch.setitem(engines.PEERS, "joeynmt", f"support.fake_peer:{function}")
+        python = tmp_path / "python"  # an environment of its own, with the tests' fakes
+        python.write_text(
+            f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{ROOT / "tests"}" exec {sys.executable} "$@"\n'
+        )
+        python.chmod(0o755)
+        return f"joeynmt={python}"
+
+    return make
+
+
+def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
+    value = peer("open_fake")
+    out = tmp_path / "out"
+    result = invoke(
+        *("latency", bundle, *SMALL, "--workload", work, "--out", str(out), "--json"),
+        *("--batch", "8", "--backends", "floor,onnxruntime", "--peer", value),
+    )
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["ratios"] == []
+    stands = {s["length"]: s for s in shown["standings"]}
+    assert {s["engine"] for s in stands.values()} == {"onnxruntime"}
+    assert all(s["times_of_floor"]["value"] > 0 for s in stands.values())
+    assert stands["fixed"]["over_best_peer"]["value"] > 0
+    assert stands["natural"]["best_peer"] is None
+    assert any(text.startswith("joeynmt was not measured") for text in shown["warnings"])
+    saved = json.loads((out / "report.json").read_text())
+    versions = {e["name"]: e["versions"] for e in saved["engines"]}
+    assert versions["joeynmt"] == {"fake": "empgan_bench, empgan_rt"}  # and nothing else of ours
+    of_peer = [s for s in saved["outcome"]["series"] if s["engine"] == "joeynmt"]
+    assert {(s["cell"]["mode"], s["settings"]) for s in of_peer} == {("fixed", "beam 2, 1 threads")}
+    steps = {
+        s["engine"]: [t["steps"] for v in s["visits"] for t in v["timings"]]
+        for s in saved["outcome"]["series"]
+        if s["cell"]["mode"] == "natural"
+    }
+    assert steps["floor"] == steps["onnxruntime"]
+    assert {v["engine"] for v in saved["outcome"]["verdicts"]} == {"onnxruntime"}
+
+
+def test_a_peer_that_writes_too_little_ends_the_run(bundle, work, peer, tmp_path):
+    out = tmp_path / "out"
+    value = peer("open_short")
+    with pytest.raises(EmpganError, match=r"fake wrote replies of \[19\] tokens, not 20"):
+        invoke(
+            *("latency", bundle, *SMALL, "--workload", work, "--out", str(out)),
+            *("--backends", "onnxruntime", "--peer", value),
+        )
+    assert not out.exists()
+
+
+def test_the_floor_counts_in_throughput_too_and_peers_do_not(bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    result = invoke(
+        *("throughput", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out")),
+        *("--batch", "8", "--backends", "onnxruntime,floor", "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    assert {s["floor"] for s in json.loads(result.stdout)["standings"]} == {"floor"}
+    refused = CliRunner().invoke(cli.bench, ["throughput", bundle, "--peer", "joeynmt=python"])
+    assert refused.exit_code == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
+        (("--backends", "floor"), InputError, "nothing to hold against them"),
+        (("--backends", "joeynmt"), InputError, "backend 'joeynmt'"),
+        (("--peer", "joeynmt"), InputError, "--peer 'joeynmt'"),
+        (("--peer", "joeynmt=/no/python"), DependencyError, "/no/python is no Python"),
         (("--backends", "caffe"), InputError, "backend 'caffe'"),
         (("--batch", "0"), InputError, "--batch '0'"),
         (("--batch", "1,,2"), InputError, "--batch"),
@@ -157,6 +244,54 @@ def test_failures_leave_no_empty_folder(bundle, work, use, tmp_path):
     (tmp_path / "bad.jsonl").write_text("nonsense\n")
     with pytest.raises(DataError, match=r"bad\.jsonl:1"):
         invoke("latency", bundle, "--workload", str(tmp_path / "bad.jsonl"), "--out", str(out))
+
+
+def test_serving_writes_its_report_and_other_replies_end_with_a_gate_error(
+    bundle, work, use, tmp_path
+):
+    use(onnxruntime="open_other", eager="open_plain")
+    out = tmp_path / "out"
+    arguments = ("serve", bundle, *SERVED, "--workload", work, "--out", str(out))
+    with pytest.raises(GateError, match="onnxruntime, 50 requests/s, beam 2: FAILED"):
+        invoke(*arguments)
+    assert sorted(path.name for path in out.iterdir()) == sorted(FILES)
+    assert "FAILED" in (out / "report.md").read_text()
+    with pytest.raises(InputError, match="is a report of `bench serve`"):
+        invoke("compare", str(out / "report.json"), str(out / "report.json"))
+
+
+def test_serving_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    out = tmp_path / "out"
+    result = invoke(
+        *("serve", bundle, *SERVED, "--backends", "onnxruntime", "--workload", work),
+        *("--rate", "50,100", "--slo", "goodput>=1", "--goodput", "e2e_ms<600000"),
+        *("--deadline", "600", "--out", str(out), "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    shown = json.loads(result.stdout)
+    assert shown["passed"] is True
+    assert [(row["rate_per_s"], row["answered"]) for row in shown["rows"]] == [(50, 6), (100, 6)]
+    assert all(row["replies_equal"] and row["goodput"] == 1.0 for row in shown["rows"])
+    assert "kept up" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--backends", "onnxruntime,naive"), "naive cannot serve"),
+        (("--rate", "0"), "--rate '0'"),
+        (("--rate", "4,-1"), "--rate"),
+        (("--rate", "1e3"), "--rate"),
+        (("--rate", "20000"), "--rate"),
+        (("--slo", "ratio>1"), "objective 'ratio>1'"),
+        (("--goodput", "p99_ms<1"), "objective 'p99_ms<1'"),
+        (("--beam", "0"), "--beam '0'"),
+    ],
+)
+def test_bad_options_of_serving(bundle, arguments, message):
+    with pytest.raises(InputError, match=message):
+        invoke("serve", bundle, *arguments)
 
 
 def test_a_missing_extra_is_named(monkeypatch):

@@ -15,7 +15,8 @@ from empgan_bench.gate import Cell
 from empgan_bench.report import Report
 from empgan_bench.stats import Interval, unpaired_ratio
 from empgan_rt.errors import InputError
-from support.bench_reports import make_report
+from support.bench_engines import ScriptedWorker
+from support.bench_reports import make_report, report_of
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,21 @@ def test_an_engine_that_became_slower_is_one() -> None:
     assert compare(report(), report(ours_ms=4.8, seed=5), 0.5).regressions == []
     assert compare(report(), report(ours_ms=3.0, seed=5), 0.05).regressions == []
     assert found.record()["changes"][0]["regressed"] is True
+
+
+def test_yardsticks_cannot_regress_and_reports_from_before_them_are_read(tmp_path: Path) -> None:
+    times = {"eager": 8.0, "onnxruntime": 4.0, "floor": 2.0, "joeynmt": 20.0}
+    old, new = (
+        report_of([ScriptedWorker(n, [], total_ms=lambda _, t=t: t) for n, t in each.items()])
+        for each in (times, times | {"floor": 9.0, "joeynmt": 90.0})
+    )
+    assert {change.engine for change in compare(old, new, 0.05).changes} == {"onnxruntime"}
+    before = msgspec.to_builtins(old)
+    del before["outcome"]["standings"]
+    for series in before["outcome"]["series"]:
+        del series["settings"]
+    (tmp_path / "report.json").write_bytes(msgspec.json.encode(before))
+    assert read_report(tmp_path / "report.json").outcome.standings == []
 
 
 def test_what_may_be_an_accident_is_no_regression() -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from empgan_bench import openvino as openvino_engines
-from empgan_bench.engines import APPROXIMATE, ENGINES, REFERENCE, resolve
+from empgan_bench.engines import (
+    APPROXIMATE,
+    ENGINES,
+    REFERENCE,
+    YARDSTICKS,
+    Engine,
+    label,
+    resolve,
+)
 from empgan_bench.worker import measure
 from empgan_bench.workload import load_workload
 from empgan_rt.bundle import Bundle
@@ -19,13 +27,16 @@ MARKS = {"compile": (pytest.mark.slow, pytest.mark.filterwarnings("ignore::Depre
 
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES]
+    "name",
+    [pytest.param(name, marks=MARKS.get(name, ())) for name in ENGINES if name not in YARDSTICKS],
 )
 def test_an_engine_writes_what_it_should(name: str, beam_size: int) -> None:
     path = str(small_bundle()[1])
     batches = load_workload(None, Bundle.open(path).featurizer()).batches(3, seed=1)[:3]
     search = SearchConfig(beam_size=beam_size, max_length=6)
     engine, reference = (resolve(ENGINES[n])(path, 1) for n in (name, REFERENCE))
+    assert isinstance(engine, Engine)
+    assert isinstance(reference, Engine)
     found, wanted = (
         [reply for batch in batches for reply in measure(e, batch, search).replies]
         for e in (engine, reference)
@@ -36,6 +47,12 @@ def test_an_engine_writes_what_it_should(name: str, beam_size: int) -> None:
         assert sum(one == other for one, other in zip(found, wanted, strict=True)) >= 5
     else:
         assert found == wanted
+
+
+def test_a_yardstick_is_never_shown_as_an_engine() -> None:
+    assert label("onnxruntime-int8") == "onnxruntime-int8"
+    assert label("floor-int8") == "floor-int8 (products only)"
+    assert label("joeynmt") == "joeynmt (peer)"
 
 
 def test_a_missing_openvino_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

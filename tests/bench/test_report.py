@@ -1,14 +1,16 @@
 import json
-import re
 from html.parser import HTMLParser
 
+import msgspec
 import pytest
 
-from empgan_bench import timing
-from empgan_bench.files import FILES, write
+from empgan_bench import files, plots, timing
+from empgan_bench.files import FILES
 from empgan_bench.markdown import render_markdown
 from empgan_bench.page import render_page
 from empgan_bench.report import brief, headline
+from empgan_bench.stats import summarise
+from empgan_bench.summary import STAGES
 from empgan_rt.errors import StorageError
 from support.bench_reports import make_report
 
@@ -35,6 +37,10 @@ def _no_settling(monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
 
 
+def write(report, folder):
+    return files.write(report, render_markdown(report), render_page(report), folder)
+
+
 def test_all_files_are_written_and_replace_older_ones(tmp_path):
     for _ in range(2):
         paths = write(make_report(), tmp_path)
@@ -45,7 +51,7 @@ def test_all_files_are_written_and_replace_older_ones(tmp_path):
 def test_json_holds_raw_samples_warm_up_and_circumstances(tmp_path):
     write(make_report(), tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())
-    assert found["schema_version"] == "1.0"
+    assert found["schema_version"] == "1.1"
     series = found["outcome"]["series"]
     assert len(series) == 2 * 2 * 2 * 2  # batches, beams, modes, engines
     assert len(series[0]["visits"]) == 2 * 16  # every batch as often
@@ -63,6 +69,44 @@ def test_first_table_of_the_markdown_is_the_ratio():
     assert "0.75" in lines[-4] or any("0.5, 0.75" in line for line in lines)
 
 
+def test_where_the_time_goes_is_in_json_and_markdown(tmp_path):
+    report = make_report()
+    write(report, tmp_path)
+    found = json.loads((tmp_path / "report.json").read_text())["outcome"]
+    assert len(found["breakdowns"]) == len(found["rows"])
+    first = found["breakdowns"][0]
+    assert (first["encode_ms"], first["step_ms"]) == (2.0, 7.0)
+    assert first["tokenise_ms"] > 0
+    assert len(found["text"]) == 8
+    text = (tmp_path / "report.md").read_text()
+    section = text.split("## Where the time goes")[1]
+    head, _, row = section.splitlines()[2:5]
+    assert head.split(" | ")[4:] == [*STAGES, "whole |"]
+    assert row.startswith("| 1 | 1 | fixed | eager | ")
+    assert "worda" not in text + json.dumps(found)  # none of the contexts' words
+
+
+def test_the_cold_start_has_its_section_with_goals():
+    section = render_markdown(make_report()).split("## Cold start")[1]
+    head, _, row, goal = section.splitlines()[2:6]
+    assert head.startswith("| engine | n | import empgan_rt, ms")
+    assert (
+        row
+        == "| onnxruntime | 3 | 140 [130, 150] | 200 [190, 210] | 25 [20, 30] | 450 [430, 470] |"
+    )
+    assert goal == "| goal, at most |  | 150 |  |  | 1000 |"
+
+
+def test_a_report_without_stages_is_still_shown():
+    report = make_report()
+    outcome = msgspec.structs.replace(report.outcome, text=[], breakdowns=[])
+    older = msgspec.structs.replace(report, outcome=outcome, cold_starts=[])
+    for page in (render_markdown(older), render_page(older)):
+        assert "Where the time" not in page
+        assert "Cold start" not in page
+        assert "fresh Python process" not in page
+
+
 def test_headline_names_every_cell():
     report = make_report()
     assert len(headline(report).splitlines()) == 8
@@ -74,7 +118,10 @@ def test_a_failed_gate_shows_in_every_form(tmp_path):
     assert "FAILED" in headline(report).splitlines()[0]
     assert "FAILED" in render_markdown(report).splitlines()[4]
     assert "1.67×" not in render_markdown(report)
-    assert '<tr class="failed">' in render_page(report)
+    page = render_page(report)
+    assert '<tr class="failed">' in page
+    assert '<dd class="figure failed">FAILED</dd>' in page
+    assert all(not panel.figure.data for panel in plots.ratios(report.outcome))
     assert brief(report, tmp_path)["passed"] is False
     assert brief(report, tmp_path)["ratios"][0]["replies_equal"] is False
 
@@ -85,17 +132,43 @@ def test_page_loads_nothing_and_holds_its_plots(kind):
     links = _Links()
     links.feed(page)
     assert links.loaded == []
-    assert "link" not in links.tags
-    assert "default-src 'none'" in links.policy
-    plots = len(re.findall(r"Plotly\.newPlot\(", page[page.index("</head>") :]))
-    assert plots == (4 if kind == "latency" else 5)
+    assert {"link", "img"}.isdisjoint(links.tags)
+    assert "default-src 'none'; script-src 'unsafe-inline'; style-src" in links.policy
     assert "Plotly" in page[: page.index("</head>")]
+    body = page[page.index("</head>") :]
+    cells = 8 if kind == "latency" else 4
+    for name in ("ratios", "stages", "percentiles", "iterations"):
+        assert _section(page, name).count("Plotly.newPlot(") == cells
+    assert _section(page, "throughput").count("Plotly.newPlot(") == cells // 2
+    assert body.count('class="legend"') == 1
+    assert body.count("<article") == cells + 1  # a card for each, and one for the cold start
+
+
+def _section(page, name):
+    return page.split(f'<section id="{name}">')[1].split("</section>")[0]
+
+
+def test_headline_figures_come_before_any_chart():
+    page = render_page(make_report())
+    assert page.index("1.67×") < page.index("Plotly.newPlot(", page.index("</head>"))
+    assert page.count('class="tag doubt">noisy') == 8  # the fake's two visits differ
+    section = _section(page, "cold-start")
+    assert "140 ms" in section
+    assert 'class="tag good">goal 150 ms' in section
+    slow = msgspec.structs.replace(make_report().cold_starts[0], import_ms=summarise([151.0]))
+    page = render_page(msgspec.structs.replace(make_report(), cold_starts=[slow]))
+    assert 'class="tag doubt">goal 150 ms' in _section(page, "cold-start")
 
 
 def test_page_escapes_what_it_did_not_write():
     page = render_page(make_report(command="<script>alert(1)</script>"))
     assert "A &lt;fast&gt; CPU" in page
     assert "<script>alert(1)" not in page
+    named = msgspec.structs.replace(make_report(), bundle="<b>&name")
+    assert "Latency of &lt;b&gt;&amp;name" in render_page(named)
+    assert "<b>" not in render_page(named)
+    cold = msgspec.structs.replace(named.cold_starts[0], engine="<i>x")
+    assert "<i>x" not in render_page(msgspec.structs.replace(named, cold_starts=[cold]))
 
 
 def test_one_engine_alone_has_a_report_without_ratio():

@@ -2,7 +2,7 @@ import pytest
 
 from empgan_bench.gate import Cell, Verdict
 from empgan_bench.messages import Timing
-from empgan_bench.slo import METRICS, Objective
+from empgan_bench.slo import METRICS, REQUEST_METRICS, SERVING_METRICS, Objective
 from empgan_bench.summary import metrics_of, ratio_of, row_of
 from empgan_bench.timing import Series, Visit
 from empgan_rt.errors import InputError
@@ -43,6 +43,14 @@ def test_refuses(text):
 )
 def test_bounds(text, value, is_kept):
     assert (Objective.parse(text).missed({"p50_ms": value}) == "") is is_kept
+
+
+def test_what_may_be_asked_for_depends_on_what_is_measured():
+    assert Objective.parse("ttft_p99_ms<50", SERVING_METRICS).metric == "ttft_p99_ms"
+    assert Objective.parse("tpot_ms<5", REQUEST_METRICS).keeps(4.9)
+    for text, metrics in (("ratio>2", SERVING_METRICS), ("p99_ms<5", REQUEST_METRICS)):
+        with pytest.raises(InputError, match="objective"):
+            Objective.parse(text, metrics)
 
 
 def test_a_withheld_metric_is_a_miss():

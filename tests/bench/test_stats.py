@@ -7,6 +7,7 @@ from empgan_bench.stats import (
     paired_ratio,
     repeat_noise,
     summarise,
+    trend,
 )
 
 
@@ -60,3 +61,15 @@ def test_noise_is_the_distance_from_one_in_either_direction():
     assert repeat_noise([10.0, 20.0, 30.0], [10.0, 20.0, 30.0]) == 0.0
     assert repeat_noise([10.5, 21.0], [10.0, 20.0]) == pytest.approx(0.05)
     assert repeat_noise([9.5, 19.0], [10.0, 20.0]) == pytest.approx(0.05)
+
+
+def test_a_trend_is_the_slope_and_its_interval_holds_the_truth():
+    exact = trend([float(i) for i in range(12)], [2.0 * i + 1.0 for i in range(12)])
+    assert (exact.value, exact.low, exact.high) == pytest.approx((2.0, 2.0, 2.0))
+    draw = np.random.default_rng(0)
+    places = draw.uniform(0, 10, 200)
+    found = trend(places.tolist(), (0.3 * places + draw.normal(size=200)).tolist())
+    assert found.low < 0.3 < found.high
+    assert 0 < found.high - found.low < 0.2
+    flat = trend(places.tolist(), draw.normal(size=200).tolist())
+    assert flat.low < 0 < flat.high

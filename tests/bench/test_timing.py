@@ -2,7 +2,7 @@ import pytest
 
 from empgan_bench import timing
 from empgan_bench.gate import Cell, ParityGate
-from empgan_bench.timing import CellTimer, palindrome
+from empgan_bench.timing import CellTimer, Turns, palindrome
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
 
@@ -57,16 +57,20 @@ def test_measures_until_the_time_is_filled():
 
 
 def test_an_engine_waits_until_the_one_before_has_stopped_to_spin():
-    readings = iter([1.0, 2.0, 2.0, 3.0, 3.0, 3.0])  # before and after each of three waits
+    waits = [1.0, 2.0, 2.0, 3.0, 3.0, 3.0]  # before and after each of three
+    readings = iter([*waits, 3.0, 3.5])  # and before and after the other's turn
 
     class Spinning(ScriptedWorker):
         def cpu_s(self):
             return next(readings)
 
-    timer = timer_of(Spinning("spins", []), ScriptedWorker("other", []))
-    timer._last = "spins"
-    timer._settle()
+    turns = Turns({"spins": Spinning("spins", []), "other": ScriptedWorker("other", [])})
+    with turns.of("spins") as process:
+        assert process.name == "spins"
+    with turns.of("other"):
+        pass
     assert next(readings, None) is None
+    assert turns.idle_cpu_s == {"spins": 0.5, "other": 0.0}
 
 
 def test_all_engines_get_the_same_batch_in_a_round_and_batches_rotate():

@@ -3,6 +3,7 @@ import io
 import numpy as np
 import pytest
 
+from empgan_bench.arrivals import Arrival
 from empgan_bench.client import Worker
 from empgan_bench.messages import Failed, Loaded, Run, decode_answer, send
 from empgan_bench.worker import measure, serve
@@ -78,6 +79,21 @@ def test_a_dead_worker_is_named_with_status_and_last_words(batches):
             worker.run([0], SEARCH)
         with pytest.raises(EmpganError, match="ended with status 9"):
             worker.run([0], SEARCH)
+
+
+def test_requests_are_served_by_a_worker_as_they_arrive(toy_folder):
+    arrivals = [Arrival(0.0, 1), Arrival(2.0, 0), Arrival(4.0, 1)]
+    engine = "empgan_bench.engines:open_onnxruntime"
+    with Worker("onnxruntime", engine, str(toy_folder), 1) as worker:
+        with pytest.raises(EmpganError, match="before it hosted"):
+            worker.serve(arrivals, SEARCH, None)
+        worker.host([["I am happy."], ["the day", "we"]], 2, 8)
+        served = [worker.serve(arrivals, SEARCH, None) for _ in range(2)]
+    for found in served:
+        assert [request.item for request in found.requests] == [1, 0, 1]
+        assert {request.outcome for request in found.requests} == {"answered"}
+        assert found.replies[0] == found.replies[2] != found.replies[1]
+    assert served[0].replies == served[1].replies
 
 
 def test_messages_are_one_line_each_and_a_run_before_an_open_is_refused(batches):

@@ -39,6 +39,8 @@ def test_turns_are_read_whole_and_dialogues_without_their_reply(tmp_path, featur
     )
     workload = load_workload(file, featurizer)
     assert [len(context.turns) for context in workload.contexts] == [2, 2, 1]
+    texts = [[turn.text for turn in dialogue.turns] for dialogue in workload.dialogues]
+    assert texts == [["word1 word2", "word3"], ["word1", "word2"], ["word1"]]
     assert workload.source == "work.jsonl"
 
 

@@ -107,6 +107,7 @@ def test_a_stream_is_the_reply_in_pieces_and_closing_it_cancels(toy_folder: Path
             assert chunks[-1].reply is not None
             assert same(chunks[-1].reply, reply)
             assert "".join(chunk.text for chunk in chunks) == reply.text
+            assert sum(chunk.tokens for chunk in chunks) == len(reply.token_ids)
             assert len(chunks) > 1
             stream = answers.stream(["I am"], LONG)
             await anext(stream)

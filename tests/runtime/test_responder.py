@@ -387,15 +387,17 @@ def test_a_stream_equals_the_reply(responder: Responder, place: int) -> None:
     assert all(chunk.reply is None and chunk.text for chunk in chunks)
     assert same(last.reply, reply)
     assert "".join(chunk.text for chunk in (*chunks, last)) == reply.text
+    assert all(chunk.tokens > 0 for chunk in chunks)
+    assert sum(chunk.tokens for chunk in (*chunks, last)) == len(reply.token_ids)
 
 
 def test_a_greedy_stream_comes_word_by_word(bundle: Bundle) -> None:
     responder, backend = counting(bundle)
     search = SearchConfig(beam_size=1, min_length=8, max_length=8)
     seen = []
-    for _ in responder.stream(["I am happy."], search):
-        seen.append(backend.steps)
-    assert seen == [1, 2, 3, 4, 5, 6, 7, 8]
+    for chunk in responder.stream(["I am happy."], search):
+        seen.append((backend.steps, chunk.tokens))
+    assert seen == [(step, 1) for step in range(1, 9)]
 
 
 def test_closing_a_stream_stops_the_backend(bundle: Bundle) -> None:

@@ -71,6 +71,14 @@ def test_reset_forgets(session: Session) -> None:
     assert session.say("I am happy.").token_ids == first.token_ids
 
 
+def test_reset_forgets_the_reply_that_is_still_to_come(session: Session) -> None:
+    stream = session.stream("I am happy.")
+    next(stream)
+    session.reset()
+    assert [*stream][-1].reply
+    assert session.turns == ()
+
+
 def test_what_is_refused_leaves_no_trace(session: Session) -> None:
     session.say("I am happy.")
     before = session.turns

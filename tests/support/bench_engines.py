@@ -7,41 +7,44 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from string import ascii_lowercase
 from typing import Any
 
 import numpy as np
 
+from empgan_bench.arrivals import Arrival
 from empgan_bench.engines import Engine
-from empgan_bench.messages import Sample, Timing
+from empgan_bench.messages import Sample, Served, Timing
+from empgan_bench.request_events import Piece, RequestEvents
 from empgan_bench.workload import Workload
 from empgan_rt.backend import Encoded
 from empgan_rt.bundle import Bundle
-from empgan_rt.config import SearchConfig
+from empgan_rt.config import Limits, SearchConfig
+from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import BundleError
 from empgan_rt.graph_spec import (
     EOS,
     SPECIALS,
     STRUCK,
-    UNKNOWN_LABEL,
     Candidates,
     EncoderInput,
     FloatArray,
     IntArray,
 )
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
-from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
+from empgan_rt.text.featurizer import Featurizer
 from empgan_rt.text.tokenizer import Tokenizer
 from support.toy_bundle import MODEL, write_staging
 
 VOCABULARY_SIZE = MODEL.vocabulary_size
-WORDS = [f"word{i}" for i in range(VOCABULARY_SIZE - len(SPECIALS))]
+WORDS = [f"word{letter}" for letter in ascii_lowercase[: VOCABULARY_SIZE - len(SPECIALS)]]
 
 
 @dataclass
 class _State:
-    keys: list[int]
+    keys: list[int]  # of each slot
+    steps: list[int]
     beams: int
-    steps: int = 0
 
 
 @functools.cache
@@ -62,14 +65,17 @@ class FakeBackend:
         return Encoded(len(keys), np.zeros((len(keys), 1, 7), np.float32), keys)
 
     def open(self, slots: int, beam_size: int) -> _State:
-        return _State([0] * slots, beam_size)
+        return _State([0] * slots, [0] * slots, beam_size)
 
     def admit(self, state: _State, slots: IntArray, encoded: Encoded) -> None:
         for slot, key in zip(slots.tolist(), encoded.tensors, strict=True):
-            state.keys[slot] = key
+            state.keys[slot], state.steps[slot] = key, 0
 
     def rearranged(self, state: _State, slots: IntArray, count: int) -> _State:
-        raise AssertionError("a bench decodes static batches")
+        other = self.open(count, state.beams)
+        for place, slot in enumerate(slots.tolist()):
+            other.keys[place], other.steps[place] = state.keys[slot], state.steps[slot]
+        return other
 
     def step(
         self,
@@ -79,8 +85,9 @@ class FakeBackend:
         banned: IntArray,
         num_candidates: int,
     ) -> Candidates:
-        state.steps += 1
-        rows = [_row(key, state.steps, self.shift) for key in state.keys]
+        state.steps = [steps + 1 for steps in state.steps]
+        places = zip(state.keys, state.steps, strict=True)
+        rows = [_row(key, steps, self.shift) for key, steps in places]
         scores = np.repeat(np.array(rows)[:, None], state.beams, axis=1)
         log_probs = scores - np.log(np.exp(scores).sum(axis=2, keepdims=True))
         np.put_along_axis(log_probs, banned, STRUCK, axis=2)
@@ -134,7 +141,10 @@ def open_refusing(bundle: str, threads: int) -> Engine:
 
 
 class ScriptedWorker:
-    """A worker in process: replies and times come from functions of the item."""
+    """A worker in process: replies and times come from functions of the item.
+
+    Served requests take `total_ms` each, one beside the other, and their first piece half of that.
+    """
 
     def __init__(
         self,
@@ -143,11 +153,16 @@ class ScriptedWorker:
         reply: Callable[[int], list[int]] = lambda item: [5, 6, EOS],
         total_ms: Callable[[int], float] = lambda item: 10.0,
         idle_cpu_s: float = 0.0,
+        sent_late_ms: float = 0.0,
+        fails: bool = False,
+        settings: str = "",
     ) -> None:
-        self.name, self.calls = name, calls
+        self.name, self.calls, self.settings = name, calls, settings
         self.reply, self.total_ms = reply, total_ms
         self.batches: list[EncoderInput] = []
         self.searches: list[SearchConfig] = []
+        self.schedules: list[list[Arrival]] = []
+        self.sent_late_ms, self.fails = sent_late_ms, fails
         self._idle_cpu_s, self._cpu_s = idle_cpu_s, 0.0
 
     def load(self, batches: list[EncoderInput]) -> None:
@@ -157,6 +172,32 @@ class ScriptedWorker:
         self.calls.append(self.name)
         self.searches.append(search)
         return [self._sample(item) for item in items]
+
+    def host(self, dialogues: list[list[str]], max_batch: int, max_queue: int) -> None:
+        self.hosted = dialogues
+
+    def serve(
+        self, arrivals: list[Arrival], search: SearchConfig, deadline_s: float | None
+    ) -> Served:
+        self.calls.append(self.name)
+        self.searches.append(search)
+        self.schedules.append(arrivals)
+        requests = [self._events(arrival) for arrival in arrivals]
+        return Served(requests, [self.reply(arrival.item) for arrival in arrivals])
+
+    def _events(self, arrival: Arrival) -> RequestEvents:
+        total_ms, due_ms = self.total_ms(arrival.item), arrival.at_ms
+        return RequestEvents(
+            item=arrival.item,
+            scheduled_ms=due_ms,
+            sent_ms=due_ms + self.sent_late_ms,
+            encoding_ms=due_ms + total_ms / 4,
+            pieces=[Piece(due_ms + total_ms / 2, 1), Piece(due_ms + total_ms, 2)],
+            end_ms=due_ms + total_ms,
+            tokens=3,
+            outcome="failed" if self.fails else "answered",
+            error="it broke" if self.fails else "",
+        )
 
     def cpu_s(self) -> float:
         self._cpu_s += self._idle_cpu_s
@@ -175,16 +216,15 @@ class ScriptedWorker:
             dialogues=rows,
             tokens=rows * len(reply),
         )
-        return Sample(timing, [reply] * rows)
+        return Sample(timing, [reply] * rows, self.settings)
 
 
 def toy_workload(contexts: int = 6) -> Workload:
     """Return contexts of one or two turns, all different."""
-    made = []
-    for i in range(contexts):
-        turns = (TurnFeatures([4 + i, 5], [EOS], UNKNOWN_LABEL, 0),) * (1 + i % 2)
-        made.append(DialogueFeatures(turns, 0))
-    return Workload("toy", "0" * 64, made)
+    featurizer = Featurizer(Tokenizer.from_words(WORDS), EmotionLexicon({}, []), Limits())
+    dialogues = [Dialogue.of([f"{WORDS[i]} {WORDS[1]}"] * (1 + i % 2)) for i in range(contexts)]
+    made = [featurizer.features(dialogue) for dialogue in dialogues]
+    return Workload("toy", "0" * 64, made, dialogues, featurizer)
 
 
 def write_text_bundle(folder: Path) -> Path:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
+from empgan_bench.cold_start import ColdSample, ColdStart
 from empgan_bench.fingerprint import Fingerprint
 from empgan_bench.report import EngineRecord, Report, WorkloadRecord
+from empgan_bench.slo import Objective
+from empgan_bench.stats import summarise
 from empgan_bench.suite import Kind, Plan, run_suite
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
+
+COLD = ((140.0, 200.0, 30.0, 450.0), (150.0, 210.0, 20.0, 470.0), (130.0, 190.0, 25.0, 430.0))
 
 
 def make_report(
@@ -30,8 +35,20 @@ def make_report(
         )
         for name in times
     ]
-    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0)
-    outcome = run_suite(plan, workers[:engines], toy_workload(), SearchConfig())
+    return report_of(workers[:engines], kind, command, threads)
+
+
+def report_of(
+    workers: Sequence[ScriptedWorker],
+    kind: Kind = "latency",
+    command: str = "bench",
+    threads: int = 2,
+    objectives: Sequence[str] = (),
+) -> Report:
+    """Return the report of some workers."""
+    held = tuple(Objective.parse(text) for text in objectives)
+    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0, held)
+    outcome = run_suite(plan, workers, toy_workload(), SearchConfig())
     fingerprint = Fingerprint(
         empgan_rt="0.1.0",
         python="3.11.2",
@@ -49,13 +66,15 @@ def make_report(
         command=[command],
         load_average=0.5,
     )
+    samples = [ColdSample(*times) for times in COLD]
     records = [EngineRecord(w.name, {"fake": "1"}, 5.0, 50.0, "enabled", "system") for w in workers]
     return Report(
         bundle="toy",
         plan=plan,
         workload=WorkloadRecord("toy", "0" * 64, 6),
-        engines=records[:engines],
+        engines=records,
         outcome=outcome,
+        cold_starts=[ColdStart("onnxruntime", *map(summarise, zip(*COLD, strict=True)), samples)],
         fingerprint=fingerprint,
         load_average_after=0.75,
     )

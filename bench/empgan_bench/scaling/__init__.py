@@ -1,0 +1,1 @@
+"""`bench scaling`: how cost grows along axes, from plan to report."""

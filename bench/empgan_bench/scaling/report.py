@@ -1,0 +1,137 @@
+"""What a scaling run hands on: the record that becomes `report.json`, and its tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..axes import AXES, ScalingPlan
+from ..report import Circumstances
+from ..stats import Interval
+from ..summary import Ratio
+from ..tables import Table
+from .growth import Cost, Growth, Point
+from .sentences import interval, sentence
+from .slope import STAGES, TOLERANCE
+
+_HEAD = (
+    *("engine", "ms a dialogue [95 %]", "encode", "step", "search", "exponent from the last"),
+    *("times faster than the reference", "replies"),
+)
+
+
+class ScalingOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that was measured, and what it comes to.
+
+    Attributes:
+        points: the raw samples, in the order in which they were measured.
+        ratios: of every engine but the reference, in that order.
+        growths: what the points come to.
+        failures: why the run fails; empty if it passes.
+        warnings: what a reader must know.
+    """
+
+    points: list[Point]
+    ratios: list[list[Ratio]]
+    growths: list[Growth]
+    failures: list[str]
+    warnings: list[str]
+
+    def along(self, axis: str) -> list[Growth]:
+        """Return the growth of each engine along an axis."""
+        return [growth for growth in self.growths if growth.axis == axis]
+
+
+class ScalingReport(Circumstances, frozen=True, kw_only=True):
+    """Everything in the `report.json` of a scaling run."""
+
+    plan: ScalingPlan
+    outcome: ScalingOutcome
+
+
+def headline(report: ScalingReport) -> str:
+    """Return the sentence of every engine on every axis, and failures."""
+    lines = [sentence(growth) for growth in report.outcome.growths]
+    return "\n".join([*lines, *(f"FAILED {failure}" for failure in report.outcome.failures)])
+
+
+def brief(report: ScalingReport, folder: Path) -> dict[str, Any]:
+    """Return what `--json` prints: growth along each axis, what failed, where the report lies."""
+    return {
+        "kind": report.plan.kind,
+        "bundle_id": report.fingerprint.bundle_id,
+        "failures": report.outcome.failures,
+        "warnings": report.outcome.warnings,
+        "growth": [
+            {
+                "axis": growth.axis,
+                "engine": growth.engine,
+                "values": [cost.value for cost in growth.costs],
+                "batch_ms": [cost.batch_ms.value for cost in growth.costs],
+                "exponents": [c.exponent.value for c in growth.costs if c.exponent is not None],
+                "not_linear_from": growth.bends_at,
+                "drift": growth.drift,
+                "sentence": sentence(growth),
+            }
+            for growth in report.outcome.growths
+        ],
+        "report": str(folder),
+    }
+
+
+def axis_table(report: ScalingReport, axis: str) -> Table:
+    """Return head and rows of one axis, engines together at each value."""
+    growths = {g.engine: g for g in report.outcome.along(axis)}
+    rows = []
+    for point, ratios in zip(report.outcome.points, report.outcome.ratios, strict=True):
+        if point.place.axis != axis or point.place.again:
+            continue
+        faster = {ratio.engine: str(ratio) for ratio in ratios}
+        for verdict in point.verdicts:
+            cost = next(c for c in growths[verdict.engine].costs if c.value == point.place.value)
+            rows.append(
+                [
+                    f"{point.place.value:,}",
+                    verdict.engine,
+                    *_cost_cells(cost, point.place.setting.batch),
+                    faster.get(verdict.engine, "–"),
+                    str(verdict),
+                ]
+            )
+    return [AXES[axis].unit, *_HEAD], rows
+
+
+def _cost_cells(cost: Cost, batch: int) -> list[str]:
+    """Return the cells of a cost, times divided by the dialogues of the batch."""
+    whole = cost.batch_ms
+    return [
+        interval(Interval(whole.value / batch, whole.low / batch, whole.high / batch)),
+        *(f"{cost.stages_ms[stage] / batch:.2f}" for stage in STAGES),
+        "–" if cost.exponent is None else interval(cost.exponent),
+    ]
+
+
+def method(report: ScalingReport) -> str:
+    """Return how it was measured, in one paragraph."""
+    plan, workload = report.plan, report.workload
+    base = plan.base
+    return (
+        f"One axis at a time around a base point: batch {base.batch}, beam {base.beam}, "
+        f"{base.turns} turns, {base.vocabulary:,} words, {base.threads} threads. Every reply has "
+        "20 tokens (ends of sequence are struck until then), so all engines do the same work. "
+        "At each point one live worker process per engine, called in ABBA order, the same batches "
+        f"for all. Dialogues are made of the turns of {workload.contexts} contexts "
+        f"({workload.source}), seed {plan.seed}. Other vocabularies: the bundle exported again "
+        "with cut or random rows in its word tables, so replies there mean nothing; engines must "
+        "still agree on them. Exponent: slope of log time over log value between neighbours, with "
+        "its 95 % interval (bootstrap), widened by what the base point changed until it was "
+        "measured again at the end of the axis. Growth counts as not linear if its exponent is "
+        f"more than {TOLERANCE} from that of linear cost (1; with threads -1) and the interval "
+        "excludes that. The stage named is the one with the largest part in the time above or "
+        "below linear growth, which is a sum over stages (medians). "
+        f"Warm-up (one pass over all batches and {plan.warmup} rounds) is in report.json, not in "
+        f"the statistics. At least {plan.min_time_s:g} s are measured at each point. Not in the "
+        "times: featurising, detokenising and the pipe to the worker."
+    )

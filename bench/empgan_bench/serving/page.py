@@ -1,0 +1,109 @@
+"""A report of what was served, as Markdown and as one offline HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import elements, markdown
+from ..document import closing, document, equal_replies, masthead
+from ..gate import Cell, Verdict
+from ..tables import difference_table
+from ..theme import Look, number
+from . import plots
+from .report import ServingReport, load_table, method, saturation, time_table
+from .summary import ServedRow
+
+
+def render_markdown(report: ServingReport) -> str:
+    """Return the report for people; its first table has a line for each engine and rate."""
+    outcome = report.outcome
+    parts = [
+        markdown.table(*load_table(outcome)),
+        "\n".join(f"{line}.  " for line in saturation(outcome.rows)),
+        markdown.marks(outcome.failures, outcome.warnings),
+        "## Times in ms",
+        markdown.table(*time_table(outcome.rows)),
+    ]
+    if outcome.differences:
+        differences = markdown.table(*difference_table(outcome.differences))
+        parts += ["## Replies that differ", differences]
+    return markdown.text(report, report.plan.kind, parts, method(report))
+
+
+def render_page(report: ServingReport) -> str:
+    """Return the page: a card for each rate and beam, then plots, tables and the rest."""
+    outcome = report.outcome
+    title = f"Serving of {report.bundle}"
+    styles = plots.engine_looks(outcome)
+    passed = equal_replies(v for v in outcome.verdicts if v.engine != outcome.rows[0].engine)
+    tables = {
+        "Load": load_table(outcome),
+        "Times in ms": time_table(outcome.rows),
+        "Replies that differ": difference_table(outcome.differences),
+    }
+    parts = [
+        masthead(report, title, passed, outcome.failures, outcome.warnings),
+        elements.cards(
+            "End-to-end latency by load",
+            (_card(report, cell, styles) for cell in report.plan.cells()),
+        ),
+        elements.legend(styles),
+        *_plots(report),
+        closing(report, tables, method(report)),
+    ]
+    return document(title, parts)
+
+
+def _card(report: ServingReport, cell: Cell, styles: Mapping[str, Look]) -> str:
+    """Return how each engine answered at one rate."""
+    outcome = report.outcome
+    pairs = zip(outcome.rows, outcome.verdicts, strict=True)
+    lines = [_line(row, verdict, styles) for row, verdict in pairs if row.cell == cell]
+    return elements.card(plots.cell_title(cell), lines, "median from when a request was due")
+
+
+def _line(row: ServedRow, verdict: Verdict, styles: Mapping[str, Look]) -> str:
+    name = elements.engine_name(row.engine, styles[row.engine])
+    if not verdict.passed:
+        return elements.card_line(
+            name, "FAILED", [str(verdict).removeprefix("FAILED: ")], failed=True
+        )
+    doubt = elements.tag("saturated", "doubt") if row.saturated else ""
+    good = f"goodput {row.goodput:.0%}"
+    if row.e2e_ms is None:
+        return elements.card_line(name, "–", ["nothing was answered", good], doubt)
+    facts = [f"p95 {number(row.e2e_ms.p95)} ms", good]
+    return elements.card_line(name, f"{number(row.e2e_ms.p50)} ms", facts, doubt)
+
+
+def _plots(report: ServingReport) -> list[str]:
+    outcome = report.outcome
+    return [
+        elements.plot_section(
+            "latency-over-rate",
+            "Latency against offered rate",
+            "End to end. Solid: median; dashed: 95th percentile; dotted: 99th, where there are "
+            "enough requests. Both axes are logarithmic.",
+            plots.latency_over_rate(outcome),
+            elements.told(saturation(outcome.rows)),
+        ),
+        elements.plot_section(
+            "goodput-over-rate",
+            "Goodput against offered rate",
+            "Solid: share of the requests that were good; dotted: that was answered.",
+            plots.goodput_over_rate(outcome),
+        ),
+        elements.plot_section(
+            "percentiles",
+            "Latency, from best to worst",
+            "Share of the answered requests that took at most so many ms (logarithmic), end to "
+            "end.",
+            plots.percentiles(outcome),
+        ),
+        elements.plot_section(
+            "timeline",
+            "Latency over the run",
+            "End to end, by when a request was due. Faint: warm-up, which no statistic counts.",
+            plots.timeline(outcome),
+        ),
+    ]

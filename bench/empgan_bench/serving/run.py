@@ -1,0 +1,182 @@
+"""Every engine meets the same arrivals, in turns, and its replies under load meet the gate.
+
+At each rate the engines are visited in the order A B B A. Both visits of an engine have schedules
+of their own, the same for all engines.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from empgan_rt.config import SearchConfig
+from empgan_rt.graph_spec import EncoderInput
+from empgan_rt.text.featurizer import encoder_input
+
+from ..arrivals import Arrival, poisson
+from ..engines import APPROXIMATE, REFERENCE, in_order
+from ..gate import Cell, ParityGate, Rescore
+from ..messages import Served
+from ..stats import Summary
+from ..suite import search_of
+from ..timing import IDLE_LIMIT, Engine, Turns, palindrome
+from ..workload import Workload
+from .plan import ServedVisit, ServingOutcome, ServingPlan
+from .summary import ServedRow, served_metrics, served_row
+
+_CONTEXTS = 128  # most dialogues; the reference decodes each of them alone first
+_LATENESS_LIMIT = 0.05  # share of the median latency
+
+
+class Server(Engine, Protocol):
+    """What a worker offers; see `client.Worker`."""
+
+    def host(self, dialogues: list[list[str]], max_batch: int, max_queue: int) -> None:
+        """Stand ready for requests."""
+        ...
+
+    def serve(
+        self, arrivals: list[Arrival], search: SearchConfig, deadline_s: float | None
+    ) -> Served:
+        """Answer requests as they arrive."""
+        ...
+
+
+def run_serving(
+    plan: ServingPlan,
+    servers: Sequence[Server],
+    workload: Workload,
+    base: SearchConfig,
+    rescore: Rescore | None = None,
+    on_progress: Callable[[int, str], None] = lambda done, note: None,
+) -> ServingOutcome:
+    """Measure every cell of a plan and return the outcome, also where the gate fails.
+
+    Args:
+        plan: what to measure.
+        servers: open workers.
+        workload: the dialogues.
+        base: the bundle's search defaults.
+        rescore: float64 scores for the gate; see `ParityGate`.
+        on_progress: called with the number of finished visits and the current cell.
+
+    Raises:
+        EmpganError: what an engine raised.
+    """
+    ordered = in_order(servers)
+    longest = plan.warmup + max(plan.visit_sizes(cell)[0] for cell in plan.cells())
+    drawn = workload.drawn(min(_CONTEXTS, longest), plan.seed)
+    inputs = [encoder_input([workload.contexts[place]]) for place in drawn]
+    dialogues = [[turn.text for turn in workload.dialogues[place].turns] for place in drawn]
+    for server in servers:
+        server.host(dialogues, plan.max_batch, plan.max_queue)
+    turns = Turns(ordered)
+    gate = ParityGate(rescore, APPROXIMATE)
+    visits: list[ServedVisit] = []
+    wanted: dict[int, list[list[int]]] = {}
+    for cell in plan.cells():
+        search = search_of(cell, base)
+        if cell.beam not in wanted:
+            on_progress(len(visits), f"beam {cell.beam}: each dialogue alone")
+            with turns.of(next(iter(ordered))) as reference:
+                wanted[cell.beam] = _alone(reference, inputs, search)
+        for place, name in enumerate(palindrome(list(ordered))):
+            on_progress(len(visits), f"{cell}, {name}")
+            number = place // len(ordered)
+            arrivals = _schedule(plan, cell, number, len(drawn))
+            with turns.of(name) as server:
+                served = server.serve(arrivals, search, plan.deadline_s)
+            check = functools.partial(gate.compare, name, cell)
+            _show(check, served, inputs, search, wanted[cell.beam])
+            head, counted = served.requests[: plan.warmup], served.requests[plan.warmup :]
+            visits.append(ServedVisit(name, cell, number, head, counted))
+    on_progress(len(visits), "")
+    return _outcome(plan, list(ordered), visits, gate, _idle_warnings(turns))
+
+
+def _alone(
+    reference: Server, inputs: Sequence[EncoderInput], search: SearchConfig
+) -> list[list[int]]:
+    """Return the reference's reply to each dialogue, decoded by itself."""
+    reference.load(list(inputs))
+    samples = reference.run(list(range(len(inputs))), search)
+    return [sample.replies[0] for sample in samples]
+
+
+def _schedule(plan: ServingPlan, cell: Cell, number: int, items: int) -> list[Arrival]:
+    count = plan.warmup + plan.visit_sizes(cell)[number]
+    return poisson(cell.rate_per_s, count, items, 2 * plan.seed + number)
+
+
+def _show(
+    compare: Callable[..., None],
+    served: Served,
+    inputs: Sequence[EncoderInput],
+    search: SearchConfig,
+    wanted: Sequence[list[int]],
+) -> None:
+    """Hold every reply, those of the warm-up too, against the reference's."""
+    for request, reply in zip(served.requests, served.replies, strict=True):
+        if request.outcome == "answered":
+            item = request.item
+            compare(item, inputs[item], search, [wanted[item]], [reply])
+
+
+def _outcome(
+    plan: ServingPlan,
+    names: Sequence[str],
+    visits: Sequence[ServedVisit],
+    gate: ParityGate,
+    warnings: list[str],
+) -> ServingOutcome:
+    """Return the statistics of all cells and hold the objectives against them."""
+    rows, verdicts, failures = [], [], []
+    for cell in plan.cells():
+        for name in names:
+            mine = [v.requests for v in visits if (v.engine, v.cell) == (name, cell)]
+            row = served_row(name, cell, mine, plan.goodput, plan.seed)
+            rows.append(row)
+            verdict = gate.verdict(name, cell)
+            verdicts.append(verdict)
+            if not verdict.passed:
+                failures.append(f"{name}, {cell}: {verdict}")
+            if row.failed:
+                error = next(r.error for visit in mine for r in visit if r.outcome == "failed")
+                failures.append(f"{name}, {cell}: {row.failed} requests failed, first: {error}")
+            if name != REFERENCE:
+                missed = [objective.missed(served_metrics(row)) for objective in plan.objectives]
+                failures += [f"{name}, {cell}: {text}" for text in missed if text]
+    return ServingOutcome(
+        rows, verdicts, gate.differences, list(visits), failures, warnings + _late_warnings(rows)
+    )
+
+
+def _idle_warnings(turns: Turns[Server]) -> list[str]:
+    shares = {
+        name: turns.idle_cpu_s[name] / wall_s
+        for name, wall_s in turns.idle_wall_s.items()
+        if wall_s
+    }
+    return [
+        f"while others ran, {name} used {share:.2f} cores"
+        for name, share in shares.items()
+        if share > IDLE_LIMIT
+    ]
+
+
+def _late_warnings(rows: Sequence[ServedRow]) -> list[str]:
+    """Return where the generator's own delays are a part of the latencies that matters."""
+
+    def matters(lateness_ms: Summary, e2e_ms: Summary | None) -> bool:
+        return e2e_ms is not None and lateness_ms.p95 > _LATENESS_LIMIT * e2e_ms.p50
+
+    late = [row for row in rows if matters(row.lateness_ms, row.e2e_ms)]
+    if not late:
+        return []
+    worst = max(late, key=lambda row: row.lateness_ms.p95)
+    return [
+        f"the generator sent requests late, which the latencies include: in {len(late)} of "
+        f"{len(rows)} rows the 95th percentile is over {_LATENESS_LIMIT:.0%} of the median latency "
+        f"(worst {worst.lateness_ms.p95:.1f} ms, {worst.engine}, {worst.cell})"
+    ]
