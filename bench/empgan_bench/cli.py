@@ -183,9 +183,12 @@ def _run(
     from .peers.interpreter import interpreters
 
     beside = interpreters(peers)
-    older = None if baseline is None else comparison.read_report(baseline)
     plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
     count = num_threads or threads.allowed_cores()
+    older = None if baseline is None else comparison.read_report(baseline)
+    if older is not None:  # what can be known before anything is measured
+        comparison.check_alike("kind", older.plan.kind, kind)
+        comparison.check_alike("threads", older.fingerprint.threads, count)
     with (
         _report_folder(out or _dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,

@@ -127,6 +127,16 @@ def read_report(path: Path) -> Report:
         ) from None
 
 
+def check_alike(what: str, old: object, new: object) -> None:
+    """Check that two reports, or one and a run that is to come, agree in something.
+
+    Raises:
+        InputError: they do not.
+    """
+    if old != new:
+        raise InputError(f"the reports differ in {what}: {old} and {new}", hint="measure alike")
+
+
 def compare(old: Report, new: Report, allowed: float) -> Comparison:
     """Return what changed from one report to the next.
 
@@ -138,15 +148,9 @@ def compare(old: Report, new: Report, allowed: float) -> Comparison:
         InputError: the runs measured other things: kind, workload or threads differ, or they have
             no engine and cell in common.
     """
-    for what, one, other in (
-        ("kind", old.plan.kind, new.plan.kind),
-        ("workload", old.workload.sha256[:12], new.workload.sha256[:12]),
-        ("threads", old.fingerprint.threads, new.fingerprint.threads),
-    ):
-        if one != other:
-            raise InputError(
-                f"the reports differ in {what}: {one} and {other}", hint="measure alike"
-            )
+    check_alike("kind", old.plan.kind, new.plan.kind)
+    check_alike("threads", old.fingerprint.threads, new.fingerprint.threads)
+    check_alike("workload", old.workload.sha256[:12], new.workload.sha256[:12])
     before, after = _by_place(old), _by_place(new)
     changes = []
     for (engine, cell), series in after.items():

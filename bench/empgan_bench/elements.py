@@ -9,6 +9,7 @@ from html import escape
 from .theme import STAGE_COLOURS, Look, Panel
 
 _NUMBER = re.compile(r"[\d.,–%]*")
+_SHORT = 20  # characters of a fact on a card
 _CONFIG = {"displayModeBar": False, "responsive": True}
 
 
@@ -36,7 +37,9 @@ def card_line(
     name: str, figure: str, facts: Iterable[str], tag: str = "", *, failed: bool = False
 ) -> str:
     """Return a line of a card; `name` and `tag` are HTML, the figure and the facts are not."""
-    detail = " · ".join(escape(fact).replace(" ", "&nbsp;") for fact in facts)
+    # short facts stay in one line
+    lines = ((escape(fact), len(fact) <= _SHORT) for fact in facts)
+    detail = " · ".join(fact.replace(" ", "&nbsp;") if short else fact for fact, short in lines)
     kind = "figure failed" if failed else "figure"
     return (
         f'<div><dt>{name}</dt><dd class="{kind}">{escape(figure)}</dd>'

@@ -119,6 +119,22 @@ def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
     assert json.loads(compared.stdout)["error"]["code"] == GateError.code
 
 
+def test_a_baseline_of_another_run_is_refused_before_anything_is_measured(
+    bundle, work, use, tmp_path
+):
+    use(onnxruntime="open_plain", eager="open_plain")
+    old = tmp_path / "old" / "report.json"
+    arguments = (bundle, *SMALL, "--workload", work)
+    invoke("latency", *arguments, "--out", str(old.parent))
+    use(onnxruntime="open_crashing", eager="open_crashing")
+    again = ("--baseline", str(old), "--out", str(tmp_path / "out"))
+    with pytest.raises(InputError, match="differ in kind: latency and throughput"):
+        invoke("throughput", *arguments, *again)
+    with pytest.raises(InputError, match=r"differ in threads: .* and 64"):
+        invoke("latency", *arguments, *again, "--threads", "64")
+    assert not (tmp_path / "out").exists()
+
+
 def test_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatch):
     monkeypatch.setattr(cold_start, "RUNS", 1)
     out = tmp_path / "out"
