@@ -93,6 +93,7 @@ def test_a_missed_objective_ends_with_a_gate_error(bundle, work, use, tmp_path):
         invoke(*arguments, "--slo", "ratio>1000000")
 
 
+@pytest.mark.slow
 def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
     use(onnxruntime="open_plain", eager="open_plain")
     old = tmp_path / "old" / "report.json"
@@ -211,6 +212,7 @@ def test_a_peer_that_writes_too_little_ends_the_run(bundle, work, peer, tmp_path
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_the_floor_counts_in_throughput_too_and_peers_do_not(bundle, work, tmp_path, monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
     result = invoke(
