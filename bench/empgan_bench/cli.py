@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +9,8 @@ import click
 
 from empgan_rt import console, threads
 from empgan_rt.config import MAX_BEAM_SIZE
-from empgan_rt.errors import GateError, StorageError
 
-from . import option_values, options
+from . import ending, option_values, options
 from .slo import REQUEST_METRICS, SERVING_METRICS, Objective
 
 if TYPE_CHECKING:
@@ -94,17 +90,15 @@ def serve(
     count = num_threads or threads.allowed_cores()
     visits = 2 * len(engines) * len(wanted.cells())
     with (
-        _report_folder(out or _dated("serve")) as folder,
+        ending.report_folder(out or ending.dated("serve")) as folder,
         console.progress("bench serve", visits) as progress,
     ):
         made = benchmark.run_serving_benchmark(
             wanted, bundle, engines, workload, count, progress.update
         )
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
-    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
-    failures = made.outcome.failures
-    hint = f"see {folder / 'report.md'}"
-    _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
+    record, failures = report.brief(made, folder), made.outcome.failures
+    ending.conclude(record, report.headline(made), failures, folder, as_json=as_json)
 
 
 @bench.command()
@@ -137,15 +131,13 @@ def scaling(
     base = Setting(batch, beam, BASE_TURNS, words, num_threads or cores)
     plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
     with (
-        _report_folder(out or _dated("scaling")) as folder,
+        ending.report_folder(out or ending.dated("scaling")) as folder,
         console.progress("bench scaling", len(plan.places())) as progress,
     ):
         made = run.run_scaling(plan, bundle, engines, workload, progress.update)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
-    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
-    failures = made.outcome.failures
-    hint = f"see {folder / 'report.md'}"
-    _tell(report.brief(made, folder), shown, failures, hint, as_json=as_json)
+    record, failures = report.brief(made, folder), made.outcome.failures
+    ending.conclude(record, report.headline(made), failures, folder, as_json=as_json)
 
 
 def _run(
@@ -190,20 +182,20 @@ def _run(
         comparison.check_alike("kind", older.plan.kind, kind)
         comparison.check_alike("threads", older.fingerprint.threads, count)
     with (
-        _report_folder(out or _dated(kind)) as folder,
+        ending.report_folder(out or ending.dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
         made = benchmark.run_benchmark(
             plan, bundle, engines, workload, count, progress.update, beside
         )
         files.write(made, markdown.render_markdown(made), page.render_page(made), folder)
-    shown = f"{report.headline(made)}\nreport: {folder / 'report.html'}"
     record, failures = report.brief(made, folder), list(made.outcome.failures)
+    told = report.headline(made)
     if older is not None:
         found = comparison.compare(older, made, allowed)
-        record, shown = record | found.record(), f"{shown}\n{found}"
+        record, told = record | found.record(), f"{told}\n{found}"
         failures += found.regressions
-    _tell(record, shown, failures, f"see {folder / 'report.md'}", as_json=as_json)
+    ending.conclude(record, told, failures, folder, as_json=as_json)
 
 
 @bench.command()
@@ -218,47 +210,4 @@ def compare(old: Path, new: Path, max_regress: str, as_json: bool) -> None:
 
     found = comparison.compare(comparison.read_report(old), comparison.read_report(new), allowed)
     hint = "measure again before you believe it"
-    _tell(found.record(), str(found), found.regressions, hint, as_json=as_json)
-
-
-def _tell(
-    record: dict[str, Any], shown: str, failures: Sequence[str], hint: str, *, as_json: bool
-) -> None:
-    """Print a result, and fail if anything did.
-
-    Raises:
-        GateError: something failed.
-    """
-    record["passed"] = not failures
-    if not failures:
-        console.emit(record, shown, as_json=as_json)
-        return
-    error = GateError(f"{len(failures)} gates failed, first {failures[0]}", hint=hint)
-    record["error"] = {"code": error.code, "message": error.message, "hint": error.hint}
-    console.emit(record, shown, as_json=as_json)
-    if as_json:  # one object only, so the error is in it
-        raise click.exceptions.Exit(error.exit_code)
-    raise error
-
-
-def _dated(kind: str) -> Path:
-    """Return a folder for a report of this kind and second."""
-    return Path(f"bench-{kind}-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-
-
-@contextmanager
-def _report_folder(folder: Path) -> Iterator[Path]:
-    """Yield the report's folder, made before anything is measured; none stays behind empty.
-
-    Raises:
-        StorageError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StorageError(f"{folder} cannot be made: {error.strerror}") from None
-    try:
-        yield folder
-    finally:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+    ending.tell(found.record(), str(found), found.regressions, hint, as_json=as_json)

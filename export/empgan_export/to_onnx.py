@@ -12,20 +12,17 @@ import logging
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper
-from onnxscript import opset18
 from torch import Tensor, nn
 from torch.export import Dim
 
 from empgan_rt.errors import ParityError
 from empgan_rt.graph_spec import GraphSpec
 
-from .quantised import INPUT_LEVELS, LEAST_RANGE, WEIGHT_LEVELS
+from .translations import TRANSLATIONS
 
 OPSET = 18
 WEIGHTS_FILE = "weights.safetensors"
@@ -39,7 +36,6 @@ _TRACED_SIZES = {
     "K": 4,
     "S": 7,
 }  # none 1, none equal
-op: Any = opset18  # its stubs know no symbolic values
 _ELEMENT = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
 _STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
@@ -113,74 +109,12 @@ def trace(
             input_names=[*weights, *(t.name for t in inputs)],
             output_names=[t.name for t in spec.outputs],
             dynamic_shapes=(dict.fromkeys(weights), shapes),
-            custom_translation_table={
-                torch.ops.empgan.gru.default: _gru,
-                torch.ops.empgan.int8_product.default: _int8_product,
-            },
+            custom_translation_table=TRANSLATIONS,
             verbose=False,
         )
     if program is None:
         raise ParityError("PyTorch's exporter returned no graph")
     return program.model_proto, names
-
-
-def _gru(
-    inputs: Any, initial: Any, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
-) -> Any:
-    """Translate `exported_gru` (the exporter calls this with symbolic values).
-
-    Gates r, z, n become ONNX's z, r, h, with the reset gate applied after the recurrent product
-    (`linear_before_reset`), as PyTorch and cuDNN do.
-    """
-    first, second = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
-    biases = op.Concat(_reordered(bias_ih), _reordered(bias_hh), axis=0)
-    states, _ = op.GRU(
-        op.Transpose(inputs, perm=[1, 0, 2]),
-        op.Unsqueeze(_reordered(weight_ih), first),
-        op.Unsqueeze(_reordered(weight_hh), first),
-        op.Unsqueeze(biases, first),
-        None,
-        op.Unsqueeze(initial, first),
-        hidden_size=weight_hh.shape[1],
-        linear_before_reset=1,
-    )
-    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2])
-
-
-def _reordered(stacked: Any) -> Any:
-    reset, update, new = op.Split(stacked, axis=0, num_outputs=3)
-    return op.Concat(update, reset, new, axis=0)
-
-
-def _int8_product(inputs: Any, weight: Any, input_range: float) -> Any:
-    """Translate `quantised.int8_product`.
-
-    A product of dequantised operands is ONNX's form of it; ONNX Runtime multiplies the integers.
-    Inputs are lifted by a zero point to be unsigned.
-    """
-    last, least = op.Constant(value_ints=[-1]), op.Constant(value_float=LEAST_RANGE)
-    weight_range = op.Max(op.ReduceMax(op.Abs(weight), last, keepdims=0), least)
-    weight_step = op.Div(weight_range, op.Constant(value_float=float(WEIGHT_LEVELS)))
-    zeros = op.ConstantOfShape(op.Shape(weight_step), value=_tensor([0], np.int8))
-    weight_levels = op.QuantizeLinear(weight, weight_step, zeros, axis=0)
-    across = op.Transpose(weight_levels, perm=[1, 0])
-    step = op.Constant(value_float=(input_range or INPUT_LEVELS) / INPUT_LEVELS)
-    row_step = None
-    if not input_range:
-        row_range = op.Max(op.ReduceMax(op.Abs(inputs), last, keepdims=1), least)
-        row_step = op.Div(row_range, op.Constant(value_float=float(INPUT_LEVELS)))
-        inputs = op.Div(inputs, row_step)
-    zero_point = op.Constant(value=_tensor(INPUT_LEVELS + 1, np.uint8))
-    levels = op.QuantizeLinear(inputs, step, zero_point)
-    product = op.MatMul(
-        op.DequantizeLinear(levels, step, zero_point),
-        op.DequantizeLinear(across, weight_step, zeros, axis=1),
-    )
-    return product if row_step is None else op.Mul(product, row_step)
-
-
-def _tensor(values: Any, dtype: Any) -> onnx.TensorProto:
-    return onnx.numpy_helper.from_array(np.array(values, dtype))
 
 
 def finish(
