@@ -106,7 +106,7 @@ def export(
 
 
 def _machine() -> Machine:
-    """Return this machine; minutes of export are no way to learn that it has no GPU."""
+    """Return this machine; an export should not end with the news that there is no GPU."""
     try:
         return Machine.here()
     except EmpganError as error:
