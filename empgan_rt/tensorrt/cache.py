@@ -46,26 +46,19 @@ class EngineCache:
     """
 
     def __init__(self, home: Path) -> None:
-        folder = home
-        try:
-            home.mkdir(parents=True, exist_ok=True)
-            for name in _FOLDERS:
-                folder = folder / name
-                folder.mkdir(mode=0o700, exist_ok=True)
-                _check_private(folder)
-        except OSError as error:
-            raise StorageError(
-                f"{folder} cannot be used: {error.strerror}",
-                hint="set XDG_CACHE_HOME to a folder of yours",
-            ) from None
-        self.folder = folder
+        self.folder = home.joinpath(*_FOLDERS)
+        self._check_private(make=True)
 
     def load(self, facts: Facts) -> bytes | None:
-        """Return the bytes stored for these facts; None if there are none, or not sound ones."""
+        """Return the bytes stored for these facts; None if there are none, or not sound ones.
+
+        Raises:
+            StorageError: the folder is no longer private.
+        """
         path = self.path(facts)
         if not os.path.lexists(path):
             return None
-        _check_private(self.folder)
+        self._check_private()
         try:
             with open_folder(self.folder) as root:
                 found = _unsealed(read_file(root, path.name, _MAX_BYTES), facts)
@@ -80,9 +73,9 @@ class EngineCache:
         """Keep bytes for these facts, in place of any that were there.
 
         Raises:
-            StorageError: the disk refused.
+            StorageError: the disk refused, or the folder is no longer private.
         """
-        _check_private(self.folder)
+        self._check_private(make=True)
         replace_file(self.path(facts), _sealed(content, facts))
 
     def path(self, facts: Facts) -> Path:
@@ -90,22 +83,35 @@ class EngineCache:
         digest = hashlib.sha256(_line(facts)).hexdigest()[:32]
         return self.folder / f"{facts['kind']}-{digest}.plan"
 
+    def _check_private(self, *, make: bool = False) -> None:
+        """Raise StorageError unless our folders are ours alone to write to; make them if asked."""
+        for folder in (self.folder.parent, self.folder):
+            try:
+                if make:
+                    folder.parent.mkdir(parents=True, exist_ok=True)
+                    folder.mkdir(mode=0o700, exist_ok=True)
+                fault = _fault(folder.lstat())
+            except OSError as error:
+                raise StorageError(
+                    f"{folder} cannot be used: {error.strerror}",
+                    hint="set XDG_CACHE_HOME to a folder of yours",
+                ) from None
+            if fault:
+                raise StorageError(
+                    f"{folder} {fault}, and engines are code",
+                    hint=f"remove it or `chmod 700 {folder}`; its engines are built again",
+                )
 
-def _check_private(folder: Path) -> None:
-    """Raise StorageError unless a folder is ours alone to write to."""
-    found = folder.lstat()
-    fault = ""
+
+def _fault(found: os.stat_result) -> str:
+    """Return why a folder is not ours alone to write to, "" if it is."""
     if not stat.S_ISDIR(found.st_mode):
-        fault = "is a link or no folder"
-    elif found.st_uid != os.geteuid():
-        fault = f"belongs to user {found.st_uid}"
-    elif found.st_mode & 0o022:
-        fault = f"may be written to by others (mode {stat.S_IMODE(found.st_mode):o})"
-    if fault:
-        raise StorageError(
-            f"{folder} {fault}, and engines are code",
-            hint=f"remove it or `chmod 700 {folder}`; its engines are built again",
-        )
+        return "is a link or no folder"
+    if found.st_uid != os.geteuid():
+        return f"belongs to user {found.st_uid}"
+    if found.st_mode & 0o022:
+        return f"may be written to by others (mode {stat.S_IMODE(found.st_mode):o})"
+    return ""
 
 
 def _line(value: Any) -> bytes:

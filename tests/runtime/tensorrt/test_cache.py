@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -67,6 +68,15 @@ def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empgan-rt").write_text("")
     with pytest.raises(StorageError, match="cannot be used"):
         EngineCache(tmp_path)
+
+
+def test_a_cache_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    shutil.rmtree(tmp_path / "empgan-rt")
+    assert cache.load(FACTS) is None
+    cache.store(FACTS, b"plan")
+    assert cache.load(FACTS) == b"plan"
+    assert cache.folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_linked_engine_is_not_read(tmp_path: Path) -> None:

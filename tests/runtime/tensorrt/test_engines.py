@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,14 @@ def test_ctrl_c_cancels_a_build(bundle: Bundle, cache: EngineCache) -> None:
         room(bundle, cache, trt).engine(STEP)
     assert signal.getsignal(signal.SIGINT) is before
     assert list(cache.folder.iterdir()) == []
+
+
+def test_a_build_in_another_thread(bundle: Bundle, cache: EngineCache) -> None:
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(room(bundle, cache).engine(STEP).cached))
+    thread.start()
+    thread.join()
+    assert found == [False]
 
 
 def test_what_a_search_needs(bundle: Bundle) -> None:
