@@ -43,6 +43,7 @@ from .threads import set_num_threads
 if TYPE_CHECKING:
     from .async_responder import AsyncResponder
     from .async_session import AsyncSession
+    from .session_pool import SessionPool
 
 __all__ = [
     "Alternative",
@@ -69,6 +70,7 @@ __all__ = [
     "Responder",
     "SearchConfig",
     "Session",
+    "SessionPool",
     "StorageError",
     "Timings",
     "Turn",
@@ -86,4 +88,8 @@ def __getattr__(name: str) -> Any:
         from .async_session import AsyncSession
 
         return AsyncSession
+    if name == "SessionPool":
+        from .session_pool import SessionPool
+
+        return SessionPool
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

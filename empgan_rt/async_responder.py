@@ -16,6 +16,7 @@ from .dialogue import Chunk, Reply
 from .errors import InputError
 from .request import Turns
 from .responder import Responder
+from .session_pool import SessionPool
 from .ticket import Ticket
 
 _log = logging.getLogger(__name__)
@@ -104,6 +105,21 @@ class AsyncResponder:
     def session(self, search: SearchConfig | None = None) -> AsyncSession:
         """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
         return AsyncSession(self, search)
+
+    def sessions(
+        self, search: SearchConfig | None = None, *, limit: int = 1000, ttl_s: float = 3600.0
+    ) -> SessionPool:
+        """Return dialogues by key, as chat bots need them; each is searched as `session`.
+
+        Args:
+            search: how to search; None for the responder's own.
+            limit: most dialogues that are remembered.
+            ttl_s: seconds from the end of a reply until its dialogue is forgotten.
+
+        Raises:
+            InputError: limit or ttl_s is out of range.
+        """
+        return SessionPool(self, search, limit=limit, ttl_s=ttl_s)
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .config import SearchConfig
 from .dialogue import Chunk, Emotion, Reply, Turn
-from .session import History, remember
+from .session import History
 
 if TYPE_CHECKING:
     from .async_responder import AsyncResponder
@@ -27,7 +27,7 @@ class AsyncSession(History):
     """
 
     def __init__(self, responder: AsyncResponder, search: SearchConfig | None = None) -> None:
-        super().__init__()
+        super().__init__(responder.responder.bundle.limits.max_turns)
         self._responder = responder
         self._search = search
         self._turn = asyncio.Lock()
@@ -46,11 +46,10 @@ class AsyncSession(History):
             EmpganError: as `AsyncResponder.reply`.
         """
         async with self._turn:
-            turns, asked = self._turns, Turn(text, emotion)
-            dialogue = [*turns, asked]
+            window, asked = self._window, Turn(text, emotion)
+            dialogue = [*window.turns, asked]
             reply = await self._responder.reply(dialogue, self._search, deadline_s=deadline_s)
-            remember(turns, asked, reply)
-            return reply
+            return window.add(asked, reply)
 
     async def stream(
         self, text: str, *, emotion: Emotion | None = None, deadline_s: float | None = None
@@ -64,11 +63,9 @@ class AsyncSession(History):
             EmpganError: as `say`.
         """
         async with self._turn:
-            turns, asked = self._turns, Turn(text, emotion)
-            dialogue = [*turns, asked]
+            window, asked = self._window, Turn(text, emotion)
+            dialogue = [*window.turns, asked]
             chunks = self._responder.stream(dialogue, self._search, deadline_s=deadline_s)
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    if chunk.reply is not None:
-                        remember(turns, asked, chunk.reply)
-                    yield chunk
+                    yield window.add_last(asked, chunk)

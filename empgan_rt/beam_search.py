@@ -96,9 +96,11 @@ class BeamSearch:
                 hint="open the search with the largest SearchConfig.rows",
             )
         longest = max((config.max_length for config in configs), default=0)
-        growth = ((0, 0), (0, 0), (0, max(0, longest - self._sequences.shape[2])))
-        self._sequences = np.pad(self._sequences, growth, constant_values=PAD)
-        self._uniform = np.pad(self._uniform, growth)
+        missing = longest - self._sequences.shape[2]
+        if missing > 0:
+            growth = ((0, 0), (0, 0), (0, missing))
+            self._sequences = np.pad(self._sequences, growth, constant_values=PAD)
+            self._uniform = np.pad(self._uniform, growth)
         for slot, config, ids in zip(slots, configs, banned, strict=True):
             self._clear(slot)
             self._configs[slot], self._banned_ids[slot] = config, tuple(ids)

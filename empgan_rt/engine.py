@@ -178,7 +178,8 @@ class Engine:
                 if ticket.is_over(now):
                     lane.leave(ticket)
                     over.append(ticket)
-        _fail(over, _late())
+        if over:
+            _fail(over, _late())
 
     def _let_in(self) -> None:
         """Encode the oldest requests that there is room for, and give them slots."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .config import SearchConfig
@@ -12,30 +14,59 @@ if TYPE_CHECKING:
     from .responder import Responder
 
 
+class Window:
+    """The newest turns of one dialogue, and how many there were in all.
+
+    Args:
+        size: most turns that are kept.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.turns: deque[Turn] = deque(maxlen=size)
+        self._said = 0
+
+    def add(self, asked: Turn, reply: Reply) -> Reply:
+        """Add a user's turn and the reply to it; return the reply, turns gone before counted."""
+        gone = self._said - len(self.turns)
+        # A turn without words would be refused when the next reply is asked for.
+        said = [asked, Turn(reply.text)] if reply.text else [asked]
+        self.turns += said
+        self._said += len(said)
+        return replace(reply, turns_dropped=reply.turns_dropped + gone)
+
+    def add_last(self, asked: Turn, chunk: Chunk) -> Chunk:
+        """Return a chunk; if it carries the reply, as `add`."""
+        if chunk.reply is None:
+            return chunk
+        return replace(chunk, reply=self.add(asked, chunk.reply))
+
+
 class History:
     """The turns of one dialogue; what `Session` and `AsyncSession` share.
 
-    It grows by two turns with each reply. The model reads the newest of them and recognises the
-    emotions of all that carry no label, its own turns among them.
+    The model reads the newest turns and recognises the emotions of all that carry no label, its
+    own among them. What it can no longer read is not kept, so that a dialogue may go on for ever.
+
+    Args:
+        max_turns: most turns that the model reads.
     """
 
-    def __init__(self) -> None:
-        self._turns: list[Turn] = []
+    def __init__(self, max_turns: int) -> None:
+        self._max_turns = max_turns
+        self._window = Window(max_turns)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """Both speakers' turns so far, oldest first; a reply without words leaves none."""
-        return tuple(self._turns)
+        """Both speakers' newest turns, oldest first, at most as many as the model reads.
+
+        A reply without words leaves none.
+        """
+        return tuple(self._window.turns)
 
     def reset(self) -> None:
         """Forget all turns, and those of a reply that is still to come."""
-        self._turns = []  # whoever awaits that reply has hold of the old list
-
-
-def remember(turns: list[Turn], asked: Turn, reply: Reply) -> None:
-    """Add a user's turn and the reply to it."""
-    # A turn without words would be refused when the next reply is asked for.
-    turns += [asked, Turn(reply.text)] if reply.text else [asked]
+        # Whoever awaits that reply has hold of the old window.
+        self._window = Window(self._max_turns)
 
 
 class Session(History):
@@ -47,7 +78,7 @@ class Session(History):
     """
 
     def __init__(self, responder: Responder, search: SearchConfig | None = None) -> None:
-        super().__init__()
+        super().__init__(responder.bundle.limits.max_turns)
         self._responder = responder
         self._search = search
 
@@ -62,10 +93,8 @@ class Session(History):
             InputError: the text or the emotion is not acceptable.
             DivergenceError: the model computed NaN or infinity.
         """
-        turns, asked = self._turns, Turn(text, emotion)
-        reply = self._responder.reply([*turns, asked], self._search)
-        remember(turns, asked, reply)
-        return reply
+        window, asked = self._window, Turn(text, emotion)
+        return window.add(asked, self._responder.reply([*window.turns, asked], self._search))
 
     def stream(self, text: str, *, emotion: Emotion | None = None) -> Generator[Chunk, None, None]:
         """Yield the reply to a user's turn in pieces; both are remembered with the last one.
@@ -76,13 +105,11 @@ class Session(History):
             InputError: as `say`, at once.
             DivergenceError: the model computed NaN or infinity.
         """
-        turns, asked = self._turns, Turn(text, emotion)
-        chunks = self._responder.stream([*turns, asked], self._search)
+        window, asked = self._window, Turn(text, emotion)
+        chunks = self._responder.stream([*window.turns, asked], self._search)
 
         def remembering() -> Generator[Chunk, None, None]:
             for chunk in chunks:
-                if chunk.reply is not None:
-                    remember(turns, asked, chunk.reply)
-                yield chunk
+                yield window.add_last(asked, chunk)
 
         return remembering()

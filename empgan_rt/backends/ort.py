@@ -205,7 +205,8 @@ def _checked(name: str, array: Any, shape: tuple[int | None, ...], high: int) ->
     if not fits:
         wanted = tuple("any" if want is None else want for want in shape)
         raise InputError(f"{name} has shape {array.shape}, not {wanted} (none of them 0)")
-    low_id, high_id = int(array.min()), int(array.max())
-    if low_id < 0 or high_id > high:
-        raise InputError(f"{name} holds {low_id} to {high_id}", hint=f"give ids from 0 to {high}")
+    if array.view(np.uint32).max() > high:  # one pass for both ends: negative ids become huge
+        raise InputError(
+            f"{name} holds {array.min()} to {array.max()}", hint=f"give ids from 0 to {high}"
+        )
     return array

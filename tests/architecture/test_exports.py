@@ -38,6 +38,7 @@ PUBLIC = [
     "Responder",
     "SearchConfig",
     "Session",
+    "SessionPool",
     "StorageError",
     "Timings",
     "Turn",

@@ -116,3 +116,16 @@ def test_reset_forgets_the_reply_that_is_still_to_come(toy_folder: Path) -> None
         assert session.turns == ()
 
     with_session(toy_folder, talk, LONG)
+
+
+def test_it_keeps_no_more_than_is_read_and_counts_the_rest(toy_folder: Path) -> None:
+    async def talk(session: AsyncSession) -> None:
+        for _ in range(26):
+            await session.say("we")
+        assert len(session.turns) == 50
+        assert (await session.say("we")).turns_dropped == 52 + 1 - 50
+        *_, last = [chunk async for chunk in session.stream("we")]
+        assert last.reply is not None
+        assert last.reply.turns_dropped == 54 + 1 - 50
+
+    with_session(toy_folder, talk)

@@ -6,9 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from empgan_rt import Emotion, InputError, Responder, SearchConfig, Session, Turn
+from empgan_rt import Chunk, Emotion, InputError, Responder, SearchConfig, Session, Turn
 from empgan_rt.backends.ort import OrtBackend
+from empgan_rt.session import Window
+from support.replies import reply_saying
 from support.toy_bundle import WORDS
 
 
@@ -117,6 +121,36 @@ def test_a_reply_without_words_leaves_no_turn(toy_folder: Path) -> None:
 def test_a_long_dialogue_is_read_through_a_window(session: Session) -> None:
     for _ in range(40):
         reply = session.say("we")
-    assert len(session.turns) == 80
     assert len(reply.emotions) == 50
-    assert reply.turns_dropped == 29
+    assert reply.turns_dropped == 29  # of 78 before the last message, and that
+    assert [*session.stream("we")][-1].reply.turns_dropped == 31
+    assert len(session.turns) == 50
+    session.reset()
+    assert session.say("we").turns_dropped == 0
+
+
+@given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from(["", "Oh."]), st.booleans())))
+def test_a_window_reads_and_counts_as_if_nothing_were_dropped(
+    size: int, replies: list[tuple[str, bool]]
+) -> None:
+    window, said = Window(size), []
+    for number, (answer, streamed) in enumerate(replies):
+        assert [turn.text for turn in window.turns] == said[-size:]
+        read = len([*window.turns, number][-size:])
+        dropped = len(window.turns) + 1 - read
+        reply, asked = reply_saying(answer, turns_dropped=dropped), Turn(str(number))
+        if streamed:
+            chunk = window.add_last(asked, Chunk(answer, reply, 1))
+            assert (chunk.text, chunk.tokens) == (answer, 1)
+            found = chunk.reply
+        else:
+            found = window.add(asked, reply)
+        assert found.text == answer
+        assert found.turns_dropped == len(said) + 1 - read
+        said += [asked.text, answer] if answer else [asked.text]
+
+
+def test_a_chunk_without_the_reply_leaves_no_turn() -> None:
+    window, chunk = Window(2), Chunk("I", None, 1)
+    assert window.add_last(Turn("we"), chunk) is chunk
+    assert not window.turns
