@@ -9,7 +9,10 @@ from ..backend import Backend
 from ..bundle import Bundle
 from ..errors import InputError
 
-BACKENDS = {"onnxruntime": "empgan_rt.backends.ort:OrtBackend"}
+BACKENDS = {
+    "onnxruntime": "empgan_rt.backends.ort:OrtBackend",
+    "tensorrt": "empgan_rt.backends.trt:TrtBackend",
+}
 
 
 def load_backend(
