@@ -5,7 +5,7 @@ ids go up, candidates come down. The doors are those of `OrtBackend`.
 
 An engine of the decoder step has a fixed number of beams and of candidates. One that is not in the
 cache is built when it is first asked for, which holds up everybody else: `empgan-rt engines build`
-does it beforehand. Why so: docs/decisions/0018-replies-by-tensorrt.md.
+does it beforehand. Why so: docs/decisions/0017-tensorrt-engines.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..errors import InputError
-from ..graph_spec import PAD
+from ..graph_spec import PAD, IntArray
 from ..tensorrt.cache import EngineCache, cache_home
 from ..tensorrt.engines import EngineRoom, Request, enough_candidates
 from ..tensorrt.machine import Machine, import_cuda
@@ -36,7 +36,7 @@ STAYING = {  # outputs that nobody but a later graph reads
     "context_encoder": frozenset({"values", "keys"}),
     "decoder_step": frozenset({"next_hidden"}),
 }
-_BANNED_STEP = 16  # banned ids are padded to a multiple, so that shapes change seldom
+_BANNED_STEP = 16
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ class TrtBackend(OrtBackend):
         device: "cuda": the GPU that is current for CUDA in this thread.
         precision: one of the bundle's variants.
         turn_cache: turns whose encodings are kept for when they come again.
+        tf32: whether float32 products may drop 13 bits of their operands.
         captures: whether steps are captured as CUDA graphs and replayed.
 
     Raises:
@@ -66,12 +67,13 @@ class TrtBackend(OrtBackend):
         precision: str = "fp32",
         turn_cache: int = 0,
         *,
+        tf32: bool = False,
         captures: bool = True,
     ) -> None:
         if device != DEVICE:
             raise InputError(f"device {device!r}", hint=f"TensorRT needs {DEVICE!r}")
         machine = Machine.here()
-        self._room = EngineRoom(bundle, machine, EngineCache(cache_home(os.environ)))
+        self._room = EngineRoom(bundle, machine, EngineCache(cache_home(os.environ)), tf32=tf32)
         self._captures = captures
         self._gpu = CudaDevice(import_cuda())
         self._transfers = Transfers(self._gpu)
@@ -115,9 +117,7 @@ class TrtBackend(OrtBackend):
             return self._graph(self._request(which)).run(feeds)
         inputs = dict(feeds)
         wanted = int(inputs.pop("num_candidates")[0])  # a constant of the engine
-        banned = inputs["banned"]
-        missing = -banned.shape[2] % _BANNED_STEP
-        inputs["banned"] = np.pad(banned, ((0, 0), (0, 0), (0, missing)), constant_values=PAD)
+        banned = inputs["banned"] = _padded(inputs["banned"])
         found = self._graph(self._request(which, banned.shape[1], wanted)).run(inputs)
         for name in ("candidate_ids", "candidate_log_probs"):
             found[name] = np.ascontiguousarray(found[name][:, :, :wanted])
@@ -149,3 +149,13 @@ class TrtBackend(OrtBackend):
                 captures=self._captures and request.graph == "decoder_step",
             )
         return self._graphs[request]
+
+
+def _padded(banned: IntArray) -> IntArray:
+    """Return (B, K, S) with S raised to a multiple of `_BANNED_STEP`, so that it changes seldom."""
+    wanted = -(-banned.shape[2] // _BANNED_STEP) * _BANNED_STEP
+    if wanted == banned.shape[2]:
+        return banned
+    padded = np.full((*banned.shape[:2], wanted), PAD, np.int32)
+    padded[:, :, : banned.shape[2]] = banned
+    return padded

@@ -43,14 +43,16 @@ class TrtGraph:
         *,
         captures: bool,
     ) -> None:
-        self._trt, self._found, self._staying = trt, found, staying
-        self._transfers, self._scratch = transfers, scratch
+        self._trt, self._spec, self._profiles = trt, found.spec, found.profiles
+        self._staying, self._transfers, self._scratch = staying, transfers, scratch
         # TensorRT-RTX compiles while it runs, and captures by itself if it is told to.
         self._captures = captures and not is_rtx(trt)
         self._runtime = runtime = trt.Runtime(logger(trt))
         self._engine = engine = runtime.deserialize_cuda_engine(found.plan)
         if engine is None:
             raise failure(trt, transfers.device, f"did not load the {found.request}")
+        names = {engine.get_tensor_name(i) for i in range(engine.num_io_tensors)}
+        self._unread = {tensor.name for tensor in found.spec.inputs} - names
         self._contexts: dict[int, TrtContext] = {}
 
     def run(self, feeds: Mapping[str, Value]) -> dict[str, Any]:
@@ -64,13 +66,15 @@ class TrtGraph:
             ProviderError: TensorRT or the GPU failed; the graph may be used again.
         """
         sizes: dict[str, int] = {}
-        for tensor in self._found.spec.inputs:
+        for tensor in self._spec.inputs:
             named = zip(tensor.axes, feeds[tensor.name].shape, strict=True)
             sizes |= {axis: size for axis, size in named if isinstance(axis, str)}
-        batch = str(self._found.spec.inputs[0].axes[0])
+        batch = str(self._spec.inputs[0].axes[0])
         found = [
-            self._run(profile, {name: _rows(value, part) for name, value in feeds.items()})
-            for profile, part in parts(self._found.profiles, sizes, batch)
+            self._run(
+                profile, {n: _rows(v, part) for n, v in feeds.items() if n not in self._unread}
+            )
+            for profile, part in parts(self._profiles, sizes, batch)
         ]
         if len(found) == 1:
             return found[0]
@@ -97,7 +101,7 @@ class TrtGraph:
                 self._trt,
                 self._engine,
                 profile,
-                self._found.spec.outputs,
+                self._spec.outputs,
                 self._staying,
                 self._transfers,
                 self._scratch,

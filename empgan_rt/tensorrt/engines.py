@@ -12,6 +12,7 @@ from .. import console
 from ..bundle import Bundle
 from ..config import MAX_BEAM_SIZE
 from ..errors import InputError
+from ..goldens import NUM_CANDIDATES
 from ..graph_spec import GRAPH_NAMES, GraphSpec, graph_specs
 from ..manifest import WEIGHTS_NAME
 from .build import build
@@ -23,7 +24,9 @@ from .profiles import Profile, profiles
 
 RECIPE = 1  # raised whenever the same facts make another engine than before
 MAX_CANDIDATES = 3840  # TensorRT's TopK takes no more, and says so only when it builds
-_CANDIDATES = (64, 512, MAX_CANDIDATES)  # that a step offers if one more than beams are too few
+# That a step offers if one more than beams are too few. Goldens are recorded with the first of
+# these, and int8 scores so many words again, so that its log-probabilities depend on the number.
+_CANDIDATES = (NUM_CANDIDATES, 64, 512, MAX_CANDIDATES)
 
 _log = logging.getLogger(__name__)
 

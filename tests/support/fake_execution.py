@@ -61,10 +61,28 @@ class _Engine:
     def __init__(self, trt: ExecutingTensorRt, plan: bytes) -> None:
         profiles, _, model = plan.partition(b"\n")
         self.trt, self.profiles = trt, json.loads(profiles)
-        self.name = onnx.load_model_from_string(model).graph.name
+        graph = onnx.load_model_from_string(model).graph
+        read = {name for node in graph.node for name in node.input}
+        self.name = graph.name
         self.session = session_of_any_signature(model, b"", self.name, "cpu")
-        self.inputs = {io.name: _TYPES[io.type] for io in self.session.get_inputs()}
+        every = {io.name: _TYPES[io.type] for io in self.session.get_inputs()}
+        # Whether TensorRT keeps inputs that nothing reads is its own affair; this one does not.
+        self.inputs = {name: dtype for name, dtype in every.items() if name in read}
+        self.unread = {name: dtype for name, dtype in every.items() if name not in read}
         self.outputs = {io.name: _TYPES[io.type] for io in self.session.get_outputs()}
+
+    @property
+    def num_io_tensors(self) -> int:
+        return len(self.inputs) + len(self.outputs)
+
+    def get_tensor_name(self, index: int) -> str:
+        return [*self.inputs, *self.outputs][index]
+
+    def run(self, names: list[str], feeds: dict[str, np.ndarray]) -> Any:
+        """Return outputs; what is not read may be of any size."""
+        rank = {io.name: len(io.shape) for io in self.session.get_inputs()}
+        unread = {n: np.zeros((1,) * rank[n], dtype) for n, dtype in self.unread.items()}
+        return self.session.run(names, {**feeds, **unread})
 
     def create_execution_context(self, strategy: str) -> Any:
         assert strategy == "user managed"
@@ -88,6 +106,8 @@ class _Context:
         return profile < len(self.engine.profiles)
 
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
+        if name not in self.engine.inputs:
+            return self._refuse(f"no input {name}")
         low, _, high = self.engine.profiles[self.profile][name]
         if len(shape) != len(low) or not all(
             a <= s <= b for a, s, b in zip(low, shape, high, strict=True)
@@ -99,7 +119,7 @@ class _Context:
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         zeros = {n: np.zeros(self.shapes[n], dtype) for n, dtype in self.engine.inputs.items()}
-        return tuple(self.engine.session.run([name], zeros)[0].shape)
+        return tuple(self.engine.run([name], zeros)[0].shape)
 
     def update_device_memory_size_for_shapes(self) -> int:
         return self._rows() * _NEEDED
@@ -133,7 +153,7 @@ class _Context:
                 for n, dtype in self.engine.inputs.items()
             }
             self.cuda.bytes(*memory).fill(0xFF)
-            found = self.engine.session.run([*self.engine.outputs], feeds)
+            found = self.engine.run([*self.engine.outputs], feeds)
             for (name, dtype), value in zip(self.engine.outputs.items(), found, strict=True):
                 self._tensor(addresses[name], value.shape, dtype)[...] = value
 
