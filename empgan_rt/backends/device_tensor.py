@@ -92,16 +92,18 @@ class Transfers:
         for array, tensor in zip(arrays.values(), tensors.values(), strict=True):
             _host(start + tensor.offset, array.shape, array.dtype)[...] = array
         first = next(iter(tensors.values()))
-        self._copy(first.address, start, total, "cudaMemcpyHostToDevice")
+        cuda = self.device.cuda
+        self._copy(first.address, start, total, cuda.cudaMemcpyKind.cudaMemcpyHostToDevice)
         return tensors
 
     def down(self, tensors: Mapping[str, DeviceTensor]) -> dict[str, Array]:
         """Return copies on the host, when everything before is done."""
         sizes = [tensor.row_bytes * tensor.shape[0] for tensor in tensors.values()]
         offsets, total = _places(sizes)
-        start = self._place(total)
+        start, cuda = self._place(total), self.device.cuda
+        kind = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         for tensor, offset, size in zip(tensors.values(), offsets, sizes, strict=True):
-            self._copy(start + offset, tensor.address, size, "cudaMemcpyDeviceToHost")
+            self._copy(start + offset, tensor.address, size, kind)
         self.synchronise()
         return {
             name: _host(start + offset, tensor.shape, tensor.dtype).copy()
@@ -134,9 +136,10 @@ class Transfers:
         """Return the tensor, copied if its address is not one that TensorRT takes."""
         if tensor.address % ALIGNMENT == 0:
             return tensor
-        copy = self.empty(tensor.shape, tensor.dtype)
+        copy, cuda = self.empty(tensor.shape, tensor.dtype), self.device.cuda
         size = tensor.row_bytes * tensor.shape[0]
-        self._copy(copy.address, tensor.address, size, "cudaMemcpyDeviceToDevice")
+        kind = cuda.cudaMemcpyKind.cudaMemcpyDeviceToDevice
+        self._copy(copy.address, tensor.address, size, kind)
         return copy
 
     def synchronise(self) -> None:
@@ -154,10 +157,9 @@ class Transfers:
         self._used += size
         return self._staging + self._used - size
 
-    def _copy(self, target: int, source: int, size: int, kind: str) -> None:
+    def _copy(self, target: int, source: int, size: int, kind: Any) -> None:
         cuda, device = self.device.cuda, self.device
-        direction = getattr(cuda.cudaMemcpyKind, kind)
-        device.result(cuda.cudaMemcpyAsync(target, source, size, direction, device.stream))
+        device.result(cuda.cudaMemcpyAsync(target, source, size, kind, device.stream))
 
 
 def _places(sizes: Sequence[int]) -> tuple[list[int], int]:

@@ -117,9 +117,7 @@ class TrtContext:
     def _reshape(self, shapes: Shapes) -> None:
         """Tell TensorRT the shapes, and ask it for those of outputs and for the memory it needs."""
         context = self._context
-        self._shapes = {}  # none, if anything fails here
-        self._memory = None
-        self._forget()
+        self._shapes, self._memory = {}, None  # none, if anything fails here
         for name, shape in shapes.items():
             self._check(context.set_input_shape(name, shape))
         self._found = {t.name: tuple(context.get_tensor_shape(t.name)) for t in self._outputs}

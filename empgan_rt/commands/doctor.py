@@ -18,7 +18,7 @@ from .records import error_record
 EXTRAS = {
     "cpu": ("onnxruntime",),
     "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
-    "trt-check": ("tensorrt-rtx",),
+    "trt-check": ("tensorrt-rtx", "cuda-python"),
     "train": ("torch", "safetensors", "tensorboard"),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
