@@ -71,8 +71,9 @@ class Responder:
 
         Args:
             bundle: path or name.
-            backend: the engine that computes.
-            device: where; never exchanged for another one silently.
+            backend: the engine that computes: "onnxruntime", or "tensorrt" (docs/gpu.md), which
+                builds what is not in its cache.
+            device: where; never exchanged for another one silently. TensorRT needs "cuda".
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
             max_running: most dialogues in decoding at once, whoever asked; the others wait.

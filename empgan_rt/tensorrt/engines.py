@@ -25,7 +25,7 @@ from .profiles import Profile, profiles
 RECIPE = 1  # raised whenever the same facts make another engine than before
 MAX_CANDIDATES = 3840  # TensorRT's TopK takes no more, and says so only when it builds
 # That a step offers if one more than beams are too few. Goldens are recorded with the first of
-# these, and int8 scores so many words again, so that its log-probabilities depend on the number.
+# these, and int8 scores more words again for more, which moves its log-probabilities.
 _CANDIDATES = (NUM_CANDIDATES, 64, 512, MAX_CANDIDATES)
 
 _log = logging.getLogger(__name__)
