@@ -6,6 +6,8 @@ import ctypes
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -69,13 +71,13 @@ class Transfers:
 
     def packed(self, wanted: Mapping[str, tuple[Sequence[int], Any]]) -> dict[str, DeviceTensor]:
         """Return tensors of these shapes and types that hold anything, all in one block."""
-        sizes = [math.prod(shape) * np.dtype(kind).itemsize for shape, kind in wanted.values()]
-        offsets, total = _places(sizes)
+        kinds = [np.dtype(kind) for _, kind in wanted.values()]
+        shapes = [tuple(shape) for shape, _ in wanted.values()]
+        sizes = [math.prod(s) * kind.itemsize for s, kind in zip(shapes, kinds, strict=True)]
+        offsets, total = _places(tuple(sizes))
         block = self.device.take(total)
-        return {
-            name: DeviceTensor(block, offset, tuple(shape), np.dtype(kind))
-            for (name, (shape, kind)), offset in zip(wanted.items(), offsets, strict=True)
-        }
+        found = map(DeviceTensor, repeat(block), offsets, shapes, kinds)
+        return dict(zip(wanted, found, strict=True))
 
     def zeros(self, shape: Sequence[int]) -> DeviceTensor:
         """Return a tensor of float32 zeros."""
@@ -87,7 +89,7 @@ class Transfers:
     def up(self, arrays: Mapping[str, Array]) -> dict[str, DeviceTensor]:
         """Return copies on the GPU, all in one block; the arrays may be changed at once."""
         tensors = self.packed({name: (a.shape, a.dtype) for name, a in arrays.items()})
-        _, total = _places([array.nbytes for array in arrays.values()])
+        _, total = _places(tuple([array.nbytes for array in arrays.values()]))
         start = self._place(total)
         for array, tensor in zip(arrays.values(), tensors.values(), strict=True):
             _host(start + tensor.offset, array.shape, array.dtype)[...] = array
@@ -99,7 +101,7 @@ class Transfers:
     def down(self, tensors: Mapping[str, DeviceTensor]) -> dict[str, Array]:
         """Return copies on the host, when everything before is done."""
         sizes = [tensor.row_bytes * tensor.shape[0] for tensor in tensors.values()]
-        offsets, total = _places(sizes)
+        offsets, total = _places(tuple(sizes))
         start, cuda = self._place(total), self.device.cuda
         kind = cuda.cudaMemcpyKind.cudaMemcpyDeviceToHost
         for tensor, offset, size in zip(tensors.values(), offsets, sizes, strict=True):
@@ -162,7 +164,8 @@ class Transfers:
         device.result(cuda.cudaMemcpyAsync(target, source, size, kind, device.stream))
 
 
-def _places(sizes: Sequence[int]) -> tuple[list[int], int]:
+@lru_cache(256)
+def _places(sizes: tuple[int, ...]) -> tuple[list[int], int]:
     """Return where pieces of these sizes lie, each aligned, and how much they take together."""
     offsets, total = [], 0
     for size in sizes:
@@ -181,8 +184,9 @@ def _runs(places: Sequence[int], rows: Sequence[int]) -> Iterator[tuple[int, int
             start = i
 
 
+@lru_cache(256)  # a step's arrays are always in the same places
 def _host(address: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return an array in memory of the host."""
+    """Return an array in memory of the host; it owns none of it."""
     size = math.prod(shape) * dtype.itemsize
     memory = memoryview((ctypes.c_char * size).from_address(address))
     array: Array = np.frombuffer(memory, dtype).reshape(shape)

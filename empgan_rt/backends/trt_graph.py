@@ -54,6 +54,8 @@ class TrtGraph:
         names = {engine.get_tensor_name(i) for i in range(engine.num_io_tensors)}
         self._unread = {tensor.name for tensor in found.spec.inputs} - names
         self._contexts: dict[int, TrtContext] = {}
+        self._shapes: tuple[tuple[int, ...], ...] = ()  # of the last run
+        self._pieces: list[tuple[int, slice]] = []  # that it was cut into
 
     def run(self, feeds: Mapping[str, Value]) -> dict[str, Any]:
         """Return the outputs by name: tensors if they stay on the GPU, else arrays.
@@ -65,25 +67,31 @@ class TrtGraph:
             InputError: the engine takes no such shapes.
             ProviderError: TensorRT or the GPU failed; the graph may be used again.
         """
-        sizes: dict[str, int] = {}
-        for tensor in self._spec.inputs:
-            named = zip(tensor.axes, feeds[tensor.name].shape, strict=True)
-            sizes |= {axis: size for axis, size in named if isinstance(axis, str)}
-        batch = str(self._spec.inputs[0].axes[0])
+        shapes = tuple([feeds[tensor.name].shape for tensor in self._spec.inputs])
+        if shapes != self._shapes:
+            self._pieces = self._cut(shapes)
+            self._shapes = shapes
+        feeds = {name: value for name, value in feeds.items() if name not in self._unread}
+        if len(self._pieces) == 1:
+            return self._run(self._pieces[0][0], feeds)
         found = [
-            self._run(
-                profile, {n: _rows(v, part) for n, v in feeds.items() if n not in self._unread}
-            )
-            for profile, part in parts(self._profiles, sizes, batch)
+            self._run(profile, {name: _rows(value, part) for name, value in feeds.items()})
+            for profile, part in self._pieces
         ]
-        if len(found) == 1:
-            return found[0]
         return {name: self._joined([outputs[name] for outputs in found]) for name in found[0]}
 
     def close(self) -> None:
         """Throw away what CUDA holds for it; TensorRT's own objects go with this one."""
         for held in self._contexts.values():
             held.close()
+
+    def _cut(self, shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, slice]]:
+        """Return the pieces that a batch of these input shapes runs in; see `parts`."""
+        sizes: dict[str, int] = {}
+        for tensor, shape in zip(self._spec.inputs, shapes, strict=True):
+            named = zip(tensor.axes, shape, strict=True)
+            sizes |= {axis: size for axis, size in named if isinstance(axis, str)}
+        return parts(self._profiles, sizes, str(self._spec.inputs[0].axes[0]))
 
     def _run(self, profile: int, feeds: Mapping[str, Value]) -> dict[str, Any]:
         """Return the outputs of a batch that the profile takes."""

@@ -7,6 +7,7 @@ set, no memory to compute in. That memory is filled with NaN by every run.
 from __future__ import annotations
 
 import json
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,7 @@ class ExecutingTensorRt(FakeTensorRt):
     Attributes:
         fails: what the next runs say and then do not run; empty if they run.
         damaged: whether engines do not load.
+        engines: those that are alive.
     """
 
     ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
@@ -40,6 +42,7 @@ class ExecutingTensorRt(FakeTensorRt):
         self.cuda = cuda
         self.fails = ""
         self.damaged = False
+        self.engines: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def plan(self, network: Any, config: Any) -> bytes:
         """Return profiles and graph."""
@@ -54,7 +57,9 @@ class ExecutingTensorRt(FakeTensorRt):
         if self.damaged:
             self.logger.log(self.ILogger.ERROR, "Serialization assertion failed")
             return None
-        return _Engine(self, plan)
+        engine = _Engine(self, plan)
+        self.engines.add(engine)
+        return engine
 
 
 class _Engine:

@@ -6,6 +6,7 @@ on memory of the host. What they cannot show is in `tests/runtime/tensorrt/test_
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,33 @@ def test_replies_are_those_of_onnx_runtime(fakes: Fakes, precision: str) -> None
         found = responder.reply_batch(dialogues, searches)
         assert [*map(say, found)] == [*map(say, other.reply_batch(dialogues, searches))]
     assert "launch" in fakes.cuda.calls
+    assert fakes.cuda.left == (0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose memory has a position for each token; made before TensorRT is a stand-in."""
+    from empgan_export.package import ExportOptions, export_bundle
+    from support.small_data import small_checkpoint
+
+    folder = tmp_path_factory.mktemp("flat")
+    checkpoint = small_checkpoint(folder, system="Emo-S2S")
+    export_bundle(checkpoint, folder / "flat.empgan", ExportOptions(num_contexts=1))
+    return folder / "flat.empgan"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("elements", [1 << 28, 1 << 14])
+def test_flat_memory_in_one_piece_and_in_several(
+    flat: Path, fakes: Fakes, monkeypatch: pytest.MonkeyPatch, elements: int
+) -> None:
+    monkeypatch.setattr(profiles_module, "MAX_ELEMENTS", elements)
+    with (
+        Responder.load(flat, backend="tensorrt", device="cuda") as responder,
+        Responder.load(flat) as other,
+    ):
+        found, wanted = responder.reply_batch(DIALOGUES * 3), other.reply_batch(DIALOGUES * 3)
+        assert [*map(say, found)] == [*map(say, wanted)]
     assert fakes.cuda.left == (0, 0, 0)
 
 
@@ -191,6 +219,18 @@ def test_a_step_is_replayed_while_shapes_stay(fakes: Fakes, bundle: Bundle) -> N
     stepped(backend, state, 2, 3)
     assert "launch" not in fakes.cuda.calls
     assert not fakes.cuda.graphs
+
+
+def test_engines_go_at_close_and_not_some_time_later(fakes: Fakes, bundle: Bundle) -> None:
+    backend = TrtBackend(bundle)
+    stepped(backend, started(backend, 3, 2), 2, 3)
+    assert len(fakes.trt.engines) == 3
+    gc.disable()
+    try:
+        backend.close()
+        assert len(fakes.trt.engines) == 0
+    finally:
+        gc.enable()
 
 
 def test_memory_does_not_grow_with_requests(fakes: Fakes) -> None:
