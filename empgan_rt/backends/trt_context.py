@@ -80,6 +80,7 @@ class TrtContext:
         if context is None:
             raise failure(trt, self._device, "made no context")
         self._check(context.set_optimization_profile_async(profile, self._device.handle))
+        transfers.synchronise()  # shapes may be asked about when the profile is there
 
     def enqueue(self, inputs: Mapping[str, DeviceTensor]) -> dict[str, DeviceTensor]:
         """Return the outputs, which are there when the stream is done with what was enqueued.
@@ -123,7 +124,7 @@ class TrtContext:
         self._found = {t.name: tuple(context.get_tensor_shape(t.name)) for t in self._outputs}
         self._check(all(size >= 0 for shape in self._found.values() for size in shape))
         needs = context.update_device_memory_size_for_shapes()
-        # 0 may also mean that it does not know.
+        # 0 if nothing is needed, but also if something went wrong.
         engine = self._engine
         self._needs = needs or engine.get_device_memory_size_for_profile_v2(self._profile)
         self._shapes = shapes
