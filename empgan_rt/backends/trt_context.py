@@ -35,6 +35,7 @@ class Scratch:
     def of(self, size: int) -> Block:
         """Return the memory, which has at least so many bytes from now on."""
         if self._block.size < size:
+            self._block = self._device.take(0)  # so that the old one can go before
             self._block = self._device.take(size)
         return self._block
 
