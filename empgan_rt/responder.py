@@ -71,8 +71,7 @@ class Responder:
 
         Args:
             bundle: path or name.
-            backend: the engine that computes: "onnxruntime", or "tensorrt" (docs/gpu.md), which
-                builds what is not in its cache.
+            backend: "onnxruntime", or "tensorrt" (docs/gpu.md), which builds what it has not yet.
             device: where; never exchanged for another one silently. TensorRT needs "cuda".
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.

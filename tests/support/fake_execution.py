@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 
 from empgan_rt.backends.ort_session import session_of_any_signature
-from support.fake_cuda import FakeCuda
+from support.fake_cuda_runtime import FakeCuda
 from support.fake_tensorrt import FakeTensorRt
 
 _NEEDED = 4096  # bytes to compute in, for each row of the batch

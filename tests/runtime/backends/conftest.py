@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.fake_cuda import FakeCuda
+from support.fake_cuda_runtime import FakeCuda
 from support.fake_execution import ExecutingTensorRt
 
 

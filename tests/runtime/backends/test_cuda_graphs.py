@@ -6,7 +6,7 @@ import pytest
 
 from empgan_rt.backends.cuda_device import CudaDevice
 from empgan_rt.backends.cuda_graphs import MOST, CudaGraphs
-from support.fake_cuda import FakeCuda
+from support.fake_cuda_runtime import FakeCuda
 
 
 class _Work:

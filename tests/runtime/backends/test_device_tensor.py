@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from empgan_rt.backends.cuda_device import CudaDevice
 from empgan_rt.backends.device_tensor import DeviceTensor, Transfers
-from support.fake_cuda import FakeCuda
+from support.fake_cuda_runtime import FakeCuda
 
 
 def transfers() -> Transfers:

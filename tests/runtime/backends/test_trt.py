@@ -386,7 +386,7 @@ def test_what_cannot_be_loaded(
 ) -> None:
     with pytest.raises(InputError, match="device 'cpu'") as raised:
         load_backend(bundle, "tensorrt")
-    assert "'cuda'" in raised.value.hint
+    assert "cuda" in raised.value.hint
     with pytest.raises(InputError, match="precision 'fp8'"):
         load_backend(bundle, "tensorrt", "cuda", "fp8")
     assert fakes.cuda.left == (0, 0, 0)

@@ -13,7 +13,7 @@ from empgan_rt.backends.ort_state import OrtState
 from empgan_rt.backends.trt_state import TrtState
 from empgan_rt.errors import ProviderError
 from empgan_rt.graph_spec import STRUCK
-from support.fake_cuda import FakeCuda
+from support.fake_cuda_runtime import FakeCuda
 
 WIDTH = 3
 
