@@ -20,10 +20,13 @@ from support.fake_cuda_runtime import FakeCuda
 from support.source_tree import ROOT, module_paths
 
 NAMES: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "cuda_names.json").read_text("utf-8"))
+GIVEN = tuple(  # what else is given cuda-python's module
+    f"empgan_rt.backends.{name}" for name in ("cuda_device", "cuda_graphs", "device_tensor")
+)
 MODULES = {
     name: path.read_text("utf-8")
     for name, path in module_paths().items()
-    if name.startswith(("empgan_rt.backends.", "empgan_rt.tensorrt."))
+    if name.startswith(("empgan_rt.tensorrt.", "empgan_rt.backends.trt", *GIVEN))
 }
 
 
