@@ -16,7 +16,6 @@ BACKENDS: Mapping[str, Mapping[str, str]] = {
         "cuda": "empgan_rt.backends.device:DeviceBackend",
     },
 }
-DEVICES = tuple(sorted({device for devices in BACKENDS.values() for device in devices}))
 
 
 def load_backend(

@@ -15,7 +15,7 @@ from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
 from ..threads import fix_num_threads
 from . import cuda
-from .cuda_diagnosis import why_not
+from .cuda_diagnosis import require_driver, why_not
 from .ort_failures import device_fault
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
@@ -99,14 +99,25 @@ def session_of_any_signature(
             f"{provider} is not in this onnxruntime, which is another build of it",
             hint="pip uninstall -y onnxruntime\npip install 'empgan-rt[gpu]'",
         )
+    if device == "cuda":
+        require_driver(onnxruntime)
+        cuda.preload(onnxruntime)
     options = _session_options(onnxruntime)
     if weights:
         options.add_external_initializers_from_files_in_memory(
             [WEIGHTS_NAME], [weights], [len(weights)]
         )
     if device == "cuda":
-        cuda.preload(onnxruntime)
         options.add_session_config_entry(cuda.NO_FALLBACK if whole else cuda.RECORD_NODES, "1")
+    session = _session_on(onnxruntime, graph, options, name, device)
+    if device == "cuda" and not whole:
+        cuda.check_nodes(session, name)
+    return session
+
+
+def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device: str) -> Any:
+    """Return a session that has been seen to be on a device."""
+    provider = PROVIDERS[device]
     try:
         session = onnxruntime.InferenceSession(
             graph, options, providers=[(provider, dict(_OPTIONS[device]))], enable_fallback=0
@@ -119,11 +130,8 @@ def session_of_any_signature(
             hint="export the bundle again, or install the onnxruntime it was made with",
         ) from error
     # Without the device ONNX Runtime hands out a CPU session and a mere warning.
-    actual = session.get_providers()[0]
-    if actual != provider:
+    if (actual := session.get_providers()[0]) != provider:
         raise why_not(onnxruntime, f"ONNX Runtime chose {actual}")
-    if device == "cuda" and not whole:
-        cuda.check_nodes(session, name)
     return session
 
 

@@ -35,6 +35,13 @@ precision_option = click.option(
     help="A variant of the bundle; int8 is faster, and now and then words a reply otherwise.",
 )
 
+device_option = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where to compute: cpu or cuda; never exchanged for another one silently.",
+)
+
 
 def search_options(command: Command) -> Command:
     """Add the options of a search; those not given are None, for `overlay` to leave out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tomllib
@@ -90,7 +91,7 @@ def test_a_missing_extra_is_a_fact_and_no_problem(
 def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {
-        name: tuple(requirement.split(">=")[0] for requirement in requirements)
+        name: tuple(re.split(r"\[|>=", requirement)[0] for requirement in requirements)
         for name, requirements in project["optional-dependencies"].items()
         if name != "dev"
     }
