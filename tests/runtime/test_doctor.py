@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from empgan_rt import bundle as bundle_module
+from empgan_rt.backends.device import DeviceBackend
+from empgan_rt.bundle import Bundle
 from empgan_rt.commands import doctor
 from support.command_line import Outcome
+from support.fake_cuda import FakeOrt, Machine, be_on
 
 Command = Callable[..., Outcome]
 ROOT = Path(__file__).parents[2]
@@ -69,6 +72,37 @@ def test_two_engines_are_a_problem(command: Command, monkeypatch: pytest.MonkeyP
     outcome = command("doctor")
     assert outcome.code == 3
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in outcome.out
+
+
+@pytest.mark.usefixtures("assets")
+def test_a_gpu_build_without_a_gpu_is_a_problem(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_on(Machine(driver=False), monkeypatch)
+    monkeypatch.setattr("empgan_rt.backends.ort_session.import_onnxruntime", FakeOrt)
+    outcome = command("doctor")
+    assert outcome.code == 3
+    assert "device       cuda: not usable\n" in outcome.out
+    problem = outcome.out[outcome.out.index("problem ") :].splitlines()
+    assert "needs an NVIDIA driver, and there is none" in problem[0]
+    assert len(problem) == 3
+
+
+@pytest.mark.usefixtures("assets")
+def test_a_gpu_that_computes_is_a_fact(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_cpu = DeviceBackend(Bundle.open("tiny"), "cpu")
+    monkeypatch.setattr("empgan_rt.backends.ort_session.import_onnxruntime", FakeOrt)
+    asked: list[str] = []
+
+    def load(bundle: Bundle, device: str) -> DeviceBackend:
+        asked.append(device)
+        return on_cpu
+
+    monkeypatch.setattr("empgan_rt.backends.loader.load_backend", load)
+    outcome = command("doctor", "--json")
+    assert outcome.code == 0
+    assert outcome.json["devices"] == {"cuda": True}
+    assert asked == ["cuda"]
 
 
 @pytest.mark.usefixtures("assets")

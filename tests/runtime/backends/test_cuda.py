@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import onnx
 import pytest
 
 from empgan_rt.backends import cuda, ort_session
+from empgan_rt.backends.device_rows import rows_graph
 from empgan_rt.backends.loader import load_backend
 from empgan_rt.backends.ort_failures import translated
 from empgan_rt.backends.ort_session import import_onnxruntime, session_of_any_signature
 from empgan_rt.bundle import Bundle
 from empgan_rt.errors import BundleError, ProviderError
+from empgan_rt.graph_spec import GRAPH_NAMES
+from support.cuda_kernels import without_kernel
 from support.fake_cuda import FakeOrt, Machine, be_on
 
 FILE = "file=/onnxruntime_src/onnxruntime/core/providers/cuda/x.cc ; line=1"
@@ -211,3 +215,21 @@ def test_anything_else_keeps_its_text_to_itself() -> None:
 def assert_clean(error: ProviderError) -> None:
     assert "hostname" not in str(error)
     assert "onnxruntime_src" not in str(error)
+
+
+@pytest.mark.parametrize("which", GRAPH_NAMES)
+def test_cuda_has_kernels_for_the_graphs_of_a_bundle(which: str) -> None:
+    bundle = Bundle.open("tiny")
+    for precision in bundle.manifest.variants:
+        model = onnx.load_from_string(bundle.graph(precision, which))
+        assert [*without_kernel(model)] == []
+
+
+def test_cuda_has_kernels_for_the_graph_of_rows() -> None:
+    assert [*without_kernel(onnx.load_from_string(rows_graph()))] == []
+
+
+def test_an_operator_without_a_kernel_is_found() -> None:
+    text = "g (int64[N] x, int64[2] pads) => (int64[M] y) { y = Pad(x, pads) }"
+    model = onnx.helper.make_model(onnx.parser.parse_graph(text))
+    assert [*without_kernel(model)] == ["Pad of int64"]
