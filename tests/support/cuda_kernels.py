@@ -21,10 +21,10 @@ KERNELS: dict[str, set[str]] = {
         HALF_FLOAT,
     ),
     **dict.fromkeys(
-        ("Abs", "Add", "Div", "Max", "Min", "Mod", "Mul", "ReduceMax", "ReduceSum", "Sub", "TopK"),
+        ("Abs", "Add", "CumSum", "Div", "Max", "Min", "Mod", "Mul", "Sub", "TopK"),
         NUMBERS,
     ),
-    **dict.fromkeys(("GreaterOrEqual", "Less"), NUMBERS),
+    **dict.fromkeys(("GreaterOrEqual", "Less", "ReduceMax", "ReduceSum"), NUMBERS),
     **dict.fromkeys(
         ("Cast", "Concat", "ConstantOfShape", "Expand", "Gather", "GatherElements", "Identity"), ANY
     ),
