@@ -1,9 +1,9 @@
 """What is particular to ONNX Runtime's CUDA provider: its libraries, options and nodes.
 
 A session may leave nodes to the CPU. For the integers that shapes are made of, that is as it should
-be: `Shape` writes to the host, and what follows it is put there too, so
-`session.disable_cpu_ep_fallback` would refuse every encoder. Hence sessions are asked which nodes
-they left, and none of those that cost time may be among them.
+be: `Shape` writes to the host, and what follows it is put there too. The decoder step computes no
+shapes, so `session.disable_cpu_ep_fallback` holds for it; the encoders would be refused. They are
+asked which nodes they left, and none of those that cost time may be among them.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ OPTIONS: Mapping[str, str] = {
 }
 NO_FALLBACK = "session.disable_cpu_ep_fallback"
 RECORD_NODES = "session.record_ep_graph_assignment_info"
+WHOLE = frozenset({"decoder_step"})  # graphs that must not leave a single node
 
 _COSTLY = frozenset({"GRU", "MatMul", "Gemm", "Softmax", "LogSoftmax", "TopK"})
 
@@ -57,8 +58,13 @@ def check_nodes(session: Any, which: str) -> None:
         for node in part.get_nodes()
     }
     if left & _COSTLY:
-        raise ProviderError(
-            f"ONNX Runtime left {', '.join(sorted(left & _COSTLY))} of the {which} to the CPU",
-            hint="its CUDA provider does not take them as they are: export the bundle again\n"
-            "or use device 'cpu'",
-        )
+        raise left_to_cpu(", ".join(sorted(left & _COSTLY)), which)
+
+
+def left_to_cpu(what: str, which: str) -> ProviderError:
+    """Return the error that says what of a graph CUDA does not compute."""
+    return ProviderError(
+        f"ONNX Runtime left {what} of the {which} to the CPU",
+        hint="its CUDA provider does not take them as they are: export the bundle again\n"
+        "or use device 'cpu'",
+    )

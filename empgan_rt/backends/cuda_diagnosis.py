@@ -9,6 +9,8 @@ import ctypes
 from typing import Any
 
 from ..errors import ProviderError
+from .cuda import left_to_cpu
+from .ort_failures import LEFT_TO_CPU, NO_CUDNN
 
 _OR_CPU = "or use device 'cpu', on which this package computes as well"
 _FOR_CUDA_12 = "pip install 'onnxruntime-gpu[cuda,cudnn]<1.27'  # for CUDA 12"
@@ -29,22 +31,25 @@ def require_driver(onnxruntime: Any) -> None:
 
 
 def why_not(onnxruntime: Any, seen: str) -> ProviderError:
-    """Return the error that says why there is no CUDA session, and what mends it in two lines.
+    """Return the error that says why the provider was not even loaded, with two lines that mend it.
 
     Args:
         onnxruntime: as `require_driver`.
         seen: what came of a session, if nothing is found to be missing.
     """
     wheel, major = _wheel(onnxruntime)
-    return (
-        _without_driver(wheel, major)
-        or _without_cuda(wheel, major)
-        or _without_cudnn(wheel, major)
-        or ProviderError(
-            f"CUDAExecutionProvider is listed but cannot be used: {seen}",
-            hint=f"see that {wheel} supports this GPU (its CUDA provider's page)\n{_OR_CPU}",
-        )
-    )
+    found = _without_driver(wheel, major) or _without_cuda(wheel, major)
+    if found is None and not _loads("libcudnn.so.9"):
+        found = _without_cudnn(wheel, major)
+    return found or _listed_only(wheel, seen)
+
+
+def refusal(onnxruntime: Any, which: str, fault: str) -> ProviderError:
+    """Return the error that says why the provider, once loaded, refused a graph."""
+    wheel, major = _wheel(onnxruntime)
+    if fault == NO_CUDNN:
+        return _without_cudnn(wheel, major)
+    return left_to_cpu("nodes", which) if fault == LEFT_TO_CPU else _listed_only(wheel, fault)
 
 
 def _wheel(onnxruntime: Any) -> tuple[str, int]:
@@ -101,13 +106,18 @@ def _without_cuda(wheel: str, major: int) -> ProviderError | None:
     )
 
 
-def _without_cudnn(wheel: str, major: int) -> ProviderError | None:
-    if _loads("libcudnn.so.9"):
-        return None
+def _without_cudnn(wheel: str, major: int) -> ProviderError:
     return ProviderError(
         f"{wheel} needs cuDNN 9 for our encoders: libcudnn.so.9 cannot be loaded",
         hint=f"pip install 'nvidia-cudnn-cu{major}>=9,<10'\n"
         "or name the folder of your own cuDNN in LD_LIBRARY_PATH",
+    )
+
+
+def _listed_only(wheel: str, seen: str) -> ProviderError:
+    return ProviderError(
+        f"CUDAExecutionProvider is listed but cannot be used: {seen}",
+        hint=f"see that {wheel} supports this GPU (its CUDA provider's page)\n{_OR_CPU}",
     )
 
 

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 
 from ..errors import ProviderError
 
+NO_CUDNN = "no cuDNN"
+LEFT_TO_CPU = "nodes left to the CPU"
+
 _CAUSE = re.compile(r"\b(?:CUDA|CUBLAS|CUDNN|CURAND) failure -?\d+: [^;\n]*[^;\n\s]")
-_NO_CUDNN = "cuDNN is not available"
-_LEFT_TO_CPU = "assigned to the default CPU EP"
+_NO_CUDNN = re.compile(r"cuDNN is (?:not available|unavailable)")
+_TO_CPU = "assigned to the default CPU EP"
 _NO_MEMORY = re.compile(
     r"out of memory|Failed to allocate|ALLOC(?:ATION)?_FAILED|than requested bytes|bad_alloc"
 )
@@ -26,12 +29,15 @@ def translated(which: str) -> Iterator[None]:
 
 
 def device_fault(error: Exception) -> str:
-    """Return why the device refused a session, in a few words; empty if it was not the device."""
+    """Return what the device failed with, in ONNX Runtime's words, or one of the names above.
+
+    Empty if it was not the device.
+    """
     text = str(error)
-    if _NO_CUDNN in text:
-        return _NO_CUDNN
-    if _LEFT_TO_CPU in text:
-        return "it left nodes to the CPU"
+    if _NO_CUDNN.search(text):
+        return NO_CUDNN
+    if _TO_CPU in text:
+        return LEFT_TO_CPU
     found = _CAUSE.search(text)
     return found.group() if found else ""
 
@@ -44,7 +50,7 @@ def _failure(which: str, error: Exception) -> ProviderError:
             hint="use smaller batches (max_running, shorter dialogues, fewer beams), or free what "
             "other programs hold of it",
         )
-    if fault == _NO_CUDNN:
+    if fault == NO_CUDNN:
         return ProviderError(
             f"the {which} needs cuDNN, and ONNX Runtime found none",
             hint="pip install 'onnxruntime-gpu[cuda,cudnn]'\nthen run `empgan-rt doctor` again",

@@ -15,7 +15,7 @@ from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
 from ..threads import fix_num_threads
 from . import cuda
-from .cuda_diagnosis import require_driver, why_not
+from .cuda_diagnosis import refusal, require_driver, why_not
 from .ort_failures import device_fault
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
@@ -70,7 +70,8 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
         ProviderError: the device cannot be used.
         BundleError: the graph or its signature is not what the manifest promises.
     """
-    session = session_of_any_signature(graph, weights, spec.name, device)
+    whole = spec.name in cuda.WHOLE
+    session = session_of_any_signature(graph, weights, spec.name, device, whole)
     _check_tensors(spec.name, spec.inputs, session.get_inputs())
     _check_tensors(spec.name, spec.outputs, session.get_outputs())
     return session
@@ -124,7 +125,7 @@ def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device:
         )
     except Exception as error:  # ONNX Runtime's errors have no common base of their own
         if device == "cuda" and (fault := device_fault(error)):
-            raise why_not(onnxruntime, fault) from error
+            raise refusal(onnxruntime, name, fault) from error
         raise BundleError(
             f"ONNX Runtime refused the {name}: {str(error)[:300]}",
             hint="export the bundle again, or install the onnxruntime it was made with",

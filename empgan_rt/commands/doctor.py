@@ -82,13 +82,14 @@ def examine() -> tuple[dict[str, Any], list[EmpganError]]:
 
 
 def _computes(bundle: Bundle, device: str, problems: list[EmpganError]) -> bool:
-    """Return whether a device computes a bundle's recorded dialogues; if not, add why."""
+    """Return whether a device computes what a bundle recorded; if not, add why."""
     from ..backends.loader import load_backend
 
     try:
         backend = load_backend(bundle, device=device)
-        parity.replay(backend, bundle.goldens("fp32"))
+        deviation = parity.replay(backend, bundle.goldens("fp32"))
         backend.close()
+        parity.check(deviation, bundle.manifest.variants["fp32"].atol)
     except EmpganError as error:
         problems.append(error)
         return False
