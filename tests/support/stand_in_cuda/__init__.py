@@ -1,9 +1,9 @@
 """A stand-in for CUDA, so that the real provider of a GPU build can be opened without a GPU.
 
 ONNX Runtime's CUDA provider links to a few libraries by name. Here they are made of C: device
-memory is host memory, copies copy, and every kernel does nothing. So the provider decides for itself
-which nodes it takes, which copies it needs and what it says when something fails; what it computes
-is nothing. Needs gcc, and an interpreter that has onnxruntime-gpu for CUDA 13.
+memory is host memory, copies copy, and every kernel does nothing. So the provider decides for
+itself which nodes it takes, which copies it needs and what it says when something fails; what it
+computes is nothing. Needs gcc, and an interpreter that has onnxruntime-gpu for CUDA 13.
 """
 
 from __future__ import annotations
