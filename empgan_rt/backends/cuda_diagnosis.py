@@ -53,11 +53,9 @@ def refusal(onnxruntime: Any, which: str, fault: str) -> ProviderError:
 
 
 def _wheel(onnxruntime: Any) -> tuple[str, int]:
-    """Return its name and version, and the major version of the CUDA that it was built for."""
-    return (
-        f"onnxruntime-gpu {onnxruntime.__version__}",
-        int(str(onnxruntime.cuda_version).split(".")[0]),  # "13.0"
-    )
+    """Return its name and version, and the major version of its CUDA; 0 if it does not say."""
+    cuda = str(onnxruntime.cuda_version or "0")  # "13.0"
+    return f"onnxruntime-gpu {onnxruntime.__version__}", int(cuda.split(".")[0])
 
 
 def _without_driver(wheel: str, major: int) -> ProviderError | None:
@@ -91,7 +89,7 @@ def _without_driver(wheel: str, major: int) -> ProviderError | None:
 def _without_cuda(wheel: str, major: int) -> ProviderError | None:
     names = [f"{name}.so.{major}" for name in ("libcudart", "libcublasLt", "libcublas")]
     missing = [name for name in (*names, "libcurand.so.10") if not _loads(name)]
-    if not missing:
+    if major == 0 or not missing:
         return None
     of_cuda_12 = major == 13 and _loads("libcublas.so.12")
     return ProviderError(

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..bundle import Bundle
+from ..errors import InputError
 from .device_rows import DeviceRows
 from .device_session import DeviceSession
 from .device_state import DeviceState
@@ -37,12 +38,21 @@ class DeviceBackend(OrtBackend):
         precision: str = "fp32",
         turn_cache: int = 0,
     ) -> None:
-        self._rows = DeviceRows(device)  # first: it finds out whether the device can be used
+        self._rows: DeviceRows | None = DeviceRows(
+            device
+        )  # first: it finds out whether the device can be used
         super().__init__(bundle, device, precision, turn_cache)
 
     def open_graph(self, which: str, graph: bytes) -> DeviceSession:
         """See `OrtBackend.open_graph`; what stays on the device is an OrtValue."""
         return DeviceSession(super().open_graph(which, graph), self.device, STAYING[which])
 
+    def close(self) -> None:
+        """See `OrtBackend.close`; states that are still held keep their memory."""
+        super().close()
+        self._rows = None
+
     def _empty(self, slots: int, beam_size: int) -> Any:
+        if self._rows is None:
+            raise InputError("the backend is closed", hint="load the model again")
         return DeviceState.empty(self._rows, slots, beam_size, self.bundle.model.hidden_size)

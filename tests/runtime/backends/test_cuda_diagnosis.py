@@ -60,6 +60,16 @@ def test_a_wheel_for_cuda_12_is_content_with_cuda_12(monkeypatch: pytest.MonkeyP
     assert "listed but cannot be used" in why_not(ort, "it said so").message
 
 
+def test_a_build_that_does_not_name_its_cuda_is_not_guessed_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    be_on(Machine(libraries=("libcudnn.so.9",)), monkeypatch)
+    ort = FakeOrt()
+    ort.cuda_version = ""
+    require_driver(ort)
+    assert "listed but cannot be used: it said so" in why_not(ort, "it said so").message
+
+
 def test_a_machine_with_a_driver_and_a_gpu_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     be_on(Machine(libraries=()), monkeypatch)
     require_driver(FakeOrt())  # libraries may be found where the loader does not look

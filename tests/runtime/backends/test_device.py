@@ -23,7 +23,7 @@ from empgan_rt.backends.device_state import DeviceState
 from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.backends.ort_state import OrtState
 from empgan_rt.bundle import Bundle
-from empgan_rt.errors import ProviderError
+from empgan_rt.errors import InputError, ProviderError
 from empgan_rt.graph_spec import SOS, STRUCK
 from support.toy_bundle import make_toy_bundle, toy_inputs
 
@@ -214,6 +214,13 @@ def test_a_step_sends_ids_up_and_brings_candidates_down(
     backend.step(state, ids, np.zeros_like(ids), np.zeros((2, 3, 1), np.int32), 4)
     up, down = {"token_ids", "parents", "banned", "num_candidates"}, {"candidate_ids"}
     assert seen == [(up, down | {"candidate_log_probs"})]
+
+
+def test_a_closed_backend_opens_nothing(backends: tuple[OrtBackend, DeviceBackend]) -> None:
+    backend = DeviceBackend(backends[1].bundle, "cpu")
+    backend.close()
+    with pytest.raises(InputError, match="closed"):
+        backend.open(1, 1)
 
 
 def test_memory_that_cannot_be_had_is_told_as_such(
