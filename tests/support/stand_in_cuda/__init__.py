@@ -48,6 +48,8 @@ def _library(
     for function in sorted(wanted - own):
         if "Create" in function:
             lines.append(f"int {function}(void **made) {{ *made = calloc(1, 256); return 0; }}")
+        elif "Destroy" in function:
+            lines.append(f"int {function}(void *made) {{ free(made); return 0; }}")
         elif "Status" in function:
             lines.append(f'const char *{function}(int status) {{ return "stand-in"; }}')
         else:
