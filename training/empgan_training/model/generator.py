@@ -136,17 +136,15 @@ class Generator(nn.Module):
     ) -> Memory:
         """Return `memory`, the turn vectors given."""
 
+        if isinstance(self.utterances, FlatEncoder):
+            return self._in_flat_context(
+                self.utterances, utterances, label_probs, turns, dialogue_of
+            )
+
         def of_contexts(states: Tensor) -> Tensor:
             return states if dialogue_of is None else states[dialogue_of]
 
         label_probs = of_contexts(label_probs)
-        if isinstance(self.utterances, FlatEncoder):
-            ids = one_sequence(of_contexts(utterances), turns)
-            newest_label = last_valid(label_probs, turns)
-            states, lengths = self.utterances(
-                self.word_embedding(ids), lengths_of(ids), newest_label
-            )
-            return self._memory([states], lengths, None)
         # read once for every context: a context's states are the first of its dialogue's
         streams = [of_contexts(self.utterances.in_context(vectors[0]))]
         emotional = None
@@ -156,6 +154,31 @@ class Generator(nn.Module):
         if self.labels is not None:
             streams.append(self.labels(label_probs, last_valid(streams[-1], turns)))
         return self._memory(streams, turns, emotional)
+
+    def _in_flat_context(
+        self,
+        encoder: FlatEncoder,
+        utterances: Tensor,
+        label_probs: Tensor,
+        turns: Tensor,
+        dialogue_of: Tensor | None,
+    ) -> Memory:
+        """Return `memory` of a flat encoder."""
+        if dialogue_of is not None and self.config.prepend_label:
+            utterances, label_probs = utterances[dialogue_of], label_probs[dialogue_of]
+            dialogue_of = None  # each context begins with a label of its own
+        read = turns
+        if dialogue_of is not None:  # read once: a context's states are the first of its dialogue's
+            read = turns.new_zeros(len(utterances)).scatter_reduce(0, dialogue_of, turns, "amax")
+        ids = one_sequence(utterances, read)
+        embedded = self.word_embedding(ids)
+        states, lengths = encoder(embedded, lengths_of(ids), last_valid(label_probs, read))
+        if dialogue_of is not None:
+            words = (utterances != 0).sum(-1) + 1  # of each turn, EOS included
+            total = words.cumsum(1)[dialogue_of]
+            lengths = total.gather(1, turns.unsqueeze(1) - 1).squeeze(1)
+            states = states[dialogue_of]
+        return self._memory([states], lengths, None)
 
     def _memory(
         self, streams: Sequence[Tensor], lengths: Tensor, emotional: Tensor | None
