@@ -98,6 +98,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "__init__": 0,
         "best_words": 1,
         "contexts": 1,
+        "half_precision": 1,
         "licences": 1,
         "lint": 1,
         "model_card": 1,
@@ -107,8 +108,9 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "translations": 3,
         "to_onnx": 4,
         "graphs": 5,
-        "package": 6,
-        "cli": 7,
+        "variants": 6,
+        "package": 7,
+        "cli": 8,
     },
     "empgan_bench": {
         "__init__": 0,
@@ -181,9 +183,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     # It exports bundles of other sizes.
     "empgan_bench.scaling.resized": (
         "empgan_training.eager",
-        "empgan_export.graphs",
-        "empgan_export.quantised",
-        "empgan_export.to_onnx",
+        "empgan_export.variants",
     ),
 }
 
@@ -207,6 +207,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_training.reproduction.reproduce",
         "empgan_training.trainer",
         "empgan_export.graphs",
+        "empgan_export.half_precision",
         "empgan_export.quantised",
         "empgan_export.to_onnx",
         "empgan_export.translations",
@@ -220,6 +221,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.to_onnx",
         "empgan_export.translations",
         "empgan_export.package",
+        "empgan_export.variants",
         "empgan_export.best_words",
     ),
 }

@@ -30,13 +30,14 @@ class EmpatheticAttention(nn.Module):
             hidden: (B, K, H) decoder states, of K beams or of K time steps.
             keys: (B, M, H) from `keys`.
             values: (B, M, W) what is averaged.
-            mask: (B, M), 0 for a turn and a large negative number for padding.
+            mask: (B, M), 0 for a turn and a large negative number for padding; scores and their
+                softmax are in its type, if that is the wider one.
         """
         query = self.hidden_projection(hidden)
         energy = torch.tanh(keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, M, H)
         scores = self.score(energy).squeeze(-1) + mask.unsqueeze(1)  # Eq. 3
         weights = torch.softmax(scores, dim=-1)  # Eq. 4
-        return weights @ values  # Eq. 5, summed over the M turns
+        return weights.to(values.dtype) @ values  # Eq. 5, summed over the M turns
 
     def of_replies(
         self, states: Tensor, lengths: Tensor, keys: Tensor, values: Tensor, mask: Tensor

@@ -187,7 +187,7 @@ class Generator(nn.Module):
         position = torch.arange(states.shape[1], device=states.device)
         end = lengths.unsqueeze(1)
         unread = position >= end if self.config.attention else position != end - 1
-        mask = unread.to(states.dtype) * STRUCK
+        mask = unread.float() * STRUCK  # and the softmax over it: float32 even if weights are less
         return Memory(states, last_valid(states, lengths), mask, emotional)
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
@@ -207,10 +207,12 @@ class Generator(nn.Module):
         """Return what the decoder needs to know of dialogues.
 
         Args:
-            vectors: (B, M, D) from `encode_turns`, whatever it is where a label is 0.
+            vectors: (B, M, D) from `encode_turns`, of any float type, and of any value where a
+                label is 0.
             utterances: (B, M, L), read by a flat encoder only.
             labels: (B, M) as in `empgan_rt.graph_spec.EncoderInput`.
         """
+        vectors = vectors.to(self.word_embedding.weight.dtype)
         *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
         probs = _label_probs(self.recogniser.in_context(recognised), labels)
         memory = self._in_context(streams, utterances, probs, lengths_of(labels))
