@@ -17,6 +17,8 @@ from .records import error_record
 
 EXTRAS = {
     "cpu": ("onnxruntime",),
+    "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
+    "trt-check": ("tensorrt-rtx",),
     "train": ("torch", "safetensors", "tensorboard"),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),

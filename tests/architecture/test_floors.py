@@ -41,6 +41,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "request": 4,
         "search_rules": 4,
         "expansion": 5,
+        "tensorrt": 5,
         "ticket": 5,
         "waiting_room": 6,
         "answer": 6,
@@ -227,9 +228,16 @@ USERS: Mapping[str, tuple[str, ...]] = {
 }
 # The same, inside functions only.
 LATE_USERS: Mapping[str, tuple[str, ...]] = {
-    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe", "empgan_bench.floor_graph"),
+    "onnx": (
+        "empgan_rt.graph_audit",
+        "empgan_rt.graph_probe",
+        "empgan_rt.tensorrt",
+        "empgan_bench.floor_graph",
+    ),
     "onnxruntime": ("empgan_rt.backends",),
-    "tensorrt": ("empgan_rt.backends",),
+    "tensorrt": ("empgan_rt.backends", "empgan_rt.tensorrt"),
+    "tensorrt_rtx": ("empgan_rt.tensorrt",),
+    "cuda": ("empgan_rt.backends", "empgan_rt.tensorrt"),
 }
 
 PATHS = module_paths()
@@ -313,6 +321,8 @@ def test_the_plan_on_paper_shows_every_room_on_its_floor(wing: str) -> None:
         ("empgan_rt.backends.ort", "import onnxruntime"),
         ("empgan_rt.backends.ort", "from onnxruntime import InferenceSession"),
         ("empgan_rt.bundle", "def f():\n    import onnxruntime"),
+        ("empgan_rt.bundle", "def f():\n    import tensorrt"),
+        ("empgan_rt.tensorrt.build", "import tensorrt"),
         ("empgan_rt.graph_audit", "import onnx"),
         ("empgan_training.metrics.bleu", "import torch"),
         ("empgan_bench.engines", "import torch"),
