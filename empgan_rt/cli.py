@@ -56,6 +56,9 @@ COMMANDS: Mapping[str, Entry] = {
         "Make the tables of stored replies anew.", "empgan_training.reproduce_cli:tables", "eval"
     ),
     "export": Entry("Make a bundle of a checkpoint.", "empgan_export.cli:export", "export"),
+    "engines": Entry(
+        "Build TensorRT engines of a bundle.", "empgan_rt.commands.engines:engines", "tensorrt"
+    ),
     "bench": Entry("Measure latency and throughput.", "empgan_bench.cli:bench", "bench"),
 }
 # Packages that another extra brings than the command's own.

@@ -6,7 +6,7 @@ the newcomers over the host, which has to know how long their memories are and t
 is NaN; the memory itself goes from encoder to slot on the device.
 
 Everything here runs on CPU tensors too (`DeviceBackend(bundle, "cpu")`), which is how it is tested.
-Why no CUDA graph is captured: docs/decisions/0016-memory-on-the-device.md.
+Why no CUDA graph is captured: docs/decisions/0018-memory-on-the-device.md.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from .records import error_record
 EXTRAS = {
     "cpu": ("onnxruntime",),
     "gpu": ("onnxruntime-gpu",),
+    "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
+    "trt-check": ("tensorrt-rtx",),
     "train": ("torch", "safetensors", "tensorboard"),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),

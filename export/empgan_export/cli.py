@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import click
 
+from empgan_rt.bundle import Bundle
 from empgan_rt.console import emit, json_option
+from empgan_rt.errors import EmpganError
+from empgan_rt.tensorrt.cache import EngineCache, cache_home
+from empgan_rt.tensorrt.engines import EngineRoom, build_all, requests
+from empgan_rt.tensorrt.machine import Machine
+from empgan_rt.tensorrt.summary import engine_records, engine_table
 
 from .package import Exported, ExportOptions, export_bundle
+from .variants import PRECISIONS
 
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
+    "--target",
+    type=click.Choice(["onnx", "tensorrt"]),
+    default="onnx",
+    show_default=True,
+    help="tensorrt also builds engines for this machine, as `empgan-rt engines build OUT` does.",
+)
+@click.option(
     "--weights",
     type=click.Choice(["fp16", "fp32"]),
     default="fp16",
     show_default=True,
-    help="How weights are stored; the graphs compute in fp32 either way.",
+    help="How weights are stored, whatever the graphs compute in.",
 )
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice(["fp32", "int8"]),
+    type=click.Choice([*PRECISIONS]),
     multiple=True,
     default=["fp32", "int8"],
     show_default=True,
-    help="A variant of the bundle; repeat it for several. fp32 is always there.",
+    help="A variant of the bundle; repeat it for several. fp32 is always there; fp16 is for GPUs, "
+    "on a CPU it is slower than fp32.",
 )
 @click.option(
     "--contexts",
@@ -41,7 +58,7 @@ from .package import Exported, ExportOptions, export_bundle
     type=click.FloatRange(0, min_open=True),
     default=1e-4,
     show_default=True,
-    help="Largest deviation from eager PyTorch.",
+    help="Largest deviation of fp32 from eager PyTorch.",
 )
 @click.option(
     "--model-card",
@@ -54,6 +71,7 @@ from .package import Exported, ExportOptions, export_bundle
 def export(
     checkpoint: Path,
     out: Path,
+    target: str,
     weights: str,
     precisions: tuple[str, ...],
     contexts: Path | None,
@@ -65,9 +83,10 @@ def export(
     as_json: bool,
 ) -> None:
     """Export CHECKPOINT to the bundle OUT, once it equals eager PyTorch."""
+    machine = _machine() if target == "tensorrt" else None
     options = ExportOptions(
         weights="fp16" if weights == "fp16" else "fp32",
-        precisions=("int8",) if "int8" in precisions else (),
+        precisions=tuple(name for name in PRECISIONS if name in precisions),
         contexts=contexts,
         num_contexts=num_contexts,
         atol=atol,
@@ -76,12 +95,36 @@ def export(
         dry_run=dry_run,
     )
     exported = export_bundle(checkpoint, out, options)
-    result = {
+    result: dict[str, Any] = {
         "path": str(exported.path),
         "bundle_id": exported.bundle_id,
         "parity": exported.parity,
     }
-    emit(result, _table(exported), as_json=as_json)
+    text = _table(exported)
+    if machine is not None and not dry_run:
+        result["tensorrt"] = _build_engines(exported.path, machine)
+        text += "\n\n" + engine_table(result["tensorrt"])
+    emit(result, text, as_json=as_json)
+
+
+def _machine() -> Machine:
+    """Return this machine; an export should not end with the news that there is no GPU."""
+    try:
+        return Machine.here()
+    except EmpganError as error:
+        error.hint += "\nnothing was published; leave --target out to export the bundle alone"
+        raise
+
+
+def _build_engines(path: Path, machine: Machine) -> dict[str, Any]:
+    """Return the record of a published bundle's engines; the bundle stays if they fail."""
+    bundle = Bundle.open(path)
+    try:
+        room = EngineRoom(bundle, machine, EngineCache(cache_home(os.environ)))
+        return engine_records(room, build_all(room, requests(bundle)))
+    except EmpganError as error:
+        error.hint = f"{error.hint}\nthe bundle is published; `empgan-rt engines build {path}`"
+        raise
 
 
 def _table(exported: Exported) -> str:

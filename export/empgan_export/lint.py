@@ -1,13 +1,15 @@
 """Refuses graphs that a runtime would misread: the traps of TensorRT and ONNX Runtime.
 
 TensorRT's parser ignores `layout=1` of a GRU without a word and refuses 64-bit sequence lengths;
-operators with data-dependent shapes have no kernel there; a GRU without `linear_before_reset` is
-another GRU than PyTorch's; constants beyond float16 overflow in half precision.
+operators with data-dependent shapes have no kernel there, and a TopK of more than 3840 is read but
+not built; a GRU without `linear_before_reset` is another GRU than PyTorch's; constants beyond
+float16 overflow in half precision.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,6 +20,7 @@ from empgan_rt.errors import ParityError
 _NO_KERNEL = frozenset({"NonZero", "Compress", "Unique", "Multinomial", "RandomUniform"})
 _CONTROL_FLOW = frozenset({"Loop", "If", "Scan"})
 _LARGEST_HALF = 65504.0
+_MOST_OF_TOPK = 3840
 
 
 def lint(model: onnx.ModelProto) -> None:
@@ -37,6 +40,7 @@ def _faults(model: onnx.ModelProto) -> Iterator[str]:
     domains = {opset.domain for opset in model.opset_import} - {"", "ai.onnx"}
     if domains or model.functions:
         yield f"operators outside the standard: {sorted(domains)}, {len(model.functions)} functions"
+    constants = _constants(model.graph)
     for node in model.graph.node:
         kind = node.op_type
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
@@ -44,6 +48,8 @@ def _faults(model: onnx.ModelProto) -> Iterator[str]:
             yield f"{kind} has no kernel everywhere"
         if kind in _CONTROL_FLOW:
             yield f"{kind} keeps CUDA graphs from being captured"
+        if kind == "TopK" and np.max(constants.get(node.input[1], 0)) > _MOST_OF_TOPK:
+            yield f"TopK of more than {_MOST_OF_TOPK} is not built"
         if kind == "GRU":
             if attributes.get("layout", 0) != 0:
                 yield "GRU layout 1 is misread"
@@ -57,3 +63,17 @@ def _faults(model: onnx.ModelProto) -> Iterator[str]:
         values = numpy_helper.to_array(tensor)
         if values.dtype.kind == "f" and np.abs(values).max(initial=0.0) > _LARGEST_HALF:
             yield f"constant {tensor.name} is beyond float16"
+
+
+def _constants(graph: onnx.GraphProto) -> dict[str, Any]:
+    """Return the whole numbers that a graph holds, by name."""
+    found: dict[str, Any] = {
+        tensor.name: numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT64 and not tensor.external_data
+    }
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant" and attribute.name in ("value_int", "value_ints"):
+                found[node.output[0]] = onnx.helper.get_attribute_value(attribute)
+    return found

@@ -41,6 +41,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "request": 4,
         "search_rules": 4,
         "expansion": 5,
+        "tensorrt": 5,
         "ticket": 5,
         "waiting_room": 6,
         "answer": 6,
@@ -98,6 +99,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "__init__": 0,
         "best_words": 1,
         "contexts": 1,
+        "half_precision": 1,
         "licences": 1,
         "lint": 1,
         "model_card": 1,
@@ -107,8 +109,9 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "translations": 3,
         "to_onnx": 4,
         "graphs": 5,
-        "package": 6,
-        "cli": 7,
+        "variants": 6,
+        "package": 7,
+        "cli": 8,
     },
     "empgan_bench": {
         "__init__": 0,
@@ -181,9 +184,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     # It exports bundles of other sizes.
     "empgan_bench.scaling.resized": (
         "empgan_training.eager",
-        "empgan_export.graphs",
-        "empgan_export.quantised",
-        "empgan_export.to_onnx",
+        "empgan_export.variants",
     ),
 }
 
@@ -207,6 +208,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_training.reproduction.reproduce",
         "empgan_training.trainer",
         "empgan_export.graphs",
+        "empgan_export.half_precision",
         "empgan_export.quantised",
         "empgan_export.to_onnx",
         "empgan_export.translations",
@@ -220,14 +222,22 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.to_onnx",
         "empgan_export.translations",
         "empgan_export.package",
+        "empgan_export.variants",
         "empgan_export.best_words",
     ),
 }
 # The same, inside functions only.
 LATE_USERS: Mapping[str, tuple[str, ...]] = {
-    "onnx": ("empgan_rt.graph_audit", "empgan_rt.graph_probe", "empgan_bench.floor_graph"),
+    "onnx": (
+        "empgan_rt.graph_audit",
+        "empgan_rt.graph_probe",
+        "empgan_rt.tensorrt",
+        "empgan_bench.floor_graph",
+    ),
     "onnxruntime": ("empgan_rt.backends",),
-    "tensorrt": ("empgan_rt.backends",),
+    "tensorrt": ("empgan_rt.backends", "empgan_rt.tensorrt"),
+    "tensorrt_rtx": ("empgan_rt.tensorrt",),
+    "cuda": ("empgan_rt.backends", "empgan_rt.tensorrt"),
 }
 
 PATHS = module_paths()
@@ -311,6 +321,8 @@ def test_the_plan_on_paper_shows_every_room_on_its_floor(wing: str) -> None:
         ("empgan_rt.backends.ort", "import onnxruntime"),
         ("empgan_rt.backends.ort", "from onnxruntime import InferenceSession"),
         ("empgan_rt.bundle", "def f():\n    import onnxruntime"),
+        ("empgan_rt.bundle", "def f():\n    import tensorrt"),
+        ("empgan_rt.tensorrt.build", "import tensorrt"),
         ("empgan_rt.graph_audit", "import onnx"),
         ("empgan_training.metrics.bleu", "import torch"),
         ("empgan_bench.engines", "import torch"),

@@ -22,6 +22,9 @@ def _model(*nodes, initializers=(), domain=""):
 def test_clean_graph_passes():
     gru = helper.make_node("GRU", ["x", "w", "r"], ["y"], hidden_size=2, linear_before_reset=1)
     lint(_model(gru, initializers=[numpy_helper.from_array(np.float32([-1e4]), "c")]))
+    best = helper.make_node("TopK", ["x", "k"], ["y", "i"])
+    lint(_model(best))
+    lint(_model(best, initializers=[numpy_helper.from_array(np.array([3840]), "k")]))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,20 @@ def test_clean_graph_passes():
         (
             _model(initializers=[numpy_helper.from_array(np.float32([-1e9]), "mask")]),
             "mask is beyond float16",
+        ),
+        (
+            _model(
+                helper.make_node("TopK", ["x", "k"], ["y", "i"]),
+                initializers=[numpy_helper.from_array(np.array([3841]), "k")],
+            ),
+            "more than 3840",
+        ),
+        (
+            _model(
+                helper.make_node("Constant", [], ["k"], value_ints=[5000]),
+                helper.make_node("TopK", ["x", "k"], ["y", "i"]),
+            ),
+            "more than 3840",
         ),
         (_model(domain="com.microsoft"), "outside the standard"),
     ],

@@ -25,8 +25,10 @@ from support.small_data import small_checkpoint
 def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> None:
     checkpoint = small_checkpoint(tmp_path, system=name)
     out = tmp_path / "small.empgan"
-    exported = export_bundle(checkpoint, out, ExportOptions(num_contexts=8))
+    options = ExportOptions(num_contexts=8, precisions=("int8", "fp16"))
+    exported = export_bundle(checkpoint, out, options)
     assert exported.parity["fp32"]["beam_5"] == {"contexts": 8, "equal": 8, "ties": 0}
+    assert {*exported.parity} == {"fp32", "int8", "fp16"}
 
     bundle = Bundle.open(str(out))
     shape = ("context", "streams", "attention", "prepend_label")
@@ -49,3 +51,4 @@ def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> Non
     together = responder.reply_batch(dialogues)
     assert [reply.text for reply in together] == [responder.reply(d).text for d in dialogues]
     assert together[0].text == first.text
+    assert Responder.load(str(out), precision="fp16").reply(dialogues[0]).text
