@@ -98,13 +98,12 @@ def test_eager_from_bundle_reads_the_same_weights():
     assert max(deviation.max_abs.values()) < 1e-5  # sums depend on where the weights lie
 
 
-def test_existing_bundle_is_kept_unless_forced(tmp_path, traced, monkeypatch):
+def test_existing_bundle_is_kept_unless_forced(tmp_path, traced):
     checkpoint, _ = small_bundle()
     out = tmp_path / "x.empgan"
     first = export_bundle(checkpoint, out, FEW)
     with pytest.raises(InputError, match="exists"):
         export_bundle(checkpoint, out, FEW)
-    monkeypatch.undo()  # traced anew
     again = export_bundle(checkpoint, out, dataclasses.replace(FEW, force=True))
     assert again.bundle_id == first.bundle_id  # the same checkpoint gives the same bytes
     assert [p.name for p in tmp_path.iterdir()] == ["x.empgan"]

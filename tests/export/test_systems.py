@@ -18,10 +18,8 @@ from support.cuda_kernels import without_kernel
 from support.small_data import small_checkpoint
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Emo-S2S", *(pytest.param(n, marks=pytest.mark.slow) for n in ("HRED", "SeqGAN", "Emo-HRED"))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["HRED", "SeqGAN", "Emo-S2S", "Emo-HRED"])
 def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> None:
     checkpoint = small_checkpoint(tmp_path, system=name)
     out = tmp_path / "small.empgan"
