@@ -72,7 +72,7 @@ class Responder:
         Args:
             bundle: path or name.
             backend: the engine that computes.
-            device: where; never exchanged for another one silently.
+            device: "cpu" or "cuda"; never exchanged for another one silently.
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
             max_running: most dialogues in decoding at once, whoever asked; the others wait.

@@ -36,6 +36,13 @@ precision_option = click.option(
     "is for GPUs.",
 )
 
+device_option = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where to compute: cpu or cuda; never exchanged for another one silently.",
+)
+
 
 def search_options(command: Command) -> Command:
     """Add the options of a search; those not given are None, for `overlay` to leave out."""
