@@ -5,10 +5,10 @@
       generation.json                               defaults of the search
       tokenizer.json  emotion_vocabulary.txt  emotion_lexicon.tsv
       weights.safetensors                           the weights, once
-      turn_encoder.fp32.onnx                        graphs; their data is in weights.safetensors
-      context_encoder.fp32.onnx
-      decoder_step.{fp32,int8}.onnx
-      goldens.{fp32,int8}.npz                       what each precision should compute
+      turn_encoder.{fp32,fp16}.onnx                 graphs; their data is in weights.safetensors
+      context_encoder.{fp32,fp16}.onnx
+      decoder_step.{fp32,int8,fp16}.onnx
+      goldens.{fp32,int8,fp16}.npz                  what each precision should compute
       MODEL_CARD.md  LICENSES/...
 
 The graphs lie beside the weights because ONNX's checker and ONNX Runtime refuse external data

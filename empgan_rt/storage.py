@@ -80,7 +80,7 @@ def read_file(root: int, name: str, max_bytes: int, *, hard_links: bool = False)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise BundleError(f"{name} is not a regular file")
-        if found.st_nlink != 1 and not hard_links:
+        if found.st_nlink > 1 and not hard_links:  # 0 if it was replaced since: still whole
             raise BundleError(f"{name} has {found.st_nlink} names", hint="copy it, do not link it")
         if found.st_size > max_bytes:
             raise BundleError(f"{name} holds {found.st_size} bytes, more than {max_bytes}")

@@ -1,7 +1,8 @@
-"""Backend name -> class, a literal table; an engine is imported when it is asked for."""
+"""Backend name and device -> class, a literal table; an engine is imported when it is asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -9,9 +10,12 @@ from ..backend import Backend
 from ..bundle import Bundle
 from ..errors import InputError
 
-BACKENDS = {
-    "onnxruntime": "empgan_rt.backends.ort:OrtBackend",
-    "tensorrt": "empgan_rt.backends.trt:TrtBackend",
+BACKENDS: Mapping[str, Mapping[str, str]] = {
+    "onnxruntime": {
+        "cpu": "empgan_rt.backends.ort:OrtBackend",
+        "cuda": "empgan_rt.backends.device:DeviceBackend",
+    },
+    "tensorrt": {"cuda": "empgan_rt.backends.trt:TrtBackend"},
 }
 
 
@@ -27,19 +31,21 @@ def load_backend(
     Args:
         bundle: an opened bundle.
         name: a key of `BACKENDS`.
-        device: where it computes.
+        device: where it computes, a key of that entry.
         precision: one of the bundle's variants.
         options: what else that backend's class takes.
 
     Raises:
-        InputError: no backend has that name, the bundle lacks the precision, or an option is not
-            acceptable.
+        InputError: no backend has that name or it has no such device, the bundle lacks the
+            precision, or an option is not acceptable.
         DependencyError: its package is missing, too old or installed twice.
         ProviderError: the device cannot be used.
         BundleError: the graphs are not what the manifest promises.
     """
     if name not in BACKENDS:
         raise InputError(f"backend {name!r}", hint=f"use one of {', '.join(BACKENDS)}")
-    module, _, attribute = BACKENDS[name].partition(":")
+    if device not in BACKENDS[name]:
+        raise InputError(f"device {device!r}", hint=f"use one of {', '.join(BACKENDS[name])}")
+    module, _, attribute = BACKENDS[name][device].partition(":")
     backend = getattr(import_module(module), attribute)
     return cast(Backend, backend(bundle, device=device, precision=precision, **options))

@@ -1,4 +1,4 @@
-"""ONNX Runtime: the graphs of a bundle, on the CPU or on CUDA.
+"""ONNX Runtime: the graphs of a bundle, fed with NumPy arrays. `device` has the other devices.
 
 The graphs and their weights are handed over from memory: a graph that refers to any file but the
 bundle's own weights is refused, and nothing is opened on the disk. All sessions share one thread
@@ -24,7 +24,8 @@ from ..graph_spec import (
     IntArray,
     graph_specs,
 )
-from .ort_session import PROVIDERS, open_session
+from .ort_failures import translated
+from .ort_session import open_session
 from .ort_state import OrtState
 from .turn_reader import TurnReader
 
@@ -36,7 +37,7 @@ class OrtBackend:
 
     Args:
         bundle: an opened bundle.
-        device: "cpu" or "cuda"; never exchanged for another one silently.
+        device: "cpu"; never exchanged for another one silently.
         precision: one of the bundle's variants.
         turn_cache: turns whose encodings are kept for when they come again.
 
@@ -54,8 +55,6 @@ class OrtBackend:
         precision: str = "fp32",
         turn_cache: int = 0,
     ) -> None:
-        if device not in PROVIDERS:
-            raise InputError(f"device {device!r}", hint=f"use one of {', '.join(PROVIDERS)}")
         self.device = device
         self.precision = precision
         self.bundle = bundle
@@ -92,7 +91,7 @@ class OrtBackend:
             raise DivergenceError("the encoders computed NaN or infinity", hint=_NAN_HINT)
         return Encoded(len(labels), encoded.pop("label_probs"), encoded)
 
-    def open(self, slots: int, beam_size: int) -> OrtState:
+    def open(self, slots: int, beam_size: int) -> Any:
         """Return a state of empty slots, which may be stepped but say nothing of interest.
 
         Raises:
@@ -100,21 +99,21 @@ class OrtBackend:
         """
         if slots < 1 or beam_size < 1:
             raise InputError(f"{slots} slots of {beam_size} beams", hint="give at least 1 of each")
-        return OrtState.empty(slots, beam_size, self.bundle.model.hidden_size)
+        return self._empty(slots, beam_size)
 
-    def admit(self, state: OrtState, slots: IntArray, encoded: Encoded) -> None:
+    def admit(self, state: Any, slots: IntArray, encoded: Encoded) -> None:
         """Put row i of `encoded` into slot `slots[i]`; all its beams start alike.
 
         Raises:
             InputError: there are not as many slots as rows, or one is unknown or named twice.
         """
-        count = len(state.lengths)
+        count = state.rows[0]
         known = _checked("slots", np.asarray(slots, np.int32), (encoded.rows,), count - 1)
         if len(np.unique(known)) != len(known):
             raise InputError("a slot is named twice", hint="give each row a slot of its own")
         state.put(known, encoded.tensors)
 
-    def rearranged(self, state: OrtState, slots: IntArray, count: int) -> OrtState:
+    def rearranged(self, state: Any, slots: IntArray, count: int) -> Any:
         """Return a state of `count` slots: first these ones as they stand, then empty ones.
 
         Raises:
@@ -123,12 +122,12 @@ class OrtBackend:
         if len(slots) > count:
             raise InputError(f"{len(slots)} slots among {count}", hint="leave some out")
         if len(slots):
-            _checked("slots", slots, (len(slots),), len(state.lengths) - 1)
+            _checked("slots", slots, (len(slots),), state.rows[0] - 1)
         return state.rearranged(slots, count)
 
     def step(
         self,
-        state: OrtState,
+        state: Any,
         token_ids: IntArray,
         parents: IntArray,
         banned: IntArray,
@@ -142,7 +141,7 @@ class OrtBackend:
             DivergenceError: the model computed NaN or infinity.
         """
         words = self.bundle.model.vocabulary_size
-        rows = state.hidden.shape[:2]  # (B, K)
+        rows = state.rows  # (B, K)
         if not 1 <= num_candidates <= words:
             raise InputError(f"{num_candidates} candidates", hint=f"ask for 1 to {words}")
         result = self._run(
@@ -168,6 +167,10 @@ class OrtBackend:
         self._sessions.clear()
         self._turns.clear()
 
+    def _empty(self, slots: int, beam_size: int) -> Any:
+        """Return a state of empty slots; other devices have another class for it."""
+        return OrtState.empty(slots, beam_size, self.bundle.model.hidden_size)
+
     def _encode_turns(self, feeds: Mapping[str, IntArray]) -> FloatArray:
         vectors: FloatArray = self._run("turn_encoder", feeds)["turn_vectors"]
         return vectors
@@ -182,13 +185,8 @@ class OrtBackend:
                 hint="load it in the child, or start the child with the spawn method",
             )
         names = [tensor.name for tensor in self._specs[which].outputs]
-        try:
+        with translated(which):
             return dict(zip(names, self._sessions[which].run(names, feeds), strict=True))
-        except Exception as error:  # ONNX Runtime's errors have no common base of their own
-            raise ProviderError(
-                f"ONNX Runtime failed in the {which}: {type(error).__name__}",
-                hint="if memory ran out, use smaller batches",
-            ) from error
 
 
 def _checked(name: str, array: Any, shape: tuple[int | None, ...], high: int) -> IntArray:

@@ -6,16 +6,21 @@ import functools
 import importlib
 import logging
 import threading
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from ..errors import BundleError, DependencyError, ProviderError
+from ..errors import BundleError, DependencyError, InputError, ProviderError
 from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
 from ..threads import fix_num_threads
+from . import cuda
+from .cuda_diagnosis import refusal, require_driver, why_not
+from .ort_failures import device_fault
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
 
+_OPTIONS: Mapping[str, Mapping[str, str]] = {"cpu": {}, "cuda": cuda.OPTIONS}
 _log = logging.getLogger(__name__)
 _DTYPES = {"float32": "tensor(float)", "int32": "tensor(int32)", "int64": "tensor(int64)"}
 _POOL = threading.Lock()  # `functools.cache` lets two threads compute the same value
@@ -40,7 +45,8 @@ def import_onnxruntime() -> Any:
         module = importlib.import_module("onnxruntime")
     except ImportError:
         raise DependencyError(
-            "onnxruntime is not installed", hint="pip install 'empgan-rt[cpu]'"
+            "onnxruntime is not installed",
+            hint="pip install 'empgan-rt[cpu]'\nor, for an NVIDIA GPU: 'empgan-rt[gpu]'",
         ) from None
     if not hasattr(module.SessionOptions, "add_external_initializers_from_files_in_memory"):
         raise DependencyError(
@@ -64,40 +70,69 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
         ProviderError: the device cannot be used.
         BundleError: the graph or its signature is not what the manifest promises.
     """
-    session = session_of_any_signature(graph, weights, spec.name, device)
+    whole = spec.name in cuda.WHOLE
+    session = session_of_any_signature(graph, weights, spec.name, device, whole)
     _check_tensors(spec.name, spec.inputs, session.get_inputs())
     _check_tensors(spec.name, spec.outputs, session.get_outputs())
     return session
 
 
-def session_of_any_signature(graph: bytes, weights: bytes, name: str, device: str) -> Any:
-    """Return what `open_session` does, for a graph that we made ourselves; `name` is for errors."""
-    onnxruntime = import_onnxruntime()
-    provider = PROVIDERS[device]
+def session_of_any_signature(
+    graph: bytes, weights: bytes, name: str, device: str, whole: bool = False
+) -> Any:
+    """Return what `open_session` does, for a graph that we made ourselves; `name` is for errors.
+
+    Args:
+        graph: ONNX bytes.
+        weights: of its external data; empty if it has none.
+        name: what it is, for messages.
+        device: a key of `PROVIDERS`.
+        whole: no node of it may run anywhere else, the computation of shapes included.
+
+    Raises:
+        InputError: unknown device.
+    """
+    if device not in PROVIDERS:
+        raise InputError(f"device {device!r}", hint=f"use one of {', '.join(PROVIDERS)}")
+    onnxruntime, provider = import_onnxruntime(), PROVIDERS[device]
     if provider not in onnxruntime.get_available_providers():
         raise ProviderError(
-            f"{provider} is not in this onnxruntime", hint="run `empgan-rt doctor` for the reason"
+            f"{provider} is not in this onnxruntime, which is another build of it",
+            hint="pip uninstall -y onnxruntime\npip install 'empgan-rt[gpu]'",
         )
+    if device == "cuda":
+        require_driver(onnxruntime)
+        cuda.preload(onnxruntime)
     options = _session_options(onnxruntime)
-    options.add_external_initializers_from_files_in_memory(
-        [WEIGHTS_NAME], [weights], [len(weights)]
-    )
+    if weights:
+        options.add_external_initializers_from_files_in_memory(
+            [WEIGHTS_NAME], [weights], [len(weights)]
+        )
+    if device == "cuda":
+        options.add_session_config_entry(cuda.NO_FALLBACK if whole else cuda.RECORD_NODES, "1")
+    session = _session_on(onnxruntime, graph, options, name, device)
+    if device == "cuda" and not whole:
+        cuda.check_nodes(session, name)
+    return session
+
+
+def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device: str) -> Any:
+    """Return a session that has been seen to be on a device."""
+    provider = PROVIDERS[device]
     try:
         session = onnxruntime.InferenceSession(
-            graph, options, providers=[provider], enable_fallback=0
+            graph, options, providers=[(provider, dict(_OPTIONS[device]))], enable_fallback=0
         )
     except Exception as error:  # ONNX Runtime's errors have no common base of their own
+        if device == "cuda" and (fault := device_fault(error)):
+            raise refusal(onnxruntime, name, fault) from error
         raise BundleError(
             f"ONNX Runtime refused the {name}: {str(error)[:300]}",
             hint="export the bundle again, or install the onnxruntime it was made with",
         ) from error
     # Without the device ONNX Runtime hands out a CPU session and a mere warning.
-    actual = session.get_providers()[0]
-    if actual != provider:
-        raise ProviderError(
-            f"wanted {provider}, ONNX Runtime chose {actual}",
-            hint="run `empgan-rt doctor` for the reason",
-        )
+    if (actual := session.get_providers()[0]) != provider:
+        raise why_not(onnxruntime, f"ONNX Runtime chose {actual}")
     return session
 
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..errors import InputError
-from ..graph_spec import PAD, IntArray
+from ..graph_spec import PAD, STAYING, IntArray
 from ..tensorrt.cache import EngineCache, cache_home
 from ..tensorrt.engines import EngineRoom, Request, enough_candidates
 from ..tensorrt.machine import Machine, import_cuda
@@ -31,11 +31,6 @@ from .trt_graph import TrtGraph
 from .trt_state import TrtState
 
 DEVICE = "cuda"
-STAYING = {  # outputs that nobody but a later graph reads
-    "turn_encoder": frozenset[str](),
-    "context_encoder": frozenset({"values", "keys"}),
-    "decoder_step": frozenset({"next_hidden"}),
-}
 _BANNED_STEP = 16
 
 _log = logging.getLogger(__name__)
@@ -91,17 +86,6 @@ class TrtBackend(OrtBackend):
         fewest = min(beam + 1, self.bundle.model.vocabulary_size)
         return self._graph(self._request(which, beam, fewest))
 
-    def open(self, slots: int, beam_size: int) -> Any:
-        """Return a state of empty slots, which may be stepped but say nothing of interest.
-
-        Raises:
-            InputError: a number is below 1.
-            ProviderError: the GPU's memory is full.
-        """
-        if slots < 1 or beam_size < 1:
-            raise InputError(f"{slots} slots of {beam_size} beams", hint="give at least 1 of each")
-        return TrtState.empty(self._transfers, slots, beam_size, self.bundle.model.hidden_size)
-
     def close(self) -> None:
         """Free engines and memory; further calls raise InputError."""
         super().close()
@@ -109,6 +93,9 @@ class TrtBackend(OrtBackend):
             graph.close()
         self._graphs.clear()
         self._gpu.close()
+
+    def _empty(self, slots: int, beam_size: int) -> Any:
+        return TrtState.empty(self._transfers, slots, beam_size, self.bundle.model.hidden_size)
 
     def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs of a graph by name."""

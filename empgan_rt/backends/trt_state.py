@@ -53,11 +53,6 @@ class TrtState:
         slots, beams, _ = self.hidden.shape
         return slots, beams
 
-    @property
-    def lengths(self) -> Any:
-        """(S,) positions of each slot."""
-        return self.reads.lengths
-
     def put(self, slots: IntArray, fresh: Mapping[str, Any]) -> None:
         """Put row i of the context encoder's outputs into slot `slots[i]`, for all its beams.
 

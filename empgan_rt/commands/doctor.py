@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .. import console
+from .. import console, parity
 from .._version import __version__
 from ..bundle import EMBEDDED, Bundle
 from ..errors import EmpganError
@@ -17,6 +17,7 @@ from .records import error_record
 
 EXTRAS = {
     "cpu": ("onnxruntime",),
+    "gpu": ("onnxruntime-gpu",),
     "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
     "trt-check": ("tensorrt-rtx", "cuda-python"),
     "train": ("torch", "safetensors", "tensorboard"),
@@ -25,6 +26,7 @@ EXTRAS = {
     "eval": ("sacrebleu", "rouge-score", "krippendorff", "alt-profanity-check"),
     "bench": ("psutil", "plotly"),
 }
+PROBE = "tiny"  # the model that other devices are tried with
 PACKAGES = ("numpy", "tokenizers", "msgspec", "click", "rich", "onnxruntime", "onnxruntime-gpu")
 
 
@@ -45,6 +47,7 @@ def doctor(as_json: bool) -> None:
 def examine() -> tuple[dict[str, Any], list[EmpganError]]:
     """Return the facts as plain JSON values, and the errors that a user would meet."""
     problems: list[EmpganError] = []
+    devices: dict[str, bool] = {}
     providers: list[str] = []
     try:
         from ..backends.ort_session import import_onnxruntime
@@ -53,6 +56,7 @@ def examine() -> tuple[dict[str, Any], list[EmpganError]]:
     except EmpganError as error:
         problems.append(error)
     bundles: dict[str, Any] = {}
+    opened: dict[str, Bundle] = {}
     for name in EMBEDDED:
         try:
             bundle = Bundle.open(name)
@@ -61,6 +65,9 @@ def examine() -> tuple[dict[str, Any], list[EmpganError]]:
             problems.append(error)
         else:
             bundles[name] = {"bundle_id": bundle.bundle_id, "licence": bundle.manifest.licence}
+            opened[name] = bundle
+    if "CUDAExecutionProvider" in providers and PROBE in opened:
+        devices["cuda"] = _computes(opened[PROBE], "cuda", problems)
     record = {
         "empgan_rt": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
@@ -69,10 +76,26 @@ def examine() -> tuple[dict[str, Any], list[EmpganError]]:
         "threads": num_threads(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "providers": providers,
+        "devices": devices,
         "extras": {name: _extra(packages) for name, packages in EXTRAS.items()},
         "bundles": bundles,
     }
     return record, problems
+
+
+def _computes(bundle: Bundle, device: str, problems: list[EmpganError]) -> bool:
+    """Return whether a device computes what a bundle recorded; if not, add why."""
+    from ..backends.loader import load_backend
+
+    try:
+        backend = load_backend(bundle, device=device)
+        deviation = parity.replay(backend, bundle.goldens("fp32"))
+        backend.close()
+        parity.check(deviation, bundle.manifest.variants["fp32"].atol)
+    except EmpganError as error:
+        problems.append(error)
+        return False
+    return True
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -85,6 +108,8 @@ def as_text(record: dict[str, Any]) -> str:
         f"packages     {', '.join(f'{n} {v}' for n, v in record['packages'].items())}",
         f"providers    {', '.join(record['providers']) or 'none'}",
     ]
+    for name, usable in record["devices"].items():
+        lines.append(f"device       {name}: {'usable' if usable else 'not usable'}")
     for name, extra in record["extras"].items():
         state = f"missing {', '.join(extra['missing'])}" if extra["missing"] else "installed"
         lines.append(f"extra        {name}: {state}")

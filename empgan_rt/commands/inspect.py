@@ -11,6 +11,7 @@ from .. import console, parity
 from ..backends.loader import load_backend
 from ..bundle import Bundle
 from ..graph_audit import audit, probe
+from .search_options import device_option
 
 
 @click.command()
@@ -24,8 +25,11 @@ from ..graph_audit import audit, probe
     type=click.FloatRange(0.0, 1.0),
     help="Largest deviation with --verify; by default what the export allowed.",
 )
+@device_option
 @console.json_option
-def inspect(bundle: str, verify: bool, untrusted: bool, atol: float | None, as_json: bool) -> None:
+def inspect(
+    bundle: str, verify: bool, untrusted: bool, atol: float | None, device: str, as_json: bool
+) -> None:
     """Show the facts of BUNDLE (a folder, "default" or "tiny"), whose hashes are always checked.
 
     A stranger's bundle should be looked at with --untrusted before anything else loads it.
@@ -37,7 +41,7 @@ def inspect(bundle: str, verify: bool, untrusted: bool, atol: float | None, as_j
         probe(bundle, opened.bundle_id)
         record["audited"] = True
     if verify:
-        record["verified"] = verified(opened, atol)
+        record["verified"] = verified(opened, atol, device)
     console.emit(record, as_text(record), as_json=as_json)
 
 
@@ -49,7 +53,7 @@ def facts(bundle: Bundle) -> dict[str, Any]:
     return dict(manifest)
 
 
-def verified(bundle: Bundle, atol: float | None) -> dict[str, Any]:
+def verified(bundle: Bundle, atol: float | None, device: str) -> dict[str, Any]:
     """Return how far each variant on ONNX Runtime is from the bundle's goldens.
 
     Raises:
@@ -60,7 +64,7 @@ def verified(bundle: Bundle, atol: float | None) -> dict[str, Any]:
     found = {}
     for precision, variant in bundle.manifest.variants.items():
         allowed = variant.atol if atol is None else atol
-        backend = load_backend(bundle, precision=precision)
+        backend = load_backend(bundle, device=device, precision=precision)
         deviation = parity.replay(backend, bundle.goldens(precision), allowed)
         backend.close()
         parity.check(deviation, allowed)

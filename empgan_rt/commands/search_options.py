@@ -32,7 +32,15 @@ precision_option = click.option(
     "--precision",
     default="fp32",
     show_default=True,
-    help="A variant of the bundle; int8 is faster, and now and then words a reply otherwise.",
+    help="A variant of the bundle: int8 is faster, and now and then words a reply otherwise; fp16 "
+    "is for GPUs.",
+)
+
+device_option = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where to compute: cpu or cuda; never exchanged for another one silently.",
 )
 
 

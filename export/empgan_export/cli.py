@@ -17,6 +17,7 @@ from empgan_rt.tensorrt.machine import Machine
 from empgan_rt.tensorrt.summary import engine_records, engine_table
 
 from .package import Exported, ExportOptions, export_bundle
+from .variants import PRECISIONS
 
 
 @click.command()
@@ -34,16 +35,17 @@ from .package import Exported, ExportOptions, export_bundle
     type=click.Choice(["fp16", "fp32"]),
     default="fp16",
     show_default=True,
-    help="How weights are stored; the graphs compute in fp32 either way.",
+    help="How weights are stored, whatever the graphs compute in.",
 )
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice(["fp32", "int8"]),
+    type=click.Choice([*PRECISIONS]),
     multiple=True,
     default=["fp32", "int8"],
     show_default=True,
-    help="A variant of the bundle; repeat it for several. fp32 is always there.",
+    help="A variant of the bundle; repeat it for several. fp32 is always there; fp16 is for GPUs, "
+    "on a CPU it is slower than fp32.",
 )
 @click.option(
     "--contexts",
@@ -56,7 +58,7 @@ from .package import Exported, ExportOptions, export_bundle
     type=click.FloatRange(0, min_open=True),
     default=1e-4,
     show_default=True,
-    help="Largest deviation from eager PyTorch.",
+    help="Largest deviation of fp32 from eager PyTorch.",
 )
 @click.option(
     "--model-card",
@@ -84,7 +86,7 @@ def export(
     machine = _machine() if target == "tensorrt" else None
     options = ExportOptions(
         weights="fp16" if weights == "fp16" else "fp32",
-        precisions=("int8",) if "int8" in precisions else (),
+        precisions=tuple(name for name in PRECISIONS if name in precisions),
         contexts=contexts,
         num_contexts=num_contexts,
         atol=atol,

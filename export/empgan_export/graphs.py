@@ -1,6 +1,7 @@
 """The graphs that `empgan_rt.graph_spec` describes, made of a generator.
 
-The encoders are traced whole, the decoder step up to its logits; `best_words` has the rest.
+The encoders are traced whole, the decoder step up to its logits; `best_words` has the rest. What
+enters and leaves is float32, whatever the generator computes in.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import dataclasses
 from collections.abc import Mapping
 
 import onnx
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -46,7 +48,8 @@ class ContextEncoderGraph(_Graph):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return values, keys, mask, hidden and label_probs."""
         state = self.generator.encode_context(turn_vectors, utterances, emotion_labels)
-        return state.values, state.keys, state.mask, state.hidden, state.label_probs
+        memory = state.values.float(), state.keys.float(), state.mask
+        return *memory, state.hidden.float(), state.label_probs.float()
 
 
 class DecoderStepGraph(_Graph):
@@ -62,23 +65,28 @@ class DecoderStepGraph(_Graph):
         mask: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return next_hidden and d^o (B, K, H), and the logits (B, K, W) of whole blocks."""
-        embedded = self.generator.word_embedding(token_ids)
-        state, output = self.generator.decoder.next_output(
-            embedded, descended(hidden, parents), keys, values, mask
+        decoder = self.generator.decoder
+        vocabulary = decoder.vocabulary
+        hidden, keys, values = (t.to(vocabulary.weight.dtype) for t in (hidden, keys, values))
+        state, output = decoder.next_output(
+            self.generator.word_embedding(token_ids), descended(hidden, parents), keys, values, mask
         )
-        vocabulary = self.generator.decoder.vocabulary
         missing = -len(vocabulary.weight) % BLOCK
-        weight = functional.pad(vocabulary.weight, (0, 0, 0, missing))
-        bias = functional.pad(vocabulary.bias, (0, missing), value=BELOW_STRUCK)
+        # no `pad`: without a float16 kernel for it, ONNX Runtime would pad anew at each step
+        zeros = vocabulary.weight.new_zeros(missing, vocabulary.weight.shape[1])
+        weight = torch.cat([vocabulary.weight, zeros])
+        bias = functional.pad(vocabulary.bias.float(), (0, missing), value=BELOW_STRUCK)
         if isinstance(vocabulary, QuantisedLinear):
-            return state, output, int8_product(output, weight, vocabulary.input_range) + bias
-        return state, output, functional.linear(output, weight, bias)
+            product = int8_product(output, weight, vocabulary.input_range)
+        else:
+            product = functional.linear(output, weight)
+        return state.float(), output.float(), product.float() + bias
 
 
 def encoder_graphs(
     generator: Generator, stored: Mapping[str, StoredTensor]
 ) -> dict[str, onnx.ModelProto]:
-    """Return both encoders by name; they are the same in every precision.
+    """Return both encoders by name.
 
     Args:
         generator: whose parameters have the names of the weights file.
@@ -96,7 +104,7 @@ def encoder_graphs(
 
 
 def decoder_step_graph(generator: Generator, stored: Mapping[str, StoredTensor]) -> onnx.ModelProto:
-    """Return the decoder step of a generator, or of what `quantised` made of it."""
+    """Return the decoder step of a generator, or of what `quantised` or `halved` made of it."""
     spec = graph_specs(generator.config)["decoder_step"]
     hidden = spec.outputs[0]
     output = TensorSpec("output", hidden.dtype, hidden.axes)  # d^o

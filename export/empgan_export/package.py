@@ -24,24 +24,21 @@ from empgan_rt._version import __version__
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
-from empgan_rt.errors import CheckpointError, InputError, ParityError, StorageError
+from empgan_rt.errors import CheckpointError, InputError, StorageError
 from empgan_rt.goldens import seeded_goldens
 from empgan_rt.manifest import ManifestFields, Variant
 from empgan_rt.storage import publish
 from empgan_training.checkpoint import Checkpoint
-from empgan_training.eager import EagerBackend, inference_weights
+from empgan_training.eager import inference_weights
 from empgan_training.model.generator import Generator
 
 from .contexts import read_contexts
-from .graphs import decoder_step_graph, encoder_graphs
+from .half_precision import in_float16
 from .licences import write_licences
-from .lint import lint
 from .model_card import model_card
-from .quantised import QuantisedBackend, quantised
-from .to_onnx import WEIGHTS_FILE, stored_tensors
+from .to_onnx import WEIGHTS_FILE
+from .variants import PrecisionName, chosen_variants, references, variant_graphs, write_graphs
 from .verify import verify
-
-INT8_ATOL = 0.05  # rounding may differ by one of d^o's levels, which moves log-probabilities so far
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class ExportOptions:
     """How a checkpoint becomes a bundle.
 
     Attributes:
-        weights: how they are stored; "fp16" halves the file, and the graphs compute in fp32.
+        weights: how they are stored; "fp16" halves the file, whatever the graphs compute in.
         contexts: a JSONL of dialogues for the token check; None takes our own dialogues.
         num_contexts: how many of them are decoded, greedy and with beam 5.
         precisions: variants beside fp32, which is always there to measure them by.
@@ -64,7 +61,7 @@ class ExportOptions:
     weights: Literal["fp16", "fp32"] = "fp16"
     contexts: Path | None = None
     num_contexts: int = 200
-    precisions: tuple[Literal["int8"], ...] = ("int8",)
+    precisions: tuple[PrecisionName, ...] = ("int8",)
     atol: float = 1e-4
     search: SearchConfig = field(default_factory=SearchConfig)
     limits: Limits = field(default_factory=Limits)
@@ -116,7 +113,11 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
             "passing them on",
             hint="prepare the data with the default lexicon and train again",
         )
-    generator = _rounded(checkpoint.generator(), options.weights)
+    generator = checkpoint.generator()
+    if options.weights == "fp16":
+        generator = in_float16(generator).float()
+    variants = chosen_variants(options.precisions, options.atol)
+    backends = references(generator, variants)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -126,23 +127,20 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     try:
         with console.progress("export", 5) as bar:
             _write_weights(generator, staging, options.weights)
-            variants = _variants(options)
-            references = {"fp32": EagerBackend(generator)}
-            if "int8" in variants:
-                references["int8"] = QuantisedBackend(quantised(generator))
-            _write_graphs(references, staging, variants)
+            weights = (staging / WEIGHTS_FILE).read_bytes()
+            write_graphs(variant_graphs(backends, variants, weights), staging)
             bar.update(1, "graphs")
             _write_texts(checkpoint, staging, options, card)
             for precision, variant in variants.items():
-                goldens = parity.record(references[precision], seeded_goldens(generator.config))
+                goldens = parity.record(backends[precision], seeded_goldens(generator.config))
                 (staging / variant.goldens).write_bytes(goldens)
             bar.update(2, "goldens")
-            unchecked = _seal(checkpoint, staging, options, {})
+            unchecked = _seal(checkpoint, staging, options, variants, {})
             featurizer = checkpoint.featurizer(options.limits)
             dialogues = [featurizer.features(Dialogue.of(turns)) for turns in contexts]
-            record = verify(unchecked, references, dialogues, bar)
+            record = verify(unchecked, backends, dialogues, bar)
             (staging / "manifest.json").unlink()
-            bundle_id = _seal(checkpoint, staging, options, record).bundle_id
+            bundle_id = _seal(checkpoint, staging, options, variants, record).bundle_id
             if not options.dry_run:
                 publish(staging, out, force=options.force)
             bar.update(5, "checked" if options.dry_run else "published")
@@ -153,57 +151,10 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     return Exported(out, bundle_id, record)
 
 
-def _rounded(generator: Generator, weights: str) -> Generator:
-    if weights == "fp16":
-        with torch.no_grad():
-            for name, parameter in generator.named_parameters():
-                parameter.copy_(parameter.half().float())
-                if not torch.isfinite(parameter).all():
-                    raise CheckpointError(
-                        f"{name} exceeds float16", hint="export with --weights fp32"
-                    )
-    return generator
-
-
 def _write_weights(generator: Generator, staging: Path, weights: str) -> None:
     dtype = torch.float16 if weights == "fp16" else torch.float32
     tensors = {n: t.to(dtype).contiguous() for n, t in inference_weights(generator).items()}
     (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(tensors))
-
-
-def _variants(options: ExportOptions) -> dict[str, Variant]:
-    """Return the variants that are wanted, by precision; they share the encoders."""
-    bounds = {"fp32": options.atol} | dict.fromkeys(options.precisions, INT8_ATOL)
-    return {
-        precision: Variant(
-            turn_encoder="turn_encoder.fp32.onnx",
-            context_encoder="context_encoder.fp32.onnx",
-            decoder_step=f"decoder_step.{precision}.onnx",
-            goldens=f"goldens.{precision}.npz",
-            atol=atol,
-        )
-        for precision, atol in bounds.items()
-    }
-
-
-def _write_graphs(
-    references: Mapping[str, EagerBackend], staging: Path, variants: Mapping[str, Variant]
-) -> None:
-    stored = stored_tensors((staging / WEIGHTS_FILE).read_bytes())
-    models = {
-        variant.decoder_step: decoder_step_graph(references[precision].generator, stored)
-        for precision, variant in variants.items()
-    }
-    for which, model in encoder_graphs(references["fp32"].generator, stored).items():
-        models[variants["fp32"].graphs[which]] = model
-    for name, model in models.items():
-        lint(model)
-        path = staging / name
-        path.write_bytes(model.SerializeToString(deterministic=True))
-        try:
-            onnx.checker.check_model(str(path), full_check=True)  # shapes are inferred, strictly
-        except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-            raise ParityError(f"{path.name} is no valid ONNX: {error}") from error
 
 
 def _check_destination(out: Path, options: ExportOptions) -> None:
@@ -234,13 +185,17 @@ def _write_texts(checkpoint: Checkpoint, staging: Path, options: ExportOptions, 
 
 
 def _seal(
-    checkpoint: Checkpoint, staging: Path, options: ExportOptions, record: dict[str, Any]
+    checkpoint: Checkpoint,
+    staging: Path,
+    options: ExportOptions,
+    variants: Mapping[str, Variant],
+    record: dict[str, Any],
 ) -> Bundle:
     info = checkpoint.info
     fields = ManifestFields(
         model=checkpoint.config,
         limits=options.limits,
-        variants=_variants(options),
+        variants=variants,
         parity=record,
         provenance={
             "system": info["system"],

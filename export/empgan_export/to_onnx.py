@@ -2,7 +2,7 @@
 
 Weights are traced as inputs, so that no exporter folds, copies or renames them; afterwards they
 become initialisers that refer to `weights.safetensors`, each under its parameter's name, with a
-Cast where the file holds float16.
+Cast where the graph computes in another type than the file holds.
 """
 
 from __future__ import annotations
@@ -140,8 +140,9 @@ def finish(
 def _attach_weights(
     graph: onnx.GraphProto, names: Mapping[str, str], stored: Mapping[str, StoredTensor]
 ) -> None:
-    """Turn weight inputs that are read into external initialisers, cast to float32 if need be."""
+    """Turn weight inputs that are read into external initialisers, cast to their own types."""
     read = {name for node in graph.node for name in node.input}
+    types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
     casts = []
     for name, traced in sorted(names.items()):
         if traced not in read:
@@ -160,10 +161,10 @@ def _attach_weights(
             entry = tensor.external_data.add()
             entry.key, entry.value = key, value
         source = name
-        if place.dtype == "F16":
-            source = f"{name}:float32"
+        if tensor.data_type != types[traced]:
+            source = f"{name}:cast"
             casts.append(
-                helper.make_node("Cast", [name], [source], f"cast {name}", to=TensorProto.FLOAT)
+                helper.make_node("Cast", [name], [source], f"cast {name}", to=types[traced])
             )
         for node in graph.node:
             for i, used in enumerate(node.input):

@@ -21,9 +21,10 @@ def _gru(
     """Translate `exported_gru`.
 
     Gates r, z, n become ONNX's z, r, h, with the reset gate applied after the recurrent product
-    (`linear_before_reset`), as PyTorch and cuDNN do.
+    (`linear_before_reset`), as PyTorch and cuDNN do. A Reshape comes last: where a product of
+    float16 followed a Transpose, ONNX Runtime 1.32 would crash on the CPU.
     """
-    first, second = op.Constant(value_ints=[0]), op.Constant(value_ints=[1])
+    first = op.Constant(value_ints=[0])
     biases = op.Concat(_reordered(bias_ih), _reordered(bias_hh), axis=0)
     states, _ = op.GRU(
         op.Transpose(inputs, perm=[1, 0, 2]),
@@ -35,7 +36,8 @@ def _gru(
         hidden_size=weight_hh.shape[1],
         linear_before_reset=1,
     )
-    return op.Transpose(op.Squeeze(states, second), perm=[1, 0, 2])
+    rows_first = op.Transpose(states, perm=[2, 0, 1, 3])
+    return op.Reshape(rows_first, op.Constant(value_ints=[0, 0, -1]))
 
 
 def _reordered(stacked: Any) -> Any:

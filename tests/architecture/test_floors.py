@@ -99,6 +99,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "__init__": 0,
         "best_words": 1,
         "contexts": 1,
+        "half_precision": 1,
         "licences": 1,
         "lint": 1,
         "model_card": 1,
@@ -108,8 +109,9 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "translations": 3,
         "to_onnx": 4,
         "graphs": 5,
-        "package": 6,
-        "cli": 7,
+        "variants": 6,
+        "package": 7,
+        "cli": 8,
     },
     "empgan_bench": {
         "__init__": 0,
@@ -182,9 +184,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     # It exports bundles of other sizes.
     "empgan_bench.scaling.resized": (
         "empgan_training.eager",
-        "empgan_export.graphs",
-        "empgan_export.quantised",
-        "empgan_export.to_onnx",
+        "empgan_export.variants",
     ),
 }
 
@@ -208,6 +208,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_training.reproduction.reproduce",
         "empgan_training.trainer",
         "empgan_export.graphs",
+        "empgan_export.half_precision",
         "empgan_export.quantised",
         "empgan_export.to_onnx",
         "empgan_export.translations",
@@ -221,6 +222,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.to_onnx",
         "empgan_export.translations",
         "empgan_export.package",
+        "empgan_export.variants",
         "empgan_export.best_words",
     ),
 }

@@ -8,8 +8,9 @@ import onnx
 import pytest
 import torch
 
-from empgan_export import package, verify
+from empgan_export import package, variants, verify
 from empgan_export.contexts import read_contexts
+from empgan_export.half_precision import HalfVocabulary
 from empgan_export.package import ExportOptions, export_bundle
 from empgan_export.quantised import QuantisedLinear
 from empgan_rt import parity
@@ -38,8 +39,8 @@ def traced(monkeypatch):
     def encoders(generator, stored):
         return {name: read(f"{name}.fp32") for name in ("turn_encoder", "context_encoder")}
 
-    monkeypatch.setattr(package, "encoder_graphs", encoders)
-    monkeypatch.setattr(package, "decoder_step_graph", step)
+    monkeypatch.setattr(variants, "encoder_graphs", encoders)
+    monkeypatch.setattr(variants, "decoder_step_graph", step)
 
 
 @pytest.mark.parametrize(("precision", "atol"), [("fp32", 1e-5), ("int8", 0.05)])
@@ -68,6 +69,26 @@ def test_a_bundle_of_fp32_alone(tmp_path, traced):
         Bundle.open(out).goldens("int8")
 
 
+def test_fp16_has_encoders_of_its_own_and_its_replies_are_counted(tmp_path, traced):
+    out = tmp_path / "x.empgan"
+    exported = export_bundle(small_bundle()[0], out, dataclasses.replace(FEW, precisions=("fp16",)))
+    manifest = Bundle.open(out).manifest
+    assert [*manifest.variants] == ["fp32", "fp16"]
+    files = {*manifest.variants["fp16"].graphs.values(), manifest.variants["fp16"].goldens}
+    assert all(".fp16." in name for name in files)
+    assert exported.parity["fp16"]["beam_5"]["contexts"] == 4
+
+
+def test_fp16_beyond_its_bound_publishes_nothing(tmp_path, monkeypatch, traced):
+    compute = HalfVocabulary.forward
+
+    monkeypatch.setattr(HalfVocabulary, "forward", lambda *given: 1.1 * compute(*given))
+    options = dataclasses.replace(FEW, precisions=("fp16",))
+    with pytest.raises(ParityError, match=r"log_probs deviates .* at most 0\.05"):
+        export_bundle(small_bundle()[0], tmp_path / "x.empgan", options)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_eager_from_bundle_reads_the_same_weights():
     _, path = small_bundle()
     bundle = Bundle.open(path)
@@ -77,13 +98,12 @@ def test_eager_from_bundle_reads_the_same_weights():
     assert max(deviation.max_abs.values()) < 1e-5  # sums depend on where the weights lie
 
 
-def test_existing_bundle_is_kept_unless_forced(tmp_path, traced, monkeypatch):
+def test_existing_bundle_is_kept_unless_forced(tmp_path, traced):
     checkpoint, _ = small_bundle()
     out = tmp_path / "x.empgan"
     first = export_bundle(checkpoint, out, FEW)
     with pytest.raises(InputError, match="exists"):
         export_bundle(checkpoint, out, FEW)
-    monkeypatch.undo()  # traced anew
     again = export_bundle(checkpoint, out, dataclasses.replace(FEW, force=True))
     assert again.bundle_id == first.bundle_id  # the same checkpoint gives the same bytes
     assert [p.name for p in tmp_path.iterdir()] == ["x.empgan"]

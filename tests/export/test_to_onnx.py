@@ -119,6 +119,7 @@ def test_all_candidates_are_the_whole_distribution(exported):
     assert 0.5 < np.exp(log_probs.ravel()[:-1].astype(np.float64)).sum() < 1.0
 
 
+@pytest.mark.slow
 def test_a_second_trace_in_a_row_gives_the_same_graphs(exported):
     generator, folder = exported
     places = stored_tensors((folder / WEIGHTS_FILE).read_bytes())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 import tomllib
@@ -12,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from empgan_rt import bundle as bundle_module
+from empgan_rt.backends.device import DeviceBackend
+from empgan_rt.bundle import Bundle
 from empgan_rt.commands import doctor
 from support.command_line import Outcome
+from support.fake_cuda import FakeOrt, Machine, be_on
 
 Command = Callable[..., Outcome]
 ROOT = Path(__file__).parents[2]
@@ -71,6 +75,37 @@ def test_two_engines_are_a_problem(command: Command, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("assets")
+def test_a_gpu_build_without_a_gpu_is_a_problem(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    be_on(Machine(driver=False), monkeypatch)
+    monkeypatch.setattr("empgan_rt.backends.ort_session.import_onnxruntime", FakeOrt)
+    outcome = command("doctor")
+    assert outcome.code == 3
+    assert "device       cuda: not usable\n" in outcome.out
+    problem = outcome.out[outcome.out.index("problem ") :].splitlines()
+    assert "needs an NVIDIA driver, and there is none" in problem[0]
+    assert len(problem) == 3
+
+
+@pytest.mark.usefixtures("assets")
+def test_a_gpu_that_computes_is_a_fact(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_cpu = DeviceBackend(Bundle.open("tiny"), "cpu")
+    monkeypatch.setattr("empgan_rt.backends.ort_session.import_onnxruntime", FakeOrt)
+    asked: list[str] = []
+
+    def load(bundle: Bundle, device: str) -> DeviceBackend:
+        asked.append(device)
+        return on_cpu
+
+    monkeypatch.setattr("empgan_rt.backends.loader.load_backend", load)
+    outcome = command("doctor", "--json")
+    assert outcome.code == 0
+    assert outcome.json["devices"] == {"cuda": True}
+    assert asked == ["cuda"]
+
+
+@pytest.mark.usefixtures("assets")
 def test_a_missing_extra_is_a_fact_and_no_problem(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +125,7 @@ def test_a_missing_extra_is_a_fact_and_no_problem(
 def test_the_extras_are_those_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     wanted = {
-        name: tuple(requirement.split(">=")[0] for requirement in requirements)
+        name: tuple(re.split(r"\[|>=", requirement)[0] for requirement in requirements)
         for name, requirements in project["optional-dependencies"].items()
         if name != "dev"
     }

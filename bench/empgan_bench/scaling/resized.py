@@ -17,9 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from empgan_export.graphs import decoder_step_graph, encoder_graphs
-from empgan_export.quantised import quantised
-from empgan_export.to_onnx import stored_tensors
+from empgan_export.variants import references, variant_graphs
 from empgan_rt.bundle import Bundle
 from empgan_rt.errors import BundleError
 from empgan_rt.manifest import WEIGHTS_NAME, ManifestFields
@@ -98,11 +96,7 @@ def resized_tokenizer(tokenizer: bytes, words: int) -> bytes:
 
 def _graphs(bundle: Bundle) -> dict[str, bytes]:
     """Return the graphs of a bundle by file name, exported from its weights."""
-    generator = EagerBackend.from_bundle(bundle).generator
-    stored = stored_tensors(bundle.weights)
     variants = bundle.manifest.variants
-    of = {"fp32": generator, "int8": quantised(generator)}
-    models = {v.decoder_step: decoder_step_graph(of[p], stored) for p, v in variants.items()}
-    for which, encoder in encoder_graphs(generator, stored).items():
-        models |= {variant.graphs[which]: encoder for variant in variants.values()}
+    backends = references(EagerBackend.from_bundle(bundle).generator, variants)
+    models = variant_graphs(backends, variants, bundle.weights)
     return {name: m.SerializeToString(deterministic=True) for name, m in models.items()}

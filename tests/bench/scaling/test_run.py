@@ -190,7 +190,7 @@ def test_an_unknown_axis_is_refused(bundle, axis):
 
 def test_a_missing_export_extra_is_named_before_anything_is_measured(bundle, monkeypatch):
     monkeypatch.delitem(sys.modules, "empgan_bench.scaling.resized", raising=False)
-    monkeypatch.setitem(sys.modules, "empgan_export.graphs", None)
+    monkeypatch.setitem(sys.modules, "empgan_export.variants", None)
     with pytest.raises(DependencyError, match="is not installed") as caught:
         run_scaling(monkeypatch, bundle, ("batch", "vocabulary"))
     assert "empgan-rt[export]" in caught.value.hint

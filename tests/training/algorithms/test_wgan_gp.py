@@ -201,7 +201,7 @@ def preference(generator: Generator, batch: Batch) -> float:
     return float(log_probs[0, :2].sum().exp())
 
 
-@pytest.mark.parametrize("algorithm", ["wgan_gp", "gan"])
+@pytest.mark.parametrize("algorithm", ["wgan_gp", pytest.param("gan", marks=pytest.mark.slow)])
 def test_training_moves_the_generator_towards_a_toy_distribution(
     data: PreparedData, algorithm: str
 ) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+ROWS_AT_ONCE = 8  # replies whose attention is computed together, those of like contexts
 
 
 class EmpatheticAttention(nn.Module):
@@ -27,10 +30,36 @@ class EmpatheticAttention(nn.Module):
             hidden: (B, K, H) decoder states, of K beams or of K time steps.
             keys: (B, M, H) from `keys`.
             values: (B, M, W) what is averaged.
-            mask: (B, M), 0 for a turn and a large negative number for padding.
+            mask: (B, M), 0 for a turn and a large negative number for padding; scores and their
+                softmax are in its type, if that is the wider one.
         """
         query = self.hidden_projection(hidden)
         energy = torch.tanh(keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, M, H)
         scores = self.score(energy).squeeze(-1) + mask.unsqueeze(1)  # Eq. 3
         weights = torch.softmax(scores, dim=-1)  # Eq. 4
-        return weights @ values  # Eq. 5, summed over the M turns
+        return weights.to(values.dtype) @ values  # Eq. 5, summed over the M turns
+
+    def of_replies(
+        self, states: Tensor, lengths: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Return `forward` of whole replies, of no meaning behind their ends; padding costs little.
+
+        Args:
+            states: (B, T, H) decoder states of T time steps.
+            lengths: (B,) steps of each reply.
+            keys, values, mask: as in `forward`.
+        """
+        if states.is_cuda:  # there, one large call costs less than many
+            attended: Tensor = self(states, keys, values, mask)
+            return attended
+        positions = torch.arange(1, mask.shape[1] + 1)
+        ends = ((mask == 0) * positions).amax(1).tolist()  # behind the last one that is read
+        steps = lengths.tolist()
+        order = sorted(range(len(ends)), key=lambda row: (ends[row], steps[row]))
+        parts = []
+        for start in range(0, len(order), ROWS_AT_ONCE):
+            rows = order[start : start + ROWS_AT_ONCE]
+            end, last = ends[rows[-1]], max(steps[row] for row in rows)
+            part = self(states[rows, :last], keys[rows, :end], values[rows, :end], mask[rows, :end])
+            parts.append(functional.pad(part, (0, 0, 0, states.shape[1] - last)))
+        return torch.cat(parts)[torch.tensor(order).argsort()]

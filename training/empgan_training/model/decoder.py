@@ -61,7 +61,9 @@ class Decoder(nn.Module):
             hidden: (B, H) first hidden state; keys, values, mask as in the attention.
         """
         states = self.dropout(self.gru.run(self.dropout(embedded), hidden, lengths))
-        return self._output(states, keys, values, mask)
+        attended = self.attention.of_replies(states, lengths, keys, values, mask)
+        output: Tensor = self.output_hidden(states) + attended  # Eq. 6
+        return output
 
     def step(
         self, embedded: Tensor, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor
@@ -80,9 +82,5 @@ class Decoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the next hidden state and d^o (Eq. 6), both (B, K, H); inputs as for `step`."""
         state = self.gru.cell(embedded, hidden)
-        return state, self._output(state, keys, values, mask)
-
-    def _output(self, states: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-        attended = self.attention(states, keys, values, mask)
-        output: Tensor = self.output_hidden(states) + attended  # Eq. 6
-        return output
+        output = self.output_hidden(state) + self.attention(state, keys, values, mask)  # Eq. 6
+        return state, output

@@ -136,17 +136,15 @@ class Generator(nn.Module):
     ) -> Memory:
         """Return `memory`, the turn vectors given."""
 
+        if isinstance(self.utterances, FlatEncoder):
+            return self._in_flat_context(
+                self.utterances, utterances, label_probs, turns, dialogue_of
+            )
+
         def of_contexts(states: Tensor) -> Tensor:
             return states if dialogue_of is None else states[dialogue_of]
 
         label_probs = of_contexts(label_probs)
-        if isinstance(self.utterances, FlatEncoder):
-            ids = one_sequence(of_contexts(utterances), turns)
-            newest_label = last_valid(label_probs, turns)
-            states, lengths = self.utterances(
-                self.word_embedding(ids), lengths_of(ids), newest_label
-            )
-            return self._memory([states], lengths, None)
         # read once for every context: a context's states are the first of its dialogue's
         streams = [of_contexts(self.utterances.in_context(vectors[0]))]
         emotional = None
@@ -157,6 +155,31 @@ class Generator(nn.Module):
             streams.append(self.labels(label_probs, last_valid(streams[-1], turns)))
         return self._memory(streams, turns, emotional)
 
+    def _in_flat_context(
+        self,
+        encoder: FlatEncoder,
+        utterances: Tensor,
+        label_probs: Tensor,
+        turns: Tensor,
+        dialogue_of: Tensor | None,
+    ) -> Memory:
+        """Return `memory` of a flat encoder."""
+        if dialogue_of is not None and self.config.prepend_label:
+            utterances, label_probs = utterances[dialogue_of], label_probs[dialogue_of]
+            dialogue_of = None  # each context begins with a label of its own
+        read = turns
+        if dialogue_of is not None:  # read once: a context's states are the first of its dialogue's
+            read = turns.new_zeros(len(utterances)).scatter_reduce(0, dialogue_of, turns, "amax")
+        ids = one_sequence(utterances, read)
+        embedded = self.word_embedding(ids)
+        states, lengths = encoder(embedded, lengths_of(ids), last_valid(label_probs, read))
+        if dialogue_of is not None:
+            words = (utterances != 0).sum(-1) + 1  # of each turn, EOS included
+            total = words.cumsum(1)[dialogue_of]
+            lengths = total.gather(1, turns.unsqueeze(1) - 1).squeeze(1)
+            states = states[dialogue_of]
+        return self._memory([states], lengths, None)
+
     def _memory(
         self, streams: Sequence[Tensor], lengths: Tensor, emotional: Tensor | None
     ) -> Memory:
@@ -164,7 +187,7 @@ class Generator(nn.Module):
         position = torch.arange(states.shape[1], device=states.device)
         end = lengths.unsqueeze(1)
         unread = position >= end if self.config.attention else position != end - 1
-        mask = unread.to(states.dtype) * STRUCK
+        mask = unread.float() * STRUCK  # and the softmax over it: float32 even if weights are less
         return Memory(states, last_valid(states, lengths), mask, emotional)
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
@@ -184,10 +207,12 @@ class Generator(nn.Module):
         """Return what the decoder needs to know of dialogues.
 
         Args:
-            vectors: (B, M, D) from `encode_turns`, whatever it is where a label is 0.
+            vectors: (B, M, D) from `encode_turns`, of any float type, and of any value where a
+                label is 0.
             utterances: (B, M, L), read by a flat encoder only.
             labels: (B, M) as in `empgan_rt.graph_spec.EncoderInput`.
         """
+        vectors = vectors.to(self.word_embedding.weight.dtype)
         *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
         probs = _label_probs(self.recogniser.in_context(recognised), labels)
         memory = self._in_context(streams, utterances, probs, lengths_of(labels))

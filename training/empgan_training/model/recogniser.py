@@ -35,7 +35,7 @@ class EmotionRecogniser(nn.Module):
         batch, turns, words = utterances.shape
         ids = utterances.reshape(batch * turns, words)
         states = self.turn.run(self.dropout(self.embedding(ids)), lengths=lengths_of(ids))
-        padding = (ids == 0).unsqueeze(-1).to(states.dtype) * STRUCK
+        padding = (ids == 0).unsqueeze(-1).float() * STRUCK
         vectors = (states + padding).amax(1).clamp(min=-1.0)  # max over time, (B * M, size)
         turn_vectors: Tensor = self.dropout(vectors.reshape(batch, turns, -1))
         return turn_vectors

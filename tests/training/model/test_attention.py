@@ -1,0 +1,33 @@
+"""Attention over whole replies at once, in runs of like size."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from empgan_rt.graph_spec import STRUCK
+from empgan_training.model.attention import ROWS_AT_ONCE, EmpatheticAttention
+
+REPLIES, STEPS, POSITIONS, WIDTH = 2 * ROWS_AT_ONCE + 3, 7, 11, 6
+
+
+@pytest.mark.parametrize("newest_alone", [False, True])
+def test_replies_of_any_sizes_get_what_each_gets_alone(newest_alone: bool) -> None:
+    torch.manual_seed(1)
+    attention = EmpatheticAttention(WIDTH, WIDTH).double()
+    states = torch.randn(REPLIES, STEPS, WIDTH, dtype=torch.double, requires_grad=True)
+    keys, values = torch.randn(2, REPLIES, POSITIONS, WIDTH, dtype=torch.double)
+    lengths = torch.randint(1, STEPS + 1, (REPLIES,))
+    ends = torch.randint(1, POSITIONS + 1, (REPLIES, 1))
+    place = torch.arange(POSITIONS)
+    unread = place != ends - 1 if newest_alone else place >= ends
+    mask = unread.double() * STRUCK
+
+    found = attention.of_replies(states, lengths, keys, values, mask)
+    assert found.shape == (REPLIES, STEPS, WIDTH)
+    real = torch.arange(STEPS) < lengths.unsqueeze(1)
+    wanted = attention(states, keys, values, mask)
+    torch.testing.assert_close(found[real], wanted[real])
+    (gradient,) = torch.autograd.grad(found[real].square().sum(), states, retain_graph=True)
+    (expected,) = torch.autograd.grad(wanted[real].square().sum(), states)
+    torch.testing.assert_close(gradient, expected)
