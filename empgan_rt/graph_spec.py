@@ -28,6 +28,11 @@ SPECIALS = ("<pad>", "<unk>", "<sos>", "<eos>")
 UNKNOWN_LABEL = 8  # the encoder's recogniser fills it in; 0 pads, 1..7 are Emotion values
 NUM_LABELS = 7
 GRAPH_NAMES = ("turn_encoder", "context_encoder", "decoder_step")
+STAYING: Mapping[str, frozenset[str]] = {  # outputs that nobody but a later graph reads
+    "turn_encoder": frozenset(),
+    "context_encoder": frozenset({"values", "keys"}),
+    "decoder_step": frozenset({"next_hidden"}),
+}
 STRUCK = -1e4  # log-probability of a banned id, and mask constant; inside the range of fp16
 
 

@@ -97,6 +97,7 @@ class Lane(Generic[Tenant]):
         """Close up, leaving `room` empty slots at the end."""
         kept = [slot for slot, tenant in enumerate(self._tenants) if tenant is not None]
         count = len(kept) + room
-        self._search = self._search.rearranged(kept, count)
+        # First what may fail for want of memory: until then nothing has changed.
         self._state = self._backend.rearranged(self._state, np.array(kept, np.int32), count)
+        self._search = self._search.rearranged(kept, count)
         self._tenants = [*(self._tenants[slot] for slot in kept), *[None] * room]

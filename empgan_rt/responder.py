@@ -71,8 +71,8 @@ class Responder:
 
         Args:
             bundle: path or name.
-            backend: the engine that computes.
-            device: "cpu" or "cuda"; never exchanged for another one silently.
+            backend: "onnxruntime", or "tensorrt" (docs/gpu.md), which builds what it has not yet.
+            device: "cpu", or "cuda", which TensorRT needs; never exchanged silently.
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
             max_running: most dialogues in decoding at once, whoever asked; the others wait.

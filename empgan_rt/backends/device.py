@@ -15,17 +15,11 @@ from typing import Any
 
 from ..bundle import Bundle
 from ..errors import InputError
+from ..graph_spec import STAYING
 from .device_rows import DeviceRows
 from .device_session import DeviceSession
 from .device_state import DeviceState
 from .ort import OrtBackend
-
-# Outputs that nobody but a later graph reads.
-STAYING = {
-    "turn_encoder": frozenset[str](),
-    "context_encoder": frozenset({"values", "keys"}),
-    "decoder_step": frozenset({"next_hidden"}),
-}
 
 
 class DeviceBackend(OrtBackend):

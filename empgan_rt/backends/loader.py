@@ -15,6 +15,7 @@ BACKENDS: Mapping[str, Mapping[str, str]] = {
         "cpu": "empgan_rt.backends.ort:OrtBackend",
         "cuda": "empgan_rt.backends.device:DeviceBackend",
     },
+    "tensorrt": {"cuda": "empgan_rt.backends.trt:TrtBackend"},
 }
 
 

@@ -19,7 +19,7 @@ EXTRAS = {
     "cpu": ("onnxruntime",),
     "gpu": ("onnxruntime-gpu",),
     "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
-    "trt-check": ("tensorrt-rtx",),
+    "trt-check": ("tensorrt-rtx", "cuda-python"),
     "train": ("torch", "safetensors", "tensorboard"),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),

@@ -38,8 +38,8 @@ def engines() -> None:
 @click.option(
     "--candidates",
     type=int,
-    help="Words that a step offers for each beam [default: one more than beams]. Sampling needs "
-    "its top-k; a repetition penalty one more for each token.",
+    help="Words that a step offers for each beam at least [default: one more than beams]. Sampling "
+    "needs its top-k; a repetition penalty one more for each token.",
 )
 @click.option("--tf32", is_flag=True, help="Faster float32, with 10 bits of mantissa.")
 @console.json_option

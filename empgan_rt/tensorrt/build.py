@@ -9,13 +9,12 @@ from typing import Any
 
 from ..errors import BundleError, EmpganError, ProviderError
 from ..graph_spec import GraphSpec, TensorSpec
-from .build_log import logger
+from .build_log import logger, tells_of_full_memory
 from .machine import is_rtx, version_of
 from .monitor import PhaseListener, watched
 from .profiles import Profile
 
 _BUILDING = threading.Lock()  # the logger's errors are those of one build
-_OUT_OF_MEMORY = ("out of memory", "outofmemory", "cudaerrormemoryallocation")
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def _refused(trt: Any, parser: Any, name: str) -> EmpganError:
 def _failed(trt: Any, errors: Sequence[str], name: str) -> EmpganError:
     """Return what to raise of a graph that was read and not built."""
     said = "; ".join(errors)
-    if any(words in said.lower() for words in _OUT_OF_MEMORY):
+    if tells_of_full_memory(said):
         return ProviderError(
             f"{version_of(trt)} ran out of GPU memory while it built the {name}",
             hint="free the GPU of other programs (see nvidia-smi), or build for fewer beams",

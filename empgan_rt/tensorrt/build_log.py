@@ -13,6 +13,12 @@ from typing import Any
 
 _log = logging.getLogger(__name__)
 _KEPT = 8
+_FULL = ("out of memory", "outofmemory", "cudaerrormemoryallocation")
+
+
+def tells_of_full_memory(said: str) -> bool:
+    """Return whether TensorRT's words mean that the GPU's memory is full."""
+    return any(words in said.lower() for words in _FULL)
 
 
 @functools.cache

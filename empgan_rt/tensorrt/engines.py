@@ -12,6 +12,7 @@ from .. import console
 from ..bundle import Bundle
 from ..config import MAX_BEAM_SIZE
 from ..errors import InputError
+from ..goldens import NUM_CANDIDATES
 from ..graph_spec import GRAPH_NAMES, GraphSpec, graph_specs
 from ..manifest import WEIGHTS_NAME
 from .build import build
@@ -23,6 +24,9 @@ from .profiles import Profile, profiles
 
 RECIPE = 1  # raised whenever the same facts make another engine than before
 MAX_CANDIDATES = 3840  # TensorRT's TopK takes no more, and says so only when it builds
+# That a step offers if one more than beams are too few. Goldens are recorded with the first of
+# these, and int8 scores more words again for more, which moves its log-probabilities.
+_CANDIDATES = (NUM_CANDIDATES, 64, 512, MAX_CANDIDATES)
 
 _log = logging.getLogger(__name__)
 
@@ -189,8 +193,31 @@ def requests(
                     f"{wanted} candidates with beam {beam}",
                     hint=f"give {min(beam + 1, most)} to {most}",
                 )
-            found.append(Request(precision, "decoder_step", beam, wanted))
+            offered = enough_candidates(beam, wanted, bundle.model.vocabulary_size)
+            found.append(Request(precision, "decoder_step", beam, offered))
     return found
+
+
+def enough_candidates(beam: int, wanted: int, words: int) -> int:
+    """Return how many candidates the engine offers that a step for `wanted` runs on.
+
+    They come in few sizes, so that searches which want a few more find an engine that is there.
+
+    Args:
+        beam: K of the step.
+        wanted: of each beam.
+        words: V.
+
+    Raises:
+        InputError: TensorRT cannot offer so many.
+    """
+    most = min(words, MAX_CANDIDATES)
+    if wanted > most:
+        raise InputError(
+            f"{wanted} candidates of each beam, but TensorRT offers {most} at most",
+            hint="choose a smaller top_k or max_length, or use ONNX Runtime",
+        )
+    return next(min(size, most) for size in (beam + 1, *_CANDIDATES) if wanted <= size)
 
 
 def build_all(room: EngineRoom, wanted: Sequence[Request]) -> list[Engine]:

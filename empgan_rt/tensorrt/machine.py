@@ -82,6 +82,21 @@ def version_of(trt: Any) -> str:
     return f"{trt.__name__} {trt.__version__}"
 
 
+def import_cuda() -> Any:
+    """Return cuda-python's module of CUDA's runtime.
+
+    Raises:
+        DependencyError: it is not installed.
+    """
+    try:
+        return importlib.import_module("cuda.bindings.runtime")
+    except ImportError:
+        raise DependencyError(
+            "cuda-python is not installed, and TensorRT needs it here",
+            hint="pip install 'empgan-rt[tensorrt]'",
+        ) from None
+
+
 def current_gpu() -> Gpu:
     """Return the device that CUDA would use in this process.
 
@@ -89,13 +104,7 @@ def current_gpu() -> Gpu:
         DependencyError: cuda-python is not installed.
         ProviderError: there is no GPU, or its driver is missing or too old.
     """
-    try:
-        cuda: Any = importlib.import_module("cuda.bindings.runtime")
-    except ImportError:
-        raise DependencyError(
-            "cuda-python is not installed, and TensorRT needs it here",
-            hint="pip install 'empgan-rt[tensorrt]'",
-        ) from None
+    cuda = import_cuda()
     device = _answer(cuda, cuda.cudaGetDevice())
     properties = _answer(cuda, cuda.cudaGetDeviceProperties(device))
     return Gpu(

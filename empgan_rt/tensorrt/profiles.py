@@ -9,9 +9,10 @@ axes that multiply (dialogues, beams, memory positions) are cut where a tensor w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..config import GeneratorConfig, Limits
+from ..errors import InputError
 
 Range = tuple[int, int, int]  # smallest, the one to be fastest at, largest
 Profile = Mapping[str, Range]  # by axis of `graph_spec`
@@ -45,6 +46,40 @@ def most_positions(model: GeneratorConfig, turns: int, tokens: int) -> int:
     if model.context == "hierarchical":
         return turns
     return turns * (tokens + 1) + model.prepend_label  # each turn is ended by EOS
+
+
+def parts(
+    ranges: Sequence[Profile], sizes: Mapping[str, int], axis: str
+) -> list[tuple[int, slice]]:
+    """Return a batch cut into as few pieces as profiles take: (profile, rows) of each.
+
+    Args:
+        ranges: an engine's profiles.
+        sizes: of the axes.
+        axis: the batch's; no row depends on another.
+
+    Raises:
+        InputError: the other axes are too long for every profile.
+    """
+    usable = [
+        (most, least, place)
+        for place, profile in enumerate(ranges)
+        for least, _, most in [profile[axis]]
+        if all(low <= sizes[a] <= high for a, (low, _, high) in profile.items() if a != axis)
+    ]
+    found, start = [], 0
+    while start < sizes[axis]:
+        left = sizes[axis] - start
+        fitting = [(min(most, left), place) for most, least, place in usable if least <= left]
+        if not fitting:
+            raise InputError(
+                f"no engine takes {', '.join(f'{a} = {n}' for a, n in sizes.items())}",
+                hint=f"give shorter dialogues, or ban fewer words (at most {MAX_BANNED} at once)",
+            )
+        rows, place = max(fitting)
+        found.append((place, slice(start, start + rows)))
+        start += rows
+    return found
 
 
 def _batches(row: int) -> list[Range]:

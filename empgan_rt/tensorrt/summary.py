@@ -10,7 +10,8 @@ from .engines import Engine, EngineRoom
 from .machine import version_of
 
 NOT_EXECUTED = (
-    "Built, not executed: this version has no backend that runs engines. They wait in the cache."
+    "They wait in the cache for backend='tensorrt'. No GPU has executed any when this version was\n"
+    "made: docs/gpu.md tells how to see that they compute what they should."
 )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empgan_rt.config import SearchConfig
+from empgan_rt.errors import ProviderError
 from empgan_rt.hypothesis import Hypothesis
 from empgan_rt.lane import Lane
 from empgan_rt.static_batch import decode
@@ -67,3 +69,22 @@ def test_a_step_computes_little_for_nobody() -> None:
     while lane.tenants:
         lane.step()
     assert [len(tokens) for tokens, *_ in backend.steps] == [8, 6, 6, 4, 4]
+
+
+def test_without_room_for_newcomers_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = ScriptedBackend(random_model(4, WORDS), WORDS)
+    lane: Lane[int] = Lane(backend, WIDTH, WORDS)
+    lane.enter([0], backend.encoded([0]), CONFIGS[:1], [()])
+    lane.step()
+
+    def full(*arguments: object) -> None:
+        raise ProviderError("the GPU's memory is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "rearranged", full)
+        with pytest.raises(ProviderError):
+            lane.enter([1, 2], backend.encoded([1, 2]), CONFIGS[:1] * 2, [()] * 2)
+    found: dict[int, list[Hypothesis]] = {}
+    while lane.tenants:
+        found.update(lane.step())
+    assert found == {0: alone(4, 0, CONFIGS[0])}

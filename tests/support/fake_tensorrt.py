@@ -78,6 +78,10 @@ class FakeTensorRt:
     def OnnxParser(self, network: Any, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
         return _Parser(self, network)
 
+    def plan(self, network: Any, config: Any) -> bytes:
+        """Return the engine that a build ends with."""
+        return f"plan {len(self.calls)}".encode()
+
     def names(self) -> list[str]:
         """Return the calls without their arguments."""
         return [call[0] for call in self.calls]
@@ -101,7 +105,7 @@ class _Builder:
         def set_shape(name: str, *sizes: Any) -> None:
             shapes[name] = sizes
 
-        return SimpleNamespace(set_shape=set_shape)
+        return SimpleNamespace(set_shape=set_shape, shapes=shapes)
 
     def build_serialized_network(self, network: Any, config: Any) -> bytes | None:
         self.trt.calls.append(("build",))
@@ -114,13 +118,14 @@ class _Builder:
             if self.trt.says:
                 self.trt.logger.log(_Severity.ERROR, self.trt.says)
             return None
-        return f"plan {len(self.trt.calls)}".encode()
+        return self.trt.plan(network, config)
 
 
 class _Config:
     def __init__(self, trt: FakeTensorRt) -> None:
         self.trt = trt
         self.progress_monitor: Any = None
+        self.profiles: list[Any] = []
 
     def set_flag(self, flag: str) -> None:
         self.trt.calls.append(("set_flag", flag))
@@ -130,6 +135,7 @@ class _Config:
 
     def add_optimization_profile(self, profile: Any) -> None:
         self.trt.calls.append(("add_optimization_profile",))
+        self.profiles.append(profile)
 
     def create_timing_cache(self, data: bytes) -> bytes:
         self.trt.calls.append(("create_timing_cache", data))
@@ -154,6 +160,7 @@ class _Parser:
             self.num_errors = 1
             return False
         graph = onnx.load_model_from_string(model).graph
+        self.network.model = model
         for field in ("input", "output"):
             values = [_tensor(value) for value in getattr(graph, field)]
             setattr(self.network, f"num_{field}s", len(values))

@@ -15,7 +15,7 @@ from empgan_rt.bundle import Bundle
 from empgan_rt.errors import BundleError, InputError, ProviderError
 from empgan_rt.tensorrt import engines as engines_module
 from empgan_rt.tensorrt.cache import EngineCache
-from empgan_rt.tensorrt.engines import EngineRoom, Request, build_all, requests
+from empgan_rt.tensorrt.engines import EngineRoom, Request, build_all, enough_candidates, requests
 from empgan_rt.tensorrt.machine import Gpu, Machine
 from support.fake_tensorrt import FakeTensorRt
 
@@ -236,9 +236,35 @@ def test_what_a_search_needs(bundle: Bundle) -> None:
         Request("fp32", "decoder_step", 1, 2),
         Request("fp32", "decoder_step", 5, 6),
     ]
-    assert requests(bundle, ("fp32",), (3,), 20)[2:] == [Request("fp32", "decoder_step", 3, 20)]
+    assert requests(bundle, ("fp32",), (3,), 4)[2:] == [Request("fp32", "decoder_step", 3, 4)]
     # there are no more words than 23
     assert requests(bundle, beams=(64,))[-1].candidates == 23
+
+
+@pytest.mark.parametrize(
+    ("beam", "wanted", "words", "offered"),
+    [
+        (5, 1, 9000, 6),
+        (5, 6, 9000, 6),
+        (5, 7, 9000, 8),
+        (5, 9, 9000, 64),
+        (1, 50, 9000, 64),
+        (100, 64, 9000, 101),
+        (100, 102, 9000, 512),
+        (1, 513, 9000, 3840),
+        (5, 6, 6, 6),
+        (5, 9, 20, 20),
+        (1, 3840, 9000, 3840),
+    ],
+)
+def test_candidates_come_in_few_sizes(beam: int, wanted: int, words: int, offered: int) -> None:
+    assert enough_candidates(beam, wanted, words) == offered
+
+
+def test_more_candidates_than_tensorrt_has_are_refused() -> None:
+    with pytest.raises(InputError, match=r"3841 candidates .* 3840 at most") as raised:
+        enough_candidates(5, 3841, 9000)
+    assert "top_k" in raised.value.hint
 
 
 @pytest.mark.parametrize(
