@@ -69,7 +69,7 @@ class _Engine:
         graph = onnx.load_model_from_string(model).graph
         read = {name for node in graph.node for name in node.input}
         self.name = graph.name
-        self.session = _session(model)
+        self.session = exact_session(model)
         every = {io.name: _TYPES[io.type] for io in self.session.get_inputs()}
         # Whether TensorRT keeps inputs that nothing reads is its own affair; this one does not.
         self.inputs = {name: dtype for name, dtype in every.items() if name in read}
@@ -98,7 +98,7 @@ class _Engine:
         return 512 * _NEEDED
 
 
-def _session(model: bytes) -> onnxruntime.InferenceSession:
+def exact_session(model: bytes) -> onnxruntime.InferenceSession:
     """Return one that computes what the graph says on any processor.
 
     Fused, products of two signed integers overflow on processors without VNNI.

@@ -19,6 +19,7 @@ import torch
 
 from empgan_rt.errors import CheckpointError, DivergenceError, InputError, StorageError
 from empgan_training import checkpoint as checkpoint_module
+from empgan_training import precision
 from empgan_training import stage as stage_module
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import ModelSizes, StageConfig, TrainConfig
@@ -174,11 +175,13 @@ def test_another_torch_or_thread_count_is_warned_of(
         assert caplog.messages == []
         info = Checkpoint.load(run / "last.safetensors").info
         versions = {**info["versions"], "torch": "1.0"}
-        rewrite(run / "last.safetensors", info={**info, "threads": 9, "versions": versions})
+        changed = {**info, "threads": 9, "bf16": "perhaps", "versions": versions}
+        rewrite(run / "last.safetensors", info=changed)
         Trainer(recipe(folder, run), resume=True)
-    assert len(caplog.messages) == 2
+    assert len(caplog.messages) == 3
     assert "torch 1.0" in caplog.messages[0]
     assert "threads 9, now 1" in caplog.messages[1]
+    assert "bf16 perhaps, now" in caplog.messages[2]
     assert all("no longer bit-exact" in message for message in caplog.messages)
 
 
@@ -491,7 +494,8 @@ def test_checkpoints_within_an_epoch_change_nothing(
         )
 
 
-def test_bfloat16_trains_too(folder: Path, tmp_path: Path) -> None:
+def test_bfloat16_trains_too(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: True)
     stage = {"learning_rate": 0.02, "batch_samples": 28, "precision": "bf16"}
     config = recipe(
         folder,

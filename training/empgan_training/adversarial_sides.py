@@ -18,6 +18,7 @@ from .config import AdversarialConfig
 from .data.batch import Batch
 from .model.generator import Generator
 from .parallel import Workers
+from .precision import autocast
 
 Record = dict[str, Any]
 BETAS = (0.5, 0.9)  # of both sides, whose goals move: Gulrajani et al. 2017
@@ -51,7 +52,7 @@ class AdversarialSides:
         Raises:
             DivergenceError: a loss or gradient is not finite; no step was taken.
         """
-        with self._autocast():
+        with autocast(self.device, self.config.precision):
             losses = self.adversary.critic_losses(self.generator, batch)
         parameters = list(self.adversary.critics.parameters())
         gradients = torch.autograd.grad(losses["total"], parameters, allow_unused=True)
@@ -70,12 +71,12 @@ class AdversarialSides:
         """
         config = self.config
         learners = [*self.parameters, *self.adversary.baseline.parameters()]
-        with self._autocast():
+        with autocast(self.device, self.config.precision):
             adversarial = self.adversary.generator_losses(self.generator, batch)
             pull = config.adversarial_weight * adversarial["total"]
         pulls = torch.autograd.grad(pull, learners, allow_unused=True)
         self.generator.train()
-        with self._autocast():
+        with autocast(self.device, self.config.precision):
             likelihood = generator_loss(self.generator, batch).parts()
         pushes = torch.autograd.grad(likelihood["total"], learners, allow_unused=True)
         share = _share(batch)
@@ -93,10 +94,6 @@ class AdversarialSides:
         nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
         self.optimiser.step()
         return record
-
-    def _autocast(self) -> torch.autocast:
-        bf16 = self.config.precision == "bf16"
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=bf16)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return what resuming needs beyond the generator's weights."""

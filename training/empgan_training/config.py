@@ -16,6 +16,8 @@ from empgan_rt.errors import InputError
 
 from .systems import SystemName
 
+Precision = Literal["fp32", "bf16"]
+
 SHIPPED_NAMES = ("default", "paper", "tiny")
 SHIPPED = resources.files(__package__) / "recipes"
 
@@ -47,7 +49,7 @@ class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         plateau_factor: the learning rate is multiplied by this after an epoch that did not
             improve; 1 keeps it constant, as in the paper.
         clip_norm: largest gradient norm.
-        precision: "bf16" runs matrix products in bfloat16 (autocast).
+        precision: "bf16" allows products in bfloat16 (autocast), where hardware has it.
     """
 
     learning_rate: Positive = 1e-4
@@ -57,7 +59,7 @@ class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     patience: Count = 3
     plateau_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
     clip_norm: Positive = 1.0
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
 
 
 class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -79,7 +81,7 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
         validation_samples: validation contexts that are answered each time.
         max_drift: the stage ends when validation perplexity has risen by more than this share.
         clip_norm: largest gradient norm of the generator.
-        precision: "bf16" runs matrix products in bfloat16 (autocast).
+        precision: "bf16" allows products in bfloat16 (autocast), where hardware has it.
     """
 
     learning_rate: Positive = 1e-4
@@ -98,7 +100,7 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     validation_samples: Count = 200
     max_drift: Positive = 0.05
     clip_norm: Positive = 1.0
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Precision = "fp32"
 
 
 class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -20,6 +20,7 @@ from .config import TrainConfig
 from .data.prepared import PreparedData
 from .model.generator import Generator
 from .parallel import Workers
+from .precision import has_bf16
 from .stages import RunStage
 
 # What a run that has begun learns depends on none of these, but for `threads`: it decides the
@@ -51,12 +52,13 @@ def training_state(
     stages: Sequence[RunStage], workers: Workers
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return the facts and tensors that resuming needs beyond the weights."""
+    device = workers.device()
     info = {
         "stages": {stage.name: asdict(stage.state) for stage in stages},
         "threads": torch.get_num_threads(),
+        "bf16": has_bf16(device),
         "processes": workers.size,
     }
-    device = workers.device()
     states = {"rng": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda_rng"] = torch.cuda.get_rng_state(device)
@@ -88,7 +90,7 @@ def check_same_run(
     try:
         theirs, sha256 = info["recipe"], info["data"]["sha256"]
         changed = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
-        then = {"torch": info["versions"]["torch"], "threads": info.get("threads")}
+        then = {"torch": info["versions"]["torch"], **{k: info.get(k) for k in ("threads", "bf16")}}
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError("the checkpoint to resume from holds no recipe or data") from error
     if changed or sha256 != data.report["sha256"]:
@@ -101,7 +103,11 @@ def check_same_run(
             f"the run in {config.out} had {info.get('processes', 1)} processes, now {workers.size}",
             hint="resume with as many, for what is drawn at random is theirs",
         )
-    now = {"torch": str(torch.__version__), "threads": torch.get_num_threads()}
+    now = {
+        "torch": str(torch.__version__),
+        "threads": torch.get_num_threads(),
+        "bf16": has_bf16(workers.device()),
+    }
     for name, value in then.items():
         if value is not None and value != now[name]:
             log.warning(

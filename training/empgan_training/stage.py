@@ -20,6 +20,7 @@ from .config import StageConfig
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
 from .parallel import Workers
+from .precision import autocast
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,7 @@ class Stage:
 
     def _step(self, batch: Batch) -> dict[str, float]:
         self.task.module.train()
-        bf16 = self.config.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+        with autocast(self.device, self.config.precision):
             losses = self.task.losses(batch)
         gradients = torch.autograd.grad(losses["total"], self.parameters, allow_unused=True)
         record = self.workers.summed(losses, batch.weight)

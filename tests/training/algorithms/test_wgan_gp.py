@@ -21,11 +21,13 @@ from empgan_training.algorithms.wgan_gp import (
     WassersteinOptions,
     gradient_penalty,
 )
+from empgan_training.config import Precision
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedData, PreparedDialogue
 from empgan_training.model.critic import Critic, States
 from empgan_training.model.generator import Generator
 from empgan_training.model.words import EmotionWordView, Words
+from empgan_training.precision import autocast
 from empgan_training.systems import SYSTEMS
 from support.small_data import SMALL_SIZES, prepare_own, small_generator
 
@@ -106,13 +108,17 @@ def test_the_critics_loss_is_eq_15(data: PreparedData, generator: Generator, bat
     assert losses["total"] == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("relaxation", ["straight_through", "soft", "reinforce"])
 def test_each_side_trains_itself_alone(
-    data: PreparedData, generator: Generator, batch: Batch, relaxation: Relaxation, bf16: bool
+    data: PreparedData,
+    generator: Generator,
+    batch: Batch,
+    relaxation: Relaxation,
+    precision: Precision,
 ) -> None:
     ours = adversary(data, generator, relaxation=relaxation)
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with autocast(torch.device("cpu"), precision):
         critic_loss = ours.critic_losses(generator, batch)["total"]
     assert critic_loss.dtype == torch.float32
     critic_loss.backward()
@@ -121,7 +127,7 @@ def test_each_side_trains_itself_alone(
     learnt = [p.grad for p in ours.critics.parameters()]
     before = [g.clone() for g in learnt if g is not None]
 
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+    with autocast(torch.device("cpu"), precision):
         loss = ours.generator_losses(generator, batch)["total"]
     parameters = dict(generator.named_parameters())
     gradients = torch.autograd.grad(loss, [*parameters.values()], allow_unused=True)
