@@ -14,6 +14,7 @@ BACKENDS: Mapping[str, Mapping[str, str]] = {
     "onnxruntime": {
         "cpu": "empgan_rt.backends.ort:OrtBackend",
         "cuda": "empgan_rt.backends.device:DeviceBackend",
+        "tensorrt": "empgan_rt.backends.device:DeviceBackend",
     },
     "tensorrt": {"cuda": "empgan_rt.backends.trt:TrtBackend"},
 }

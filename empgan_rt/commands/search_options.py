@@ -47,7 +47,8 @@ _ENGINE = (
         "--device",
         default="cpu",
         show_default=True,
-        help="Where to compute: cpu or cuda; never exchanged for another one silently.",
+        help="Where to compute: cpu, cuda, or ONNX Runtime's own tensorrt; never exchanged for "
+        "another one silently.",
     ),
 )
 
