@@ -29,13 +29,18 @@ class Gpu:
     memory_mib: int
 
 
+def count() -> int:
+    """Return how many GPUs CUDA lets this process use; 0 if there is no driver."""
+    driver, found = _driver(), ctypes.c_int(0)
+    if driver is None or driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(found)):
+        return 0
+    return found.value
+
+
 def gpus() -> list[Gpu]:
-    """Return the GPUs that CUDA lets this process use; none if there is no driver."""
+    """Return what the driver tells of each of them."""
     driver = _driver()
-    count = ctypes.c_int(0)
-    if driver is None or driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return []
-    return [_gpu(driver, ordinal) for ordinal in range(count.value)]
+    return [] if driver is None else [_gpu(driver, ordinal) for ordinal in range(count())]
 
 
 def cuda_version() -> str:

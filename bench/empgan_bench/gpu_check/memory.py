@@ -94,7 +94,9 @@ def _opened(job: Job, bundle: Bundle) -> tuple[str, Backend]:
     for engine, needs_on in NEEDS_ON.items():
         if job.device not in needs_on:
             continue
-        said = "it did not pass before" if engine in job.broken else missing(needs_on[job.device])
+        said = missing(needs_on[job.device])
+        if not said and engine in job.broken:
+            said = "it did not pass before"
         if not said:
             try:
                 return engine, open_engine(engine, bundle, job.device, "fp32")

@@ -24,7 +24,7 @@ def missing(names: Iterable[str]) -> str:
 
 
 def _gpu() -> str:
-    if devices.gpus():
+    if devices.count():
         return ""
     return f"{NO_GPU}: see that `nvidia-smi` lists one (a container needs --gpus all)"
 

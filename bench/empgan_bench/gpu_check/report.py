@@ -14,6 +14,7 @@ from .machine import GPU
 from .records import Figures, Record, Report, Value
 
 FILES = ("report.json", "report.md")
+_LINES = 12  # of what a process said; report.json has more
 
 
 def write(report: Report, folder: Path) -> None:
@@ -63,7 +64,7 @@ def _section(record: Record) -> Iterator[str]:
         yield table(head, [_cells(row, head) for row in record.figures])
     if record.said:
         yield "Its last lines:"
-        yield "\n".join(f"    {line}" for line in record.said)
+        yield "\n".join(f"    {line}" for line in record.said[-_LINES:])
 
 
 def _cells(row: Figures, head: list[str]) -> list[str]:

@@ -106,11 +106,12 @@ class Runner:
             found = Outcome("skipped")
             if record.is_file():
                 found = msgspec.json.decode(record.read_bytes(), type=Outcome)
-            outcome = judged(found, status, seconds, section.limit_s)
+            lines = _last_lines(log)
+            outcome = judged(found, status, seconds, section.limit_s, lines[-1] if lines else "")
             refused = status == 0 and outcome.status == "skipped"
             if section.engine and (refused or outcome.status == "failed"):
                 self._broken.add(section.engine)
-            return outcome, _last_lines(log) if outcome.status == "failed" else []
+            return outcome, lines if outcome.status == "failed" else []
 
 
 def allowance(section: Section, later: Sequence[Section], left_s: float | None) -> float | None:
@@ -126,7 +127,9 @@ def allowance(section: Section, later: Sequence[Section], left_s: float | None) 
     return min(section.limit_s, max(section.least_s, left_s - reserved))
 
 
-def judged(found: Outcome, status: int | None, seconds: float, limit_s: float) -> Outcome:
+def judged(
+    found: Outcome, status: int | None, seconds: float, limit_s: float, said: str = ""
+) -> Outcome:
     """Return what a section has come to.
 
     Args:
@@ -134,12 +137,14 @@ def judged(found: Outcome, status: int | None, seconds: float, limit_s: float) -
         status: that of the process; None if it was stopped.
         seconds: how long it might take.
         limit_s: how long it may take where there is time enough.
+        said: the last line that it printed.
     """
     if status == 0:
         return found
     if status is not None:
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        return _with(found, "failed", f"its process ended {how}")
+        last = f" after {said!r}" if said else ""
+        return _with(found, "failed", f"its process ended {how}{last}")
     if seconds < limit_s:  # the whole run is short of time
         then: Status = "failed" if found.status == "failed" else "skipped"
         return _with(found, then, f"cut short after {seconds:.0f} s for lack of time")

@@ -105,8 +105,8 @@ SECTIONS: tuple[Section, ...] = (
         "memory",
         "memory stays flat over 10,000 requests of mixed lengths",
         f"{_HERE}.memory:soaked",
-        900,
-        60,
+        1200,
+        120,
         needs=("gpu",),
     ),
     Section(

@@ -58,14 +58,20 @@ def test_an_error_of_ours_fails_with_its_mend(result: Result) -> None:
 
 def test_a_signal_fails_and_what_was_found_is_kept(result: Result) -> None:
     found = result("crash")
-    assert (found.status, found.reason) == ("failed", "its process ended by SIGSEGV")
+    assert (found.status, found.reason) == (
+        "failed",
+        "its process ended by SIGSEGV after 'the last words'",
+    )
     assert found.figures == [{"value": 1}]
     assert found.said == ["the last words"]
 
 
 def test_a_bug_fails_and_shows_its_traceback(result: Result) -> None:
     found = result("bug")
-    assert (found.status, found.reason) == ("failed", "its process ended with status 1")
+    assert (found.status, found.reason) == (
+        "failed",
+        "its process ended with status 1 after 'ZeroDivisionError: a bug'",
+    )
     assert found.said[-1] == "ZeroDivisionError: a bug"
 
 
