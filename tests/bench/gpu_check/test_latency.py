@@ -119,6 +119,15 @@ def test_an_engine_that_is_not_there_is_left_out_and_named(
     assert bench.asked[2:] == [(",".join(left), batch) for _, batch in bench.asked[2:]]
 
 
+def test_the_floor_is_not_measured_alone(
+    bench: Bench, findings: Callable[..., list[Finding]]
+) -> None:
+    engines = [name for name in CUDA_ENGINES if name != "floor"]
+    bench.answers = [failure(3, "dependency", f"{name}: not installed") for name in engines]
+    assert [f.note for f in findings()] == [f"{name}: not installed" for name in engines]
+    assert len(bench.asked) == len(engines)
+
+
 def test_an_error_of_nobody_ends_the_section(
     bench: Bench, findings: Callable[..., list[Finding]]
 ) -> None:
