@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -41,11 +42,12 @@ from .messages import (
 
 _EXIT_S = 3.0
 _MAIN = "from empgan_bench.worker import main; main()"
-_ERRORS = {
+ERRORS: Mapping[str, type[EmpganError]] = {
     error.code: error
     for error in vars(errors).values()
     if isinstance(error, type) and issubclass(error, EmpganError)
 }
+"""Code -> class."""
 
 Wanted = TypeVar("Wanted", bound=Answer)
 
@@ -170,7 +172,7 @@ class Worker:
         except msgspec.DecodeError as error:
             raise EmpganError(f"the {self.name} worker answered with nonsense: {error}") from None
         if isinstance(answer, Failed):
-            error_class = _ERRORS.get(answer.code, EmpganError)
+            error_class = ERRORS.get(answer.code, EmpganError)
             raise error_class(f"{self.name}: {answer.message}", hint=answer.hint)
         if not isinstance(answer, wanted):
             raise EmpganError(f"the {self.name} worker answered {type(answer).__name__}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import io
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -45,8 +45,13 @@ def preload(onnxruntime: Any) -> None:
         _log.debug("preload_dlls: %s", line)
 
 
-def check_nodes(session: Any, which: str) -> None:
+def check_nodes(session: Any, which: str, providers: Sequence[str] = (PROVIDER,)) -> None:
     """Do nothing if a session, opened with `RECORD_NODES`, left nothing that costs to the CPU.
+
+    Args:
+        session: the session.
+        which: its graph, for the message.
+        providers: those of the GPU.
 
     Raises:
         ProviderError: it did; the message names the operators.
@@ -54,7 +59,7 @@ def check_nodes(session: Any, which: str) -> None:
     left = {
         node.op_type
         for part in session.get_provider_graph_assignment_info()
-        if part.ep_name != PROVIDER
+        if part.ep_name not in providers
         for node in part.get_nodes()
     }
     if left & _COSTLY:

@@ -9,8 +9,9 @@ import ctypes
 from typing import Any
 
 from ..errors import ProviderError
-from .cuda import left_to_cpu
-from .ort_failures import LEFT_TO_CPU, NO_CUDNN
+from .cuda import PROVIDER, left_to_cpu
+from .ort_failures import LEFT_TO_CPU, NO_CUDNN, NO_TENSORRT
+from .providers import TENSORRT
 
 _OR_CPU = "or use device 'cpu', on which this package computes as well"
 _FOR_CUDA_12 = "pip install 'onnxruntime-gpu[cuda,cudnn]<1.27'  # for CUDA 12"
@@ -30,18 +31,21 @@ def require_driver(onnxruntime: Any) -> None:
         raise problem
 
 
-def why_not(onnxruntime: Any, seen: str) -> ProviderError:
-    """Return the error that says why the provider was not even loaded, with two lines that mend it.
+def why_not(onnxruntime: Any, provider: str, seen: str) -> ProviderError:
+    """Return the error that says why a provider was not even loaded, with two lines that mend it.
 
     Args:
         onnxruntime: as `require_driver`.
+        provider: of CUDA or of TensorRT, which needs CUDA too.
         seen: what came of a session, if nothing is found to be missing.
     """
     wheel, major = _wheel(onnxruntime)
     found = _without_driver(wheel, major) or _without_cuda(wheel, major)
     if found is None and not _loads("libcudnn.so.9"):
         found = _without_cudnn(wheel, major)
-    return found or _listed_only(wheel, seen)
+    if found is None and provider == TENSORRT and not _loads("libnvinfer.so.10"):
+        found = _without_tensorrt(wheel, major)
+    return found or _listed_only(wheel, provider, seen)
 
 
 def refusal(onnxruntime: Any, which: str, fault: str) -> ProviderError:
@@ -49,7 +53,11 @@ def refusal(onnxruntime: Any, which: str, fault: str) -> ProviderError:
     wheel, major = _wheel(onnxruntime)
     if fault == NO_CUDNN:
         return _without_cudnn(wheel, major)
-    return left_to_cpu("nodes", which) if fault == LEFT_TO_CPU else _listed_only(wheel, fault)
+    if fault == NO_TENSORRT:
+        return why_not(onnxruntime, TENSORRT, "its libraries cannot be loaded")
+    if fault == LEFT_TO_CPU:
+        return left_to_cpu("nodes", which)
+    return _listed_only(wheel, PROVIDER, fault)
 
 
 def _wheel(onnxruntime: Any) -> tuple[str, int]:
@@ -112,9 +120,17 @@ def _without_cudnn(wheel: str, major: int) -> ProviderError:
     )
 
 
-def _listed_only(wheel: str, seen: str) -> ProviderError:
+def _without_tensorrt(wheel: str, major: int) -> ProviderError:
     return ProviderError(
-        f"CUDAExecutionProvider is listed but cannot be used: {seen}",
+        f"{wheel} needs TensorRT 10: libnvinfer.so.10 cannot be loaded",
+        hint=f"pip install 'tensorrt-cu{major}>=10.15,<11'  # its libraries are large\n"
+        "or use the backend 'tensorrt' with device 'cuda', which takes TensorRT 11 too",
+    )
+
+
+def _listed_only(wheel: str, provider: str, seen: str) -> ProviderError:
+    return ProviderError(
+        f"{provider} is listed but cannot be used: {seen}",
         hint=f"see that {wheel} supports this GPU (its CUDA provider's page)\n{_OR_CPU}",
     )
 

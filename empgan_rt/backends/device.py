@@ -16,6 +16,7 @@ from typing import Any
 from ..bundle import Bundle
 from ..errors import InputError
 from ..graph_spec import STAYING
+from . import providers
 from .device_rows import DeviceRows
 from .device_session import DeviceSession
 from .device_state import DeviceState
@@ -32,14 +33,14 @@ class DeviceBackend(OrtBackend):
         precision: str = "fp32",
         turn_cache: int = 0,
     ) -> None:
-        self._rows: DeviceRows | None = DeviceRows(
-            device
-        )  # first: it finds out whether the device can be used
+        self._memory = providers.known(device).memory
+        # First: it finds out whether the device can be used.
+        self._rows: DeviceRows | None = DeviceRows(self._memory)
         super().__init__(bundle, device, precision, turn_cache)
 
     def open_graph(self, which: str, graph: bytes) -> DeviceSession:
         """See `OrtBackend.open_graph`; what stays on the device is an OrtValue."""
-        return DeviceSession(super().open_graph(which, graph), self.device, STAYING[which])
+        return DeviceSession(super().open_graph(which, graph), self._memory, STAYING[which])
 
     def close(self) -> None:
         """See `OrtBackend.close`; states that are still held keep their memory."""

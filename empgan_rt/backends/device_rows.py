@@ -41,7 +41,7 @@ class DeviceRows:
     """Tensors of one device.
 
     Args:
-        device: a key of `ort_session.PROVIDERS`.
+        device: a key of `providers.DEVICES`, "cpu" or "cuda".
 
     Raises:
         InputError: unknown device.

@@ -14,6 +14,7 @@ BACKENDS: Mapping[str, Mapping[str, str]] = {
     "onnxruntime": {
         "cpu": "empgan_rt.backends.ort:OrtBackend",
         "cuda": "empgan_rt.backends.device:DeviceBackend",
+        "tensorrt": "empgan_rt.backends.device:DeviceBackend",
     },
     "tensorrt": {"cuda": "empgan_rt.backends.trt:TrtBackend"},
 }
@@ -45,7 +46,10 @@ def load_backend(
     if name not in BACKENDS:
         raise InputError(f"backend {name!r}", hint=f"use one of {', '.join(BACKENDS)}")
     if device not in BACKENDS[name]:
-        raise InputError(f"device {device!r}", hint=f"use one of {', '.join(BACKENDS[name])}")
+        raise InputError(
+            f"device {device!r} with the backend {name!r}",
+            hint=f"use one of {', '.join(BACKENDS[name])}",
+        )
     module, _, attribute = BACKENDS[name][device].partition(":")
     backend = getattr(import_module(module), attribute)
     return cast(Backend, backend(bundle, device=device, precision=precision, **options))

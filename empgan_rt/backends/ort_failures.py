@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from ..errors import ProviderError
 
 NO_CUDNN = "no cuDNN"
+NO_TENSORRT = "no TensorRT"
 LEFT_TO_CPU = "nodes left to the CPU"
 
 _CAUSE = re.compile(r"\b(?:CUDA|CUBLAS|CUDNN|CURAND) failure -?\d+: [^;\n]*[^;\n\s]")
 _NO_CUDNN = re.compile(r"cuDNN is (?:not available|unavailable)")
+_NO_TENSORRT = "Please install TensorRT libraries"
 _TO_CPU = "assigned to the default CPU EP"
 _NO_MEMORY = re.compile(
     r"out of memory|Failed to allocate|ALLOC(?:ATION)?_FAILED|than requested bytes|bad_alloc"
@@ -36,6 +38,8 @@ def device_fault(error: Exception) -> str:
     text = str(error)
     if _NO_CUDNN.search(text):
         return NO_CUDNN
+    if _NO_TENSORRT in text:
+        return NO_TENSORRT
     if _TO_CPU in text:
         return LEFT_TO_CPU
     found = _CAUSE.search(text)

@@ -6,21 +6,18 @@ import functools
 import importlib
 import logging
 import threading
-from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from ..errors import BundleError, DependencyError, InputError, ProviderError
+from ..errors import BundleError, DependencyError, ProviderError
 from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
 from ..threads import fix_num_threads
-from . import cuda
+from . import cuda, providers
 from .cuda_diagnosis import refusal, require_driver, why_not
 from .ort_failures import device_fault
+from .providers import Device
 
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": cuda.PROVIDER}
-
-_OPTIONS: Mapping[str, Mapping[str, str]] = {"cpu": {}, "cuda": cuda.OPTIONS}
 _log = logging.getLogger(__name__)
 _DTYPES = {"float32": "tensor(float)", "int32": "tensor(int32)", "int64": "tensor(int64)"}
 _POOL = threading.Lock()  # `functools.cache` lets two threads compute the same value
@@ -57,13 +54,13 @@ def import_onnxruntime() -> Any:
 
 
 def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> Any:
-    """Return an InferenceSession that runs `graph` on a device of `PROVIDERS`.
+    """Return an InferenceSession that runs `graph` on a device of `DEVICES`.
 
     Args:
         graph: ONNX bytes whose external data all lies in the bundle's weights file.
         weights: that file.
         spec: the signature that the graph must have.
-        device: a key of `PROVIDERS`.
+        device: a key of `providers.DEVICES`.
 
     Raises:
         DependencyError: see `import_onnxruntime`.
@@ -86,53 +83,53 @@ def session_of_any_signature(
         graph: ONNX bytes.
         weights: of its external data; empty if it has none.
         name: what it is, for messages.
-        device: a key of `PROVIDERS`.
+        device: a key of `providers.DEVICES`.
         whole: no node of it may run anywhere else, the computation of shapes included.
 
     Raises:
         InputError: unknown device.
     """
-    if device not in PROVIDERS:
-        raise InputError(f"device {device!r}", hint=f"use one of {', '.join(PROVIDERS)}")
-    onnxruntime, provider = import_onnxruntime(), PROVIDERS[device]
+    where = providers.known(device)
+    onnxruntime, provider = import_onnxruntime(), where.providers[0]
     if provider not in onnxruntime.get_available_providers():
         raise ProviderError(
             f"{provider} is not in this onnxruntime, which is another build of it",
             hint="pip uninstall -y onnxruntime\npip install 'empgan-rt[gpu]'",
         )
-    if device == "cuda":
+    on_gpu = cuda.PROVIDER in where.providers
+    if on_gpu:
         require_driver(onnxruntime)
         cuda.preload(onnxruntime)
+    if provider == providers.TENSORRT:
+        providers.preload_tensorrt()
     options = _session_options(onnxruntime)
     if weights:
         options.add_external_initializers_from_files_in_memory(
             [WEIGHTS_NAME], [weights], [len(weights)]
         )
-    if device == "cuda":
+    if on_gpu:
         options.add_session_config_entry(cuda.NO_FALLBACK if whole else cuda.RECORD_NODES, "1")
-    session = _session_on(onnxruntime, graph, options, name, device)
-    if device == "cuda" and not whole:
-        cuda.check_nodes(session, name)
+    session = _session_on(onnxruntime, graph, options, name, where)
+    if on_gpu and not whole:
+        cuda.check_nodes(session, name, where.providers)
     return session
 
 
-def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device: str) -> Any:
+def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device: Device) -> Any:
     """Return a session that has been seen to be on a device."""
-    provider = PROVIDERS[device]
+    wanted, on_gpu = providers.with_options(device), cuda.PROVIDER in device.providers
     try:
-        session = onnxruntime.InferenceSession(
-            graph, options, providers=[(provider, dict(_OPTIONS[device]))], enable_fallback=0
-        )
+        session = onnxruntime.InferenceSession(graph, options, providers=wanted, enable_fallback=0)
     except Exception as error:  # ONNX Runtime's errors have no common base of their own
-        if device == "cuda" and (fault := device_fault(error)):
+        if on_gpu and (fault := device_fault(error)):
             raise refusal(onnxruntime, name, fault) from error
         raise BundleError(
             f"ONNX Runtime refused the {name}: {str(error)[:300]}",
             hint="export the bundle again, or install the onnxruntime it was made with",
         ) from error
     # Without the device ONNX Runtime hands out a CPU session and a mere warning.
-    if (actual := session.get_providers()[0]) != provider:
-        raise why_not(onnxruntime, f"ONNX Runtime chose {actual}")
+    if (actual := session.get_providers()[0]) != device.providers[0]:
+        raise why_not(onnxruntime, device.providers[0], f"ONNX Runtime chose {actual}")
     return session
 
 

@@ -1,7 +1,7 @@
 """TensorRT: the graphs of a bundle as engines on an NVIDIA GPU, the decoder's memory with them.
 
 Between two steps hidden state, values, keys and mask stay on the GPU. Token ids, parents and banned
-ids go up, candidates come down. The doors are those of `OrtBackend`.
+ids go up, candidates come down.
 
 An engine of the decoder step has a fixed number of beams and of candidates. One that is not in the
 cache is built when it is first asked for, which holds up everybody else: `empgan-rt engines build`
@@ -19,13 +19,13 @@ import numpy as np
 
 from ..bundle import Bundle
 from ..errors import InputError
-from ..graph_spec import PAD, STAYING, IntArray
+from ..graph_spec import GRAPH_NAMES, PAD, STAYING, IntArray
 from ..tensorrt.cache import EngineCache, cache_home
 from ..tensorrt.engines import EngineRoom, Request, enough_candidates
 from ..tensorrt.machine import Machine, import_cuda
 from .cuda_device import CudaDevice
 from .device_tensor import Transfers
-from .ort import OrtBackend
+from .graph_backend import GraphBackend
 from .trt_context import Scratch
 from .trt_graph import TrtGraph
 from .trt_state import TrtState
@@ -36,7 +36,7 @@ _BANNED_STEP = 16
 _log = logging.getLogger(__name__)
 
 
-class TrtBackend(OrtBackend):
+class TrtBackend(GraphBackend):
     """A `Backend` on TensorRT.
 
     Args:
@@ -76,15 +76,10 @@ class TrtBackend(OrtBackend):
         try:
             self._scratch = Scratch(self._gpu)
             super().__init__(bundle, device, precision, turn_cache)
+            self._open_graphs()
         except BaseException:
             self._gpu.close()
             raise
-
-    def open_graph(self, which: str, graph: bytes) -> TrtGraph:
-        """Return what runs a graph; of the decoder step, what the bundle's own search needs."""
-        beam = self.bundle.search.rows
-        fewest = min(beam + 1, self.bundle.model.vocabulary_size)
-        return self._graph(self._request(which, beam, fewest))
 
     def close(self) -> None:
         """Free engines and memory; further calls raise InputError."""
@@ -94,11 +89,17 @@ class TrtBackend(OrtBackend):
         self._graphs.clear()
         self._gpu.close()
 
+    def _open_graphs(self) -> None:
+        """Have the encoders ready, and the decoder step that the bundle's own search needs."""
+        beam = self.bundle.search.rows
+        fewest = min(beam + 1, self.bundle.model.vocabulary_size)
+        for which in GRAPH_NAMES:
+            self._graph(self._request(which, beam, fewest))
+
     def _empty(self, slots: int, beam_size: int) -> Any:
         return TrtState.empty(self._transfers, slots, beam_size, self.bundle.model.hidden_size)
 
     def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the outputs of a graph by name."""
         self._gpu.ready()
         if which != "decoder_step":
             return self._graph(self._request(which)).run(feeds)

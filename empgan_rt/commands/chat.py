@@ -16,7 +16,7 @@ from ..errors import EmpganError, InputError, StorageError
 from ..responder import Responder
 from ..session import Session
 from .records import alternative_records, error_record, reply_record
-from .search_options import device_option, overlay, precision_option, search_options
+from .search_options import engine_options, overlay, precision_option, search_options
 
 HELP = """/emotion NAME  say what you feel in your next message, instead of having it recognised
 /alternatives  show what else the model thought of
@@ -28,7 +28,7 @@ HELP = """/emotion NAME  say what you feel in your next message, instead of havi
 @click.command()
 @click.argument("bundle", default="default")
 @precision_option
-@device_option
+@engine_options
 @search_options
 @click.option("--stream/--no-stream", default=True, help="Show words as soon as they are certain.")
 @click.option(
@@ -40,6 +40,7 @@ HELP = """/emotion NAME  say what you feel in your next message, instead of havi
 def chat(
     bundle: str,
     precision: str,
+    backend: str,
     device: str,
     stream: bool,
     show_emotion: bool | None,
@@ -51,7 +52,7 @@ def chat(
     Each line is a turn; /help lists the commands. In a pipe each line gets one line back, with
     --json one JSON object, and a line that cannot be answered is reported on stderr.
     """
-    with Responder.load(bundle, precision=precision, device=device) as responder:
+    with Responder.load(bundle, backend=backend, precision=precision, device=device) as responder:
         wanted = overlay(responder.search, search)
         if not wanted.sample:  # a beam search has its alternatives anyway
             wanted = overlay(wanted, {"num_hypotheses": wanted.beam_size})

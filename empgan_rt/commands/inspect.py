@@ -11,7 +11,7 @@ from .. import console, parity
 from ..backends.loader import load_backend
 from ..bundle import Bundle
 from ..graph_audit import audit, probe
-from .search_options import device_option
+from .search_options import engine_options
 
 
 @click.command()
@@ -25,10 +25,16 @@ from .search_options import device_option
     type=click.FloatRange(0.0, 1.0),
     help="Largest deviation with --verify; by default what the export allowed.",
 )
-@device_option
+@engine_options
 @console.json_option
 def inspect(
-    bundle: str, verify: bool, untrusted: bool, atol: float | None, device: str, as_json: bool
+    bundle: str,
+    verify: bool,
+    untrusted: bool,
+    atol: float | None,
+    backend: str,
+    device: str,
+    as_json: bool,
 ) -> None:
     """Show the facts of BUNDLE (a folder, "default" or "tiny"), whose hashes are always checked.
 
@@ -41,7 +47,7 @@ def inspect(
         probe(bundle, opened.bundle_id)
         record["audited"] = True
     if verify:
-        record["verified"] = verified(opened, atol, device)
+        record["verified"] = verified(opened, atol, backend, device)
     console.emit(record, as_text(record), as_json=as_json)
 
 
@@ -53,8 +59,8 @@ def facts(bundle: Bundle) -> dict[str, Any]:
     return dict(manifest)
 
 
-def verified(bundle: Bundle, atol: float | None, device: str) -> dict[str, Any]:
-    """Return how far each variant on ONNX Runtime is from the bundle's goldens.
+def verified(bundle: Bundle, atol: float | None, backend: str, device: str) -> dict[str, Any]:
+    """Return how far each variant, on an engine of `load_backend`, is from the bundle's goldens.
 
     Raises:
         ParityError: further than `atol`; None is what the export of each allowed.
@@ -64,9 +70,9 @@ def verified(bundle: Bundle, atol: float | None, device: str) -> dict[str, Any]:
     found = {}
     for precision, variant in bundle.manifest.variants.items():
         allowed = variant.atol if atol is None else atol
-        backend = load_backend(bundle, device=device, precision=precision)
-        deviation = parity.replay(backend, bundle.goldens(precision), allowed)
-        backend.close()
+        engine = load_backend(bundle, backend, device, precision)
+        deviation = parity.replay(engine, bundle.goldens(precision), allowed)
+        engine.close()
         parity.check(deviation, allowed)
         found[precision] = {
             "max_abs": dict(deviation.max_abs),

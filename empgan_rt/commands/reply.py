@@ -19,7 +19,7 @@ from ..request import Request
 from ..responder import Responder
 from .jsonl import STANDARD, count_lines, numbered_lines, open_input, open_output
 from .records import error_record, reply_record
-from .search_options import device_option, overlay, precision_option, search_options
+from .search_options import engine_options, overlay, precision_option, search_options
 
 _BATCHES_IN_MEMORY = 16  # more would sort better by length, and hold more
 
@@ -51,7 +51,7 @@ class _Line:
 @click.command()
 @click.argument("paths", nargs=-1, metavar="[BUNDLE] IN.jsonl OUT.jsonl")
 @precision_option
-@device_option
+@engine_options
 @search_options
 @click.option("--alternatives", type=click.IntRange(0), help="More replies for each dialogue.")
 @click.option(
@@ -65,6 +65,7 @@ class _Line:
 def reply(
     paths: tuple[str, ...],
     precision: str,
+    backend: str,
     device: str,
     alternatives: int | None,
     batch_size: int,
@@ -86,7 +87,7 @@ def reply(
     rows = failed = 0
     with (
         open_input(source) as file,
-        Responder.load(bundle, precision=precision, device=device) as responder,
+        Responder.load(bundle, backend=backend, precision=precision, device=device) as responder,
         console.progress("reply", count_lines(source)) as bar,
         open_output(out) as output,
     ):

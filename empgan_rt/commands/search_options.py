@@ -36,17 +36,35 @@ precision_option = click.option(
     "is for GPUs.",
 )
 
-device_option = click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    help="Where to compute: cpu or cuda; never exchanged for another one silently.",
+_ENGINE = (
+    click.option(
+        "--backend",
+        default="onnxruntime",
+        show_default=True,
+        help="What computes: onnxruntime, or tensorrt, which needs --device cuda.",
+    ),
+    click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        help="Where to compute: cpu, cuda, or ONNX Runtime's own tensorrt; never exchanged for "
+        "another one silently.",
+    ),
 )
+
+
+def engine_options(command: Command) -> Command:
+    """Add --backend and --device."""
+    return _with(command, _ENGINE)
 
 
 def search_options(command: Command) -> Command:
     """Add the options of a search; those not given are None, for `overlay` to leave out."""
-    for option in reversed(_OPTIONS):
+    return _with(command, _OPTIONS)
+
+
+def _with(command: Command, options: tuple[Callable[[Command], Command], ...]) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -158,6 +158,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "document": 8,
         "markdown": 8,
         "page": 9,
+        "gpu_check": 9,
         "scaling": 9,
         "serving": 9,
         "cli": 10,
@@ -181,7 +182,18 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_bench.engines": ("empgan_training.eager",),
     "empgan_bench.first_reply": ("empgan_rt.__init__",),  # what a user's process imports
     "empgan_bench.torch_engines": ("empgan_training.eager",),
-    # It is a user of the SDK.
+    "empgan_bench.gpu_check.torch_device": ("empgan_training.eager",),
+    # They are users: of training's steps, and of the SDK.
+    "empgan_bench.gpu_check.training": (
+        "empgan_training.adam",
+        "empgan_training.algorithms.mle",
+        "empgan_training.config",
+        "empgan_training.data.batch",
+        "empgan_training.data.prepared",
+        "empgan_training.model.generator",
+        "empgan_training.precision",
+    ),
+    "empgan_bench.gpu_check.memory": ("empgan_rt.responder",),
     "empgan_bench.load_generator": ("empgan_rt.async_responder", "empgan_rt.responder"),
     # It exports bundles of other sizes.
     "empgan_bench.scaling.resized": (
@@ -219,6 +231,8 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.package",
         "empgan_bench.torch_engines",
         "empgan_bench.peers.joeynmt",
+        "empgan_bench.gpu_check.torch_device",
+        "empgan_bench.gpu_check.training",
     ),
     "onnx": (
         "empgan_export.graphs",

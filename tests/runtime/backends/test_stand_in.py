@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from empgan_rt.backends.providers import DEVICES, with_options
 from support import stand_in_cuda
 from support.source_tree import ROOT
 
@@ -33,12 +34,17 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
-    """What the script printed, and the copies of one step."""
+def libraries() -> Path:
+    """The folder of ONNX Runtime's own libraries."""
     where = subprocess.run([GPU_PYTHON, "-c", WHERE], check=True, capture_output=True, text=True)
+    return Path(where.stdout.strip()) / "capi"
+
+
+@pytest.fixture(scope="module")
+def seen(libraries: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
+    """What the script printed, and the copies of one step."""
     folder = tmp_path_factory.mktemp("cuda")
-    provider = Path(where.stdout.strip()) / "capi" / "libonnxruntime_providers_cuda.so"
-    stand_in_cuda.build(provider, folder)
+    stand_in_cuda.build(libraries / "libonnxruntime_providers_cuda.so", folder)
     environment = os.environ | {"LD_LIBRARY_PATH": str(folder), "PYTHONPATH": str(ROOT)}
     command = [GPU_PYTHON, str(SCRIPT)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
@@ -64,6 +70,22 @@ def test_a_step_copies_ids_up_and_candidates_down(seen: tuple[dict[str, Any], st
 
 def test_the_step_may_not_be_captured(seen: tuple[dict[str, Any], str]) -> None:
     assert "cannot use the graph capture feature" in seen[0]["capture"]
+
+
+def test_without_tensorrt_its_provider_is_not_exchanged_for_cuda(
+    seen: tuple[dict[str, Any], str],
+) -> None:
+    assert "needs TensorRT 10: libnvinfer.so.10 cannot be loaded" in seen[0]["tensorrt"]
+
+
+def test_tensorrts_provider_knows_our_options(
+    libraries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    [(_, options), _] = with_options(DEVICES["tensorrt"])
+    library = (libraries / "libonnxruntime_providers_tensorrt.so").read_bytes()
+    assert options
+    assert [name for name in options if name.encode() + b"\0" not in library] == []
 
 
 def test_failures_are_told_apart(seen: tuple[dict[str, Any], str]) -> None:

@@ -28,6 +28,7 @@ from empgan_rt.responder import Responder
 from empgan_rt.static_batch import decode
 from empgan_rt.tensorrt import profiles as profiles_module
 from runtime.backends.conftest import Fakes
+from support.command_line import Outcome
 from support.toy_bundle import toy_inputs
 
 DIALOGUES = [
@@ -410,3 +411,23 @@ def test_logs_name_no_words_of_a_dialogue(fakes: Fakes, caplog: pytest.LogCaptur
     with Responder.load("tiny", backend="tensorrt", device="cuda") as responder:
         responder.reply(["zyzzyva is my secret"])
     assert "zyzzyva" not in caplog.text
+
+
+@pytest.mark.parametrize("name", ["chat", "reply", "inspect"])
+def test_commands_take_the_backend(
+    fakes: Fakes, command: Callable[..., Outcome], toy_folder: Path, tmp_path: Path, name: str
+) -> None:
+    lines = tmp_path / "in.jsonl"
+    lines.write_text('{"turns": ["I lost my keys."]}\n')
+    arguments, said = {
+        "chat": ((toy_folder,), b"I lost my keys.\n"),
+        "reply": ((toy_folder, lines, tmp_path / "out.jsonl"), b""),
+        "inspect": ((toy_folder, "--verify"), b""),
+    }[name]
+    refused = command(name, *arguments, "--backend", "tensorrt", stdin=said)
+    assert refused.code == 2
+    assert "device 'cpu' with the backend 'tensorrt'" in refused.err
+    done = command(name, *arguments, "--backend", "tensorrt", "--device", "cuda", stdin=said)
+    assert done.code == 0
+    assert "launch" in fakes.cuda.calls
+    assert fakes.cuda.left == (0, 0, 0)

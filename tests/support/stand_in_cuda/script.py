@@ -73,6 +73,7 @@ def main() -> None:
         "devices": {name: tensor.device_name() for name, tensor in tensors.items()},
         "shapes": {name: tensor.shape() for name, tensor in tensors.items()},
         "capture": capture(bundle),
+        "tensorrt": message(lambda: load_backend(bundle, device="tensorrt")),
     }
     switch("FULL", "1")
     found["full"] = message(lambda: backend.open(100_000, BEAMS))

@@ -1,0 +1,1 @@
+"""Everything that a GPU can prove, in one run that leaves a report: `scripts/gpu_check`."""

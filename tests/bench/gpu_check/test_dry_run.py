@@ -1,0 +1,52 @@
+"""The script itself, from another folder, on the import path that it makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from empgan_bench.gpu_check.sections import SECTIONS
+from support.source_tree import ROOT
+
+SCRIPT = ROOT / "scripts" / "gpu_check"
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return subprocess.run(
+        [str(SCRIPT), *arguments],
+        cwd=folder,
+        env=environment | {"PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_script_finds_our_packages(tmp_path: Path) -> None:
+    done = run(tmp_path, "--dry-run", "--only", "machine", "--out", "there")
+    assert done.returncode == 0, done.stderr
+    saved = json.loads((tmp_path / "there" / "report.json").read_text())
+    assert saved["machine"]["CPU"]
+    assert saved["command"][1:] == ["--dry-run", "--only", "machine", "--out", "there"]
+
+
+@pytest.mark.slow
+def test_everything_is_rehearsed_without_a_gpu(tmp_path: Path) -> None:
+    done = run(tmp_path, "--dry-run", "--out", "there")
+    assert done.returncode == 0, done.stderr
+    saved = json.loads((tmp_path / "there" / "report.json").read_text())
+    found = {record["name"]: record for record in saved["sections"]}
+    assert list(found) == [section.name for section in SECTIONS]
+    skipped = {name for name, record in found.items() if record["status"] == "skipped"}
+    assert skipped == {"tensorrt", "goldens-tensorrt", "tokens-tensorrt", "tests"}
+    assert {found[name]["reason"] for name in skipped} == {"no GPU in a dry run"}
+    assert all(found[name]["figures"] for name in found.keys() - skipped)
+    text = (tmp_path / "there" / "report.md").read_text()
+    assert "nothing here was computed by a GPU" in text
+    assert all(f"## {name}" in text for name in found.keys() - skipped)

@@ -1,0 +1,75 @@
+"""What is missing, by name and with its mend."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from empgan_bench.gpu_check import devices, needs, torch_device
+from empgan_bench.gpu_check.needs import missing
+from empgan_bench.gpu_check.sections import SECTIONS
+
+
+def test_every_need_of_a_section_is_in_the_table() -> None:
+    named = {need for s in SECTIONS for need in (*s.needs, *(s.dry_needs or ()))}
+    assert named == needs.NEEDS.keys()
+
+
+def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "count", lambda: 0)
+    assert missing(["gpu"]).startswith("no GPU: see that `nvidia-smi` lists one")
+    monkeypatch.setattr(devices, "count", lambda: 1)
+    assert missing(["gpu"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("need", "absent", "said"),
+    [
+        ("bench", "plotly", "plotly not installed: pip install 'empgan-rt[bench]'"),
+        ("pytest", "pytest", "pytest not installed: pip install 'empgan-rt[dev]'"),
+        ("torch", "torch", "torch not installed: pip install 'empgan-rt[train]'"),
+        ("torch on cuda", "safetensors", "safetensors not installed: pip install 'empgan-rt[tra"),
+    ],
+)
+def test_packages(need: str, absent: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(needs, "find_spec", lambda name: None if name == absent else object())
+    assert missing([need]).startswith(said)
+
+
+def test_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert missing(["onnxruntime"]) == ""
+    for providers, said in (
+        (["CPUExecutionProvider"], "onnxruntime 1.30.0 is the build without CUDAExecutionProvider"),
+        (["CUDAExecutionProvider", "CPUExecutionProvider"], ""),
+    ):
+        module = SimpleNamespace(
+            __version__="1.30.0", get_available_providers=lambda p=providers: p
+        )
+        monkeypatch.setattr(needs, "import_onnxruntime", lambda m=module: m)
+        assert missing(["onnxruntime on cuda"]).startswith(said)
+        assert bool(missing(["onnxruntime on cuda"])) == bool(said)
+
+
+def test_tensorrt(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, name, None)
+    said = missing(["tensorrt"])
+    assert "TensorRT" in said
+    assert "pip install tensorrt-rtx" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("cuda", "said"),
+    [(None, "is a build without CUDA"), ("13.0", "for CUDA 13.0 finds no GPU")],
+)
+def test_pytorch_that_computes_on_no_gpu(
+    cuda: str | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch_device.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch_device.torch.version, "cuda", cuda)
+    assert said in torch_device.why_no_cuda()
+    monkeypatch.setattr(torch_device.torch.cuda, "is_available", lambda: True)
+    assert torch_device.why_no_cuda() == ""
