@@ -55,7 +55,7 @@ class NaiveBackend(EagerBackend):
 
     def open(self, slots: int, beam_size: int) -> NaiveState:
         """See `Backend.open`."""
-        empty = torch.empty(slots, beam_size, 0, dtype=torch.long, device=self.device)
+        empty = torch.empty(slots, beam_size, 0, dtype=torch.long, device=self.place)
         return NaiveState(super().open(slots, beam_size).hidden, token_ids=empty)
 
     def step(

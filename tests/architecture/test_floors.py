@@ -72,6 +72,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "model": 1,
         "parallel": 1,
         "run_log": 1,
+        "speed": 1,
         "algorithms": 2,
         "checkpoint": 2,
         "decoding": 2,
@@ -206,6 +207,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "torch": (
         "empgan_training.model",
         "empgan_training.algorithms",
+        "empgan_training.data.ahead",
         "empgan_training.data.batch",
         "empgan_training.checkpoint",
         "empgan_training.run_log",

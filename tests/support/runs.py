@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from empgan_training.checkpoint import Checkpoint
@@ -44,7 +45,11 @@ def records(out: Path) -> list[dict[str, Any]]:
 def without_times(value: Any) -> Any:
     """Return JSON-like data without what a clock has measured, and without the run's folder."""
     if isinstance(value, dict):
-        return {k: without_times(v) for k, v in value.items() if k not in ("seconds", "out")}
+        return {
+            k: without_times(v)
+            for k, v in value.items()
+            if k not in ("seconds", "samples_per_second", "out")
+        }
     return [without_times(v) for v in value] if isinstance(value, list) else value
 
 
@@ -61,3 +66,17 @@ def assert_same_run(ours: Path, theirs: Path) -> None:
             assert x.keys() == y.keys()
             assert [key for key in x if not torch.equal(x[key], y[key])] == []
     assert without_times(records(ours)) == without_times(records(theirs))
+
+
+def assert_alike(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
+    """The same steps are told of; the first record of each stage is alike, later draws may differ.
+
+    Sums are in another order on another device.
+    """
+    assert [record["step"] for record in ours] == [record["step"] for record in theirs]
+    for stage in {record["stage"] for record in ours}:
+        a, b = (next(r for r in found if r["stage"] == stage) for found in (ours, theirs))
+        assert a.keys() == b.keys()
+        numbers = {name for name, value in without_times(a).items() if isinstance(value, float)}
+        for name in numbers:
+            assert a[name] == pytest.approx(b[name], rel=1e-3, abs=1e-5), (stage, name)

@@ -100,6 +100,8 @@ def small_checkpoint(tmp_path: Path, seed: int = 0, system: SystemName = "EmpG")
         "scores": {"mle": {"perplexity": 1000.0}},
         "data": {"sha256": data.report["sha256"], "restricted_lexicons": []},
         "licence": "Apache-2.0",
+        "device": "cpu",
+        "precision": {"recogniser": "fp32", "mle": "fp32"},
         "versions": {"torch": str(torch.__version__)},
         "sources": {},
     }

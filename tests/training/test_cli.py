@@ -143,7 +143,12 @@ def test_train_says_where_the_best_checkpoint_is(
     command = ["train", "tiny", *(part for s in settings for part in ("--set", s))]
     started = Outcome(capfd, *command, "--max-steps", 3, "--json")
     assert started.code == 0
-    assert started.json == {"best": None, "finished": False, "scores": {}}
+    assert (started.json["best"], started.json["scores"]) == (None, {})
+    assert not started.json["finished"]
+    assert started.json["samples_per_second"].keys() == {"recogniser"}
+    assert started.json["samples_per_second"]["recogniser"] > 0
+    assert started.json["device"] == "cpu"
+    assert started.json["precision"] == {"recogniser": "fp32", "mle": "fp32"}
     assert Outcome(capfd, *command).code == 2  # there is a run
 
     done = Outcome(capfd, *command, "--resume", "--json")
@@ -186,9 +191,18 @@ def test_evaluate_scores_plain_files(capfd: pytest.CaptureFixture[str], tmp_path
 def test_train_tells_the_scores_of_a_system_with_critics() -> None:
     scores = {"epoch": 3, "perplexity": 30.5}
     against = {"step": 8, "generator_step": 2, "perplexity": 31.5, "replies": {"a#1": "Yes ."}}
-    result = {"best": "b", "finished": True, "scores": {"mle": scores, "adversarial": against}}
+    result = {
+        "best": "b",
+        "finished": True,
+        "scores": {"mle": scores, "adversarial": against},
+        "device": "cuda (a GPU)",
+        "precision": {"recogniser": "fp32", "mle": "fp32", "adversarial": "bf16"},
+        "samples_per_second": {"mle": 1234.56, "adversarial": 78.9},
+    }
     assert train_text(result).splitlines() == [
         "mle, best validation: perplexity 30.5 (epoch 3)",
         "adversarial, best validation: perplexity 31.5 (step 8)",
         "best checkpoint: b",
+        "mle: 1,234.6 samples/s on cuda (a GPU), fp32",
+        "adversarial: 78.9 samples/s on cuda (a GPU), bf16",
     ]

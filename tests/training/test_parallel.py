@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from empgan_rt.config import Limits
+from empgan_rt.errors import ProviderError
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.data.batch import collate
 from empgan_training.data.prepared import PreparedData
@@ -148,3 +149,18 @@ def test_torchrun_trains_resumes_to_the_bit_and_minds_its_number(
     resumed = torchrun(folder, tmp_path / "run", "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_process_takes_its_own_gpu_or_says_that_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert Workers.of_environment().device() == torch.device("cuda", 1)
+    assert taken == [torch.device("cuda", 1)]
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(ProviderError, match="process 2 of this machine has no GPU: there are 2"):
+        Workers.of_environment()

@@ -49,3 +49,20 @@ def test_processors_without_avx_512_have_no_bf16() -> None:
     if torch.backends.cpu.get_cpu_capability() in {"DEFAULT", "AVX2"}:
         assert not precision.has_bf16(CPU)
     assert isinstance(precision.has_bf16(CPU), bool)
+
+
+@pytest.mark.parametrize("hardware", [True, False])
+def test_what_a_precision_comes_to(monkeypatch: pytest.MonkeyPatch, hardware: bool) -> None:
+    monkeypatch.setattr(precision, "has_bf16", lambda device: hardware)
+    assert precision.computed_in(CPU, "fp32") == "fp32"
+    assert precision.computed_in(CPU, "bf16") == ("bf16" if hardware else "fp32")
+
+
+def test_tf32_is_for_bf16_on_a_gpu_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    precision.choose_tf32(CPU, "fp32")
+    assert torch.backends.cudnn.allow_tf32
+    precision.choose_tf32(torch.device("cuda"), "fp32")
+    assert not torch.backends.cudnn.allow_tf32
+    precision.choose_tf32(torch.device("cuda"), "bf16")
+    assert torch.backends.cudnn.allow_tf32

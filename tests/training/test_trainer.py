@@ -63,6 +63,7 @@ def test_the_loss_falls_in_both_stages(whole: Path) -> None:
     recogniser = [r for r in found if r["stage"] == "recogniser"]
     assert [r["step"] for r in recogniser] == [RECOGNISER_STEPS // 2, RECOGNISER_STEPS]
     assert {"macro_f1", "accuracy"} <= recogniser[0].keys()
+    assert all(r["samples_per_second"] > 0 for r in found)
 
 
 def test_a_run_leaves_everything_that_its_docstring_names(whole: Path) -> None:
@@ -84,6 +85,8 @@ def test_a_run_leaves_everything_that_its_docstring_names(whole: Path) -> None:
     assert best.info["scores"]["mle"]["perplexity"] == last.info["stages"]["mle"]["best"]
     for name in ("system", "recipe", "scores", "data", "licence", "versions"):
         assert name in best.info
+    assert best.info["device"] == "cpu"
+    assert best.info["precision"] == {"recogniser": "fp32", "mle": "fp32"}
     best.generator()
 
 
@@ -175,13 +178,15 @@ def test_another_torch_or_thread_count_is_warned_of(
         assert caplog.messages == []
         info = Checkpoint.load(run / "last.safetensors").info
         versions = {**info["versions"], "torch": "1.0"}
-        changed = {**info, "threads": 9, "bf16": "perhaps", "versions": versions}
+        changed = {**info, "device": "cuda (a GPU)", "threads": 9, "bf16": "perhaps"}
+        changed |= {"versions": versions}
         rewrite(run / "last.safetensors", info=changed)
         Trainer(recipe(folder, run), resume=True)
-    assert len(caplog.messages) == 3
+    assert len(caplog.messages) == 4
     assert "torch 1.0" in caplog.messages[0]
-    assert "threads 9, now 1" in caplog.messages[1]
-    assert "bf16 perhaps, now" in caplog.messages[2]
+    assert "device cuda (a GPU), now cpu" in caplog.messages[1]
+    assert "threads 9, now 1" in caplog.messages[2]
+    assert "bf16 perhaps, now" in caplog.messages[3]
     assert all("no longer bit-exact" in message for message in caplog.messages)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,10 +21,13 @@ from empgan_rt.errors import DivergenceError
 from .adversarial_sides import AdversarialSides, Record
 from .algorithms.adversary import Adversary
 from .config import AdversarialConfig
+from .data.ahead import batches_of
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
 from .model.generator import Generator
 from .parallel import Workers
+from .precision import choose_tf32
+from .speed import Speed
 
 _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 
@@ -80,8 +83,9 @@ class AdversarialStage:
         self.dialogues, self.validate = dialogues, validate
         self.seed, self.max_response = seed, max_response
         self.workers, self.device = workers, workers.device()
-        self._groups: tuple[int, list[list[PreparedDialogue]]] = (-1, [])  # of an epoch
+        self._grouped: dict[int, list[list[PreparedDialogue]]] = {}  # by epoch
         self.state = AdversarialState()
+        self.speed = Speed()
 
     def run(
         self,
@@ -103,7 +107,11 @@ class AdversarialStage:
         """
         state = self.state
         saved_at = time.monotonic()
-        with self.workers.progress(self.name, self.config.steps) as bar:
+        choose_tf32(self.device, self.config.precision)
+        with (
+            self.workers.progress(self.name, self.config.steps) as bar,
+            batches_of(self._upcoming(), self._collated, self.device) as batches,
+        ):
             while True:
                 if self._validation_is_due():
                     on_save(self._validate(on_log))
@@ -111,9 +119,18 @@ class AdversarialStage:
                 if state.finished:
                     return
                 began = time.monotonic()
-                self._advance(on_log)
-                state.seconds += time.monotonic() - began
-                bar.update(state.generator_step, f"critic step {state.critic_step}")
+                batch = next(batches)
+                record = self._advance(batch)
+                seconds = time.monotonic() - began
+                state.seconds += seconds
+                self.speed.add(batch.counts.samples, seconds)
+                if record is not None:
+                    facts: Record = {"step": state.step, "generator_step": state.generator_step}
+                    facts |= {"samples": batch.counts.samples}
+                    facts |= {"samples_per_second": self.speed.lap("train")}
+                    on_log({"split": "train", **facts, **record})
+                fast = f"{self.speed.mean or 0.0:,.0f} samples/s"
+                bar.update(state.generator_step, f"critic step {state.critic_step}, {fast}")
                 if should_stop():
                     on_save(False)
                     return
@@ -122,10 +139,9 @@ class AdversarialStage:
                     on_save(False)
                     saved_at = time.monotonic()
 
-    def _advance(self, on_log: Callable[[Record], None]) -> None:
-        """Take one step of the side that is due."""
+    def _advance(self, batch: Batch) -> Record | None:
+        """Take one step of the side that is due and return its record where one is due."""
         state, config = self.state, self.config
-        batch = self._next_batch().to(self.device)
         critic_steps = config.critic_pretrain + (state.generator_step + 1) * config.critic_steps
         if state.critic_step < critic_steps:
             state.critic = record = self.sides.critic_step(batch)
@@ -136,23 +152,30 @@ class AdversarialStage:
             state.generator_step += 1
             wanted = state.generator_step % _LOG_EVERY == 0
         state.step += 1
-        if wanted:
-            facts = {"step": state.step, "generator_step": state.generator_step}
-            on_log({"split": "train", "samples": batch.counts.samples, **facts, **record})
+        state.batch += 1
+        if state.batch == len(self._groups(state.epoch)):
+            state.epoch, state.batch = state.epoch + 1, 0
+        return record if wanted else None
 
-    def _next_batch(self) -> Batch:
-        epoch = self.state.epoch
-        if self._groups[0] != epoch:
+    def _collated(self, group: list[PreparedDialogue]) -> Batch:
+        return collate(group, self.max_response, self.workers.share())
+
+    def _upcoming(self) -> Iterator[list[PreparedDialogue]]:
+        """Yield the dialogues of each step from here on, without end."""
+        epoch, batch = self.state.epoch, self.state.batch
+        while True:
+            yield from self._groups(epoch)[batch:]
+            epoch, batch = epoch + 1, 0
+
+    def _groups(self, epoch: int) -> list[list[PreparedDialogue]]:
+        """Return the steps of an epoch, that of the state or a later one."""
+        if epoch not in self._grouped:
+            kept = {e: groups for e, groups in self._grouped.items() if e >= self.state.epoch}
             shuffle = random.Random(f"{self.seed}/{self.name}/{epoch}")
             samples = self.config.batch_samples
-            self._groups = (epoch, grouped(self.dialogues, samples, shuffle, bucket=50))
-        groups = self._groups[1]
-        group = groups[self.state.batch]
-        batch = collate(group, self.max_response, self.workers.share())
-        self.state.batch += 1
-        if self.state.batch == len(groups):
-            self.state.epoch, self.state.batch = self.state.epoch + 1, 0
-        return batch
+            kept[epoch] = grouped(self.dialogues, samples, shuffle, bucket=50)
+            self._grouped = kept
+        return self._grouped[epoch]
 
     def _validation_is_due(self) -> bool:
         state, config = self.state, self.config
@@ -175,8 +198,9 @@ class AdversarialStage:
         drifted = drift > config.max_drift
         state.finished = drifted or state.generator_step >= config.steps
         facts = {"step": state.step, "generator_step": state.generator_step, "drift": drift}
-        seconds = round(state.seconds, 1)
-        on_log({"split": "validation", **facts, "seconds": seconds, **scores})
+        facts |= {"seconds": round(state.seconds, 1)}
+        facts |= {"samples_per_second": self.speed.lap("validation")}
+        on_log({"split": "validation", **facts, **scores})
         if state.finished and state.best is None:
             raise DivergenceError(
                 f"{self.name}: perplexity rose from {start:.2f} to {perplexity:.2f} before any "

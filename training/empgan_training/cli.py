@@ -143,6 +143,11 @@ def train(
         "best": str(trainer.best) if trainer.best.is_file() else None,
         "finished": all(stage.state.finished for stage in trainer.stages),
         "scores": {s.name: scores[s.name] for s in trainer.stages if s.name in scores},
+        "device": trainer.facts["device"],
+        "precision": trainer.facts["precision"],
+        "samples_per_second": {
+            s.name: s.speed.mean for s in trainer.stages if s.speed.mean is not None
+        },
     }
     if trainer.workers.leads:
         console.emit(result, train_text(result), as_json=as_json)

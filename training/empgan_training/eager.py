@@ -60,7 +60,7 @@ class EagerBackend:
         self.generator = generator.eval()
         weight = generator.word_embedding.weight
         self.device = weight.device.type
-        self.dtype = weight.dtype
+        self.place, self.dtype = weight.device, weight.dtype
 
     @classmethod
     def from_checkpoint(cls, checkpoint: Checkpoint) -> EagerBackend:
@@ -89,20 +89,20 @@ class EagerBackend:
         """Run the encoder over a batch of dialogues."""
         arrays = (inputs.utterances, inputs.emotion_words, inputs.emotion_labels)
         with torch.inference_mode():
-            state = self.generator.encode(*(torch.tensor(a, device=self.device) for a in arrays))
+            state = self.generator.encode(*(torch.tensor(a, device=self.place) for a in arrays))
         return Encoded(len(arrays[0]), state.label_probs.float().cpu().numpy(), state)
 
     def open(self, slots: int, beam_size: int) -> EagerState:
         """Return an empty state."""
         width = self.generator.config.hidden_size
-        hidden = torch.zeros(slots, beam_size, width, dtype=self.dtype, device=self.device)
+        hidden = torch.zeros(slots, beam_size, width, dtype=self.dtype, device=self.place)
         return EagerState(hidden)
 
     def admit(self, state: EagerState, slots: IntArray, encoded: Encoded) -> None:
         """Put encoded dialogues into slots; the memory grows to the longest dialogue."""
         fresh: EncoderState = encoded.tensors
         turns = max(fresh.mask.shape[1], state.mask.shape[-1] if state.mask.dim() == 2 else 0)
-        rows = torch.as_tensor(slots, dtype=torch.long, device=self.device)
+        rows = torch.as_tensor(slots, dtype=torch.long, device=self.place)
         with torch.inference_mode():
             for name, fill in (("keys", 0.0), ("values", 0.0), ("mask", STRUCK)):
                 old, new = getattr(state, name), getattr(fresh, name)
@@ -117,7 +117,7 @@ class EagerBackend:
     def rearranged(self, state: EagerState, slots: IntArray, count: int) -> EagerState:
         """Return a state of `count` slots: first these ones as they stand, then empty ones."""
         other = self.open(count, state.hidden.shape[1])
-        rows = torch.as_tensor(slots, dtype=torch.long, device=self.device)
+        rows = torch.as_tensor(slots, dtype=torch.long, device=self.place)
         with torch.inference_mode():
             other.hidden[: len(rows)] = state.hidden[rows]
             for name, fill in (("keys", 0.0), ("values", 0.0), ("mask", STRUCK)):
@@ -140,9 +140,9 @@ class EagerBackend:
         with torch.inference_mode():
             state.hidden, ids, log_probs = self.decode(
                 state,
-                torch.tensor(token_ids, device=self.device),
-                torch.tensor(parents, device=self.device),
-                torch.tensor(banned, device=self.device),
+                torch.tensor(token_ids, device=self.place),
+                torch.tensor(parents, device=self.place),
+                torch.tensor(banned, device=self.place),
                 num_candidates,
             )
         return Candidates(ids.cpu().numpy(), log_probs.float().cpu().numpy())

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from empgan_rt import console
+from empgan_rt.errors import ProviderError
 
 Item = TypeVar("Item")
 
@@ -33,11 +34,21 @@ class Workers:
 
     @classmethod
     def of_environment(cls) -> Workers:
-        """Return the processes that torchrun's variables tell of, connected; else this one."""
-        size = int(os.environ.get("WORLD_SIZE", "1"))
-        if size > 1 and not distributed.is_initialized():
-            distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-        return cls(int(os.environ.get("RANK", "0")), size)
+        """Return the processes that torchrun's variables tell of, connected; else this one.
+
+        Raises:
+            ProviderError: there are GPUs, but none for this process.
+        """
+        workers = cls(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+        device = workers.device()
+        if device.type == "cuda":
+            _take(device)
+        if workers.size > 1 and not distributed.is_initialized():
+            if device.type == "cuda":
+                distributed.init_process_group("nccl", device_id=device)
+            else:
+                distributed.init_process_group("gloo")
+        return workers
 
     @property
     def leads(self) -> bool:
@@ -49,6 +60,13 @@ class Workers:
         if not torch.cuda.is_available():
             return torch.device("cpu")
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+    def device_name(self) -> str:
+        """Return "cpu", or "cuda" and the GPU's name."""
+        device = self.device()
+        if device.type == "cpu":
+            return "cpu"
+        return f"{device.type} ({torch.cuda.get_device_name(device)})"
 
     def share(self) -> slice:
         """Return which items of a step are this process's."""
@@ -112,6 +130,17 @@ class Workers:
             parameter.grad = None if gradient is None else self.sum(gradient.contiguous())
         norms = [p.grad.norm() for p in parameters if p.grad is not None]
         return float(torch.stack(norms).norm()) if norms else 0.0
+
+
+def _take(device: torch.device) -> None:
+    """Make a GPU the current one, which libraries use unasked."""
+    count = torch.cuda.device_count()
+    if (device.index or 0) >= count:
+        raise ProviderError(
+            f"process {device.index} of this machine has no GPU: there are {count}",
+            hint="start as many processes as GPUs, or set CUDA_VISIBLE_DEVICES= for the CPU",
+        )
+    torch.cuda.set_device(device)
 
 
 class _Silent:

@@ -22,15 +22,29 @@ def has_bf16(device: torch.device) -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def computed_in(device: torch.device, precision: Precision) -> Precision:
+    """Return what a recipe's precision comes to on a device."""
+    return "bf16" if precision == "bf16" and has_bf16(device) else "fp32"
+
+
+def choose_tf32(device: torch.device, precision: Precision) -> None:
+    """Let cuDNN round to TF32 in this process if "bf16" is allowed, and only then.
+
+    Its recurrences and convolutions would do so by PyTorch's default. Matrix products do not.
+    """
+    if device.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = precision == "bf16"
+
+
 def autocast(device: torch.device, precision: Precision) -> torch.autocast:
     """Return the context that losses are computed in.
 
     "bf16" computes in float32, after a warning, where the device has no bfloat16.
     """
-    wanted = precision == "bf16"
-    if wanted and not has_bf16(device):
+    used = computed_in(device, precision)
+    if used != precision:
         _warn(device.type)
-    return torch.autocast(device.type, torch.bfloat16, enabled=wanted and has_bf16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=used == "bf16")
 
 
 @functools.cache

@@ -68,6 +68,9 @@ def train_text(result: Mapping[str, Any]) -> str:
         lines.append(f"{stage}, best validation: {values} ({when})")
     best = result["best"] or "none yet, no epoch of the generator has ended"
     lines.append(f"best checkpoint: {best}")
+    for stage, speed in result["samples_per_second"].items():
+        where = f"{result['device']}, {result['precision'][stage]}"
+        lines.append(f"{stage}: {speed:,.1f} samples/s on {where}")
     if not result["finished"]:
         lines.append("stopped before the end; go on with --resume")
     return "\n".join(lines)

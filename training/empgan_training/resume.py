@@ -20,8 +20,9 @@ from .config import TrainConfig
 from .data.prepared import PreparedData
 from .model.generator import Generator
 from .parallel import Workers
-from .precision import has_bf16
+from .precision import computed_in, has_bf16
 from .stages import RunStage
+from .systems import SYSTEMS
 
 # What a run that has begun learns depends on none of these, but for `threads`: it decides the
 # order of float sums, so another count is allowed, with a warning. Folders say nothing to others.
@@ -30,8 +31,16 @@ _FREE = ("out", "data", "threads", "save_every_s", "recogniser_from", "generator
 log = logging.getLogger(__name__)
 
 
-def run_facts(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
-    """Return what every checkpoint of a run says of it: recipe, data, licence, versions."""
+def run_facts(config: TrainConfig, data: PreparedData, workers: Workers) -> dict[str, Any]:
+    """Return what every checkpoint of a run says of it.
+
+    That is its recipe, data and licence, the versions, the device, and what each stage computes in
+    there.
+    """
+    device = workers.device()
+    precisions = {"recogniser": config.recogniser.precision, "mle": config.mle.precision}
+    if SYSTEMS[config.system].adversary is not None:
+        precisions["adversarial"] = config.adversarial.precision
     return {
         "system": config.system,
         "recipe": {k: v for k, v in msgspec.to_builtins(config).items() if k not in _FREE},
@@ -40,6 +49,8 @@ def run_facts(config: TrainConfig, data: PreparedData) -> dict[str, Any]:
             "restricted_lexicons": sorted(data.featurizer.lexicon.restricted_sources),
         },
         "licence": data.report["licence"],
+        "device": workers.device_name(),
+        "precision": {stage: computed_in(device, each) for stage, each in precisions.items()},
         "versions": {
             "empgan-rt": __version__,
             "torch": str(torch.__version__),
@@ -90,7 +101,8 @@ def check_same_run(
     try:
         theirs, sha256 = info["recipe"], info["data"]["sha256"]
         changed = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
-        then = {"torch": info["versions"]["torch"], **{k: info.get(k) for k in ("threads", "bf16")}}
+        named = {name: info.get(name) for name in ("device", "threads", "bf16")}
+        then = {"torch": info["versions"]["torch"], **named}
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError("the checkpoint to resume from holds no recipe or data") from error
     if changed or sha256 != data.report["sha256"]:
@@ -105,6 +117,7 @@ def check_same_run(
         )
     now = {
         "torch": str(torch.__version__),
+        "device": workers.device_name(),
         "threads": torch.get_num_threads(),
         "bf16": has_bf16(workers.device()),
     }

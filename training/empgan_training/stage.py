@@ -17,10 +17,12 @@ from empgan_rt.errors import DivergenceError
 from .adam import adam, adam_tensors, restore_adam
 from .algorithms.mle import Losses
 from .config import StageConfig
+from .data.ahead import batches_of
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
 from .parallel import Workers
-from .precision import autocast
+from .precision import autocast, choose_tf32
+from .speed import Speed
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ class Stage:
         self.parameters = list(task.parameters)
         self.optimiser = adam(self.parameters, config.learning_rate, (0.9, 0.999))
         self.state = StageState(learning_rate=config.learning_rate)
+        self.speed = Speed()
 
     @property
     def name(self) -> str:
@@ -110,20 +113,29 @@ class Stage:
             DivergenceError: a loss or gradient is not finite; no step was taken with it.
         """
         saved_at = time.monotonic()
+        choose_tf32(self.device, self.config.precision)
         while not self.state.finished:
             groups = self._epoch_order()
             title = f"{self.name} epoch {self.state.epoch + 1}"
-            with self.workers.progress(title, len(groups)) as bar:
+            left = groups[self.state.batch :]
+            with (
+                self.workers.progress(title, len(groups)) as bar,
+                batches_of(left, self._collated, self.device) as batches,
+            ):
                 while self.state.batch < len(groups) and not self._spent():
                     began = time.monotonic()
-                    group = groups[self.state.batch]
-                    batch = collate(group, self.max_response, self.workers.share())
-                    record = self._step(batch.to(self.device))
+                    batch = next(batches)
+                    record = self._step(batch)
                     self.state.batch += 1
-                    self.state.seconds += time.monotonic() - began
-                    bar.update(self.state.batch, f"loss {record['total']:.3f}")
+                    seconds = time.monotonic() - began
+                    self.state.seconds += seconds
+                    self.speed.add(batch.counts.samples, seconds)
+                    bar.update(self.state.batch, self._note(record))
                     if self.state.step % 50 == 0:
-                        on_log({"split": "train", "samples": batch.counts.samples, **record})
+                        fast = {"samples_per_second": self.speed.lap("train")}
+                        on_log(
+                            {"split": "train", "samples": batch.counts.samples, **record, **fast}
+                        )
                     if should_stop():
                         on_save(False)
                         return
@@ -133,6 +145,12 @@ class Stage:
                         saved_at = time.monotonic()
             on_save(self._end_epoch(on_log))
             saved_at = time.monotonic()
+
+    def _collated(self, group: list[PreparedDialogue]) -> Batch:
+        return collate(group, self.max_response, self.workers.share())
+
+    def _note(self, record: Mapping[str, float]) -> str:
+        return f"loss {record['total']:.3f}, {self.speed.mean or 0.0:,.0f} samples/s"
 
     def _spent(self) -> bool:
         return 0 < self.config.max_steps <= self.state.step
@@ -183,6 +201,7 @@ class Stage:
                 "epoch": state.epoch,
                 "step": state.step,
                 "seconds": round(state.seconds, 1),
+                "samples_per_second": self.speed.lap("validation"),
                 "learning_rate": state.learning_rate,
                 **scores,
             }

@@ -27,6 +27,7 @@ from .model.discriminator import HierarchicalDiscriminator
 from .model.generator import Generator
 from .model.words import EmotionWordView
 from .parallel import Workers
+from .speed import Speed
 from .stage import Stage, StageState, StageTask
 from .systems import SYSTEMS, CriticName
 from .validation import evenly, greedy_replies, recogniser_scores, teacher_forced
@@ -38,6 +39,11 @@ class RunStage(Protocol):
     @property
     def name(self) -> str:
         """Of the stage, in logs, checkpoints and file names."""
+        ...
+
+    @property
+    def speed(self) -> Speed:
+        """How fast this process has gone."""
         ...
 
     @property

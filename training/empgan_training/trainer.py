@@ -9,6 +9,7 @@ of the last stage in `best.safetensors`, of others in a file of the stage's name
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from .run_log import RunLog, truncate_metrics
 from .stages import RunParts, RunStage, make_stages
 from .start import take_over
 from .systems import SYSTEMS
+
+log = logging.getLogger(__name__)
 
 
 class Trainer:
@@ -62,6 +65,7 @@ class Trainer:
         self.stages = make_stages(
             RunParts(config, self.generator, self.data, train, validation, self.workers)
         )
+        self.facts = run_facts(config, self.data, self.workers)
         self.scores: dict[str, Any] = {}  # of each stage's latest validation
         self.best_scores: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # hashes of the weights that were taken over
@@ -91,6 +95,7 @@ class Trainer:
             if self.workers.leads:
                 recipe = msgspec.json.format(msgspec.json.encode(self.config), indent=2)
                 (self.out / "recipe.json").write_bytes(recipe + b"\n")
+                log.info("device %s, precision %s", self.facts["device"], self.facts["precision"])
             begun = self.workers.any(self.last.exists(), self.device)
             if not begun:  # so that there is a good checkpoint before the first step
                 self._save(self.last, resumable=True)
@@ -186,8 +191,7 @@ class Trainer:
         self.workers.wait()
 
     def _checkpoint(self, *, resumable: bool) -> Checkpoint:
-        facts = run_facts(self.config, self.data)
-        info = {**facts, "scores": self.scores, "sources": self.sources}
+        info = {**self.facts, "scores": self.scores, "sources": self.sources}
         tensors: dict[str, torch.Tensor] = {}
         if resumable:
             state, tensors = training_state(self.stages, self.workers)

@@ -108,7 +108,6 @@ def recogniser_scores(
     with torch.inference_mode():
         for batch in batches(dialogues, 64, 1):
             best = generator.recogniser(batch.utterances.to(device)).argmax(-1).cpu() + 1
-            real = batch.labels != 0
-            predicted.append(best[real].numpy())
-            gold.append(batch.labels[real].numpy())
+            predicted.append(best.flatten()[batch.label_at].numpy())
+            gold.append(batch.labels.flatten()[batch.label_at].numpy())
     return score_labels(np.concatenate(predicted), np.concatenate(gold))

@@ -23,7 +23,7 @@ from empgan_training.config import Precision
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedDialogue
 from empgan_training.model.generator import Generator
-from empgan_training.precision import autocast, has_bf16
+from empgan_training.precision import autocast, choose_tf32, has_bf16
 
 from .records import Figures, Finding, Job
 
@@ -95,7 +95,7 @@ def measured(
 ) -> Figures:
     """Return the speed of some steps, after a few that warm up."""
     torch.manual_seed(0)
-    torch.backends.cudnn.allow_tf32 = precision == "bf16"
+    choose_tf32(device, precision)
     generator = Generator(sizes.model, _DROPOUT).to(device).train()
     learners = generator.trained_after_recogniser()
     optimiser = adam(learners, _LEARNING_RATE, (0.9, 0.999))

@@ -67,9 +67,9 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
         values,
         memory.mask,
     )
-    real = batch.response_out != 0
-    logits = decoder.vocabulary(output[real])
-    response = _mean_nats(logits, batch.response_out[real], batch.counts.tokens)
+    logits = decoder.vocabulary(_entries(output, batch.response_at))
+    targets = batch.response_out.flatten()[batch.response_at]
+    response = _mean_nats(logits, targets, batch.counts.tokens)
     emotion_words = _emotion_word_loss(generator, memory, batch)
     label = None
     if generator.label_head is not None:
@@ -93,18 +93,22 @@ def _emotion_word_loss(generator: Generator, memory: Memory, batch: Batch) -> Te
     if auxiliary is None or embedding is None:
         return None
     states = auxiliary(embedding(batch.emotion_in), lengths_of(batch.emotion_in), memory.emotional)
-    real = batch.emotion_out != 0
-    logits = auxiliary.vocabulary(states[real])
-    return _mean_nats(logits, batch.emotion_out[real], batch.counts.emotion_tokens)
+    logits = auxiliary.vocabulary(_entries(states, batch.emotion_at))
+    targets = batch.emotion_out.flatten()[batch.emotion_at]
+    return _mean_nats(logits, targets, batch.counts.emotion_tokens)
+
+
+def _entries(states: Tensor, at: Tensor) -> Tensor:
+    """Return the states (W, H) at positions (W,) of (B, T, H)."""
+    return states.flatten(0, 1).index_select(0, at)
 
 
 def recogniser_loss(generator: Generator, batch: Batch, class_weights: Tensor) -> Tensor:
     """Return the class-weighted cross entropy of the recogniser over all real turns."""
     logits = generator.recogniser(batch.utterances)
-    real = batch.labels != 0
     found = functional.cross_entropy(
-        logits[real].float(),
-        batch.labels[real].long() - 1,
+        _entries(logits, batch.label_at).float(),
+        batch.labels.flatten()[batch.label_at].long() - 1,
         weight=class_weights,
         reduction="sum",
     )

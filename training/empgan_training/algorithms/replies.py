@@ -143,5 +143,5 @@ def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -
 def _struck(logits: Tensor) -> Tensor:
     """Return logits under which PAD and SOS have no probability."""
     never = torch.zeros(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    never[[PAD, SOS]] = True
+    never[PAD] = never[SOS] = True
     return logits.masked_fill(never, -torch.inf)

@@ -7,7 +7,7 @@ encoding. A batch holds D dialogues and the S samples drawn from them.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -47,6 +47,8 @@ class Batch:
         response_in: (S, T) SOS and the response; response_out: (S, T) the response and EOS.
         emotion_in, emotion_out: (S, T') likewise for the response's emotion words.
         response_label: (S,) gold label of the response, 1..7.
+        response_at, emotion_at, label_at: where response_out, emotion_out and labels are no
+            padding, as positions in them flattened: of a mask a GPU would have to count first.
         feedback: (S, F) the turn after the response, and EOS.
         counts: of the whole step that this is a share of.
         weight: 0 where it only stands in for a share that is empty.
@@ -63,6 +65,9 @@ class Batch:
     emotion_out: Tensor
     response_label: Tensor
     feedback: Tensor
+    response_at: Tensor
+    emotion_at: Tensor
+    label_at: Tensor
     counts: Counts
     weight: float = 1.0
 
@@ -72,12 +77,19 @@ class Batch:
         return self.dialogue_of.shape[0]
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on a device."""
+        """Return the batch on a device; from pinned memory the copy does not wait."""
+        return self._of_each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> Batch:
+        """Return the batch in memory that a GPU can read by itself."""
+        return self._of_each(Tensor.pin_memory)
+
+    def _of_each(self, change: Callable[[Tensor], Tensor]) -> Batch:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        moved: dict[str, Any] = {
-            name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)
+        changed: dict[str, Any] = {
+            name: change(value) for name, value in values.items() if isinstance(value, Tensor)
         }
-        return replace(self, **moved)
+        return replace(self, **changed)
 
 
 def collate(
@@ -98,6 +110,8 @@ def collate(
     words = [turn.token_ids[:max_response] for turn in responses]
     answers = [dialogues[i].turns[r + 1].token_ids[:max_response] for i, r in rows]
     emotions = [[i for i in turn.emotion_ids if i != EOS] for turn in responses]
+    response_out = _padded([[*ids, EOS] for ids in words])
+    emotion_out = _padded([[*ids, EOS] for ids in emotions])
     return Batch(
         utterances=torch.from_numpy(inputs.utterances),
         emotion_words=torch.from_numpy(inputs.emotion_words),
@@ -105,11 +119,14 @@ def collate(
         dialogue_of=torch.tensor([i for i, _ in rows]),
         context_turns=torch.tensor([r for _, r in rows]),
         response_in=_padded([[SOS, *ids] for ids in words]),
-        response_out=_padded([[*ids, EOS] for ids in words]),
+        response_out=response_out,
         emotion_in=_padded([[SOS, *ids] for ids in emotions]),
-        emotion_out=_padded([[*ids, EOS] for ids in emotions]),
+        emotion_out=emotion_out,
         response_label=torch.tensor([turn.label for turn in responses]),
         feedback=_padded([[*ids, EOS] for ids in answers]),
+        response_at=_real(response_out),
+        emotion_at=_real(emotion_out),
+        label_at=_real(torch.from_numpy(inputs.emotion_labels)),
         counts=counts,
         weight=weight,
     )
@@ -125,6 +142,10 @@ def _counts(dialogues: Sequence[PreparedDialogue], max_response: int) -> Counts:
         emotion_tokens=emotion_words + len(responses),
         labels=tuple(labels.count(label) for label in range(1, NUM_LABELS + 1)),
     )
+
+
+def _real(ids: Tensor) -> Tensor:
+    return ids.flatten().nonzero().squeeze(1)
 
 
 def _padded(rows: Sequence[Sequence[int]]) -> Tensor:

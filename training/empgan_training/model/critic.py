@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .recurrent import run_recurrence
 from .words import Words
 
 KERNEL_WIDTHS = (2, 3, 4, 5)
@@ -63,7 +64,7 @@ class Critic(nn.Module):
             else words.weights @ self.embedding.weight
         )
         lengths = words.lengths
-        states, _ = self.lstm(embedded)
+        states, _ = run_recurrence(self.lstm, next(self.lstm.parameters()), embedded)
         return States(states * _real(lengths, states.shape[1]).unsqueeze(-1), lengths)
 
     def forward(self, response: States, feedback: States | None, context: Tensor) -> Tensor:

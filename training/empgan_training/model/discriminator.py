@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .encoders import last_valid, lengths_of
+from .recurrent import run_recurrence
 
 
 class ContextState(NamedTuple):
@@ -60,7 +61,7 @@ class HierarchicalDiscriminator(nn.Module):
         vectors = self._turn_vectors(utterances.flatten(0, 1)).view(dialogues, length, -1)
         states: list[tuple[Tensor, Tensor]] = []
         for m in range(length):
-            states.append(self.turns(vectors[:, m], states[-1] if states else None))
+            states.append(self._next(vectors[:, m], states[-1] if states else None))
         hidden, cell = (torch.stack(each, dim=1) for each in zip(*states, strict=True))
         if dialogue_of is None:
             dialogue_of = torch.arange(dialogues, device=turns.device)
@@ -69,7 +70,7 @@ class HierarchicalDiscriminator(nn.Module):
 
     def score(self, context: ContextState, responses: Tensor) -> Tensor:
         """Return the logits of "human" (S,) of replies (S, T), a row for each of the context."""
-        hidden, _ = self.turns(self._turn_vectors(responses), context)
+        hidden, _ = self._next(self._turn_vectors(responses), tuple(context))
         logits: Tensor = self.human(hidden)
         return logits.squeeze(-1)
 
@@ -85,5 +86,12 @@ class HierarchicalDiscriminator(nn.Module):
 
     def _turn_vectors(self, ids: Tensor) -> Tensor:
         """Return the last valid state (R, H) of each row of words (R, L)."""
-        states, _ = self.words(self.embedding(ids))
+        states, _ = run_recurrence(self.words, next(self.words.parameters()), self.embedding(ids))
         return last_valid(states, lengths_of(ids))
+
+    def _next(self, vectors: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Tensor]:
+        """Return hidden and cell (R, H) after one more turn of each row."""
+        found: tuple[Tensor, Tensor] = run_recurrence(
+            self.turns, next(self.turns.parameters()), vectors, state
+        )
+        return found

@@ -20,6 +20,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from .recurrent import run_recurrence
+
 
 class GRU(nn.GRU):
     """One left-to-right layer, batch first."""
@@ -50,10 +52,14 @@ class GRU(nn.GRU):
             start, weights = initial.unsqueeze(0), tuple(self.all_weights[0])
             # cuDNN keeps what a backward pass needs only of a run in training mode
             keeps = torch.is_grad_enabled()
-            result: Tensor = torch.gru(
-                inputs, start, weights, True, 1, 0.0, keeps, False, batch_first=True
-            )[0]
-            return result
+
+            def run(inputs: Tensor, start: Tensor) -> Tensor:
+                states: Tensor = torch.gru(
+                    inputs, start, weights, True, 1, 0.0, keeps, False, batch_first=True
+                )[0]
+                return states
+
+            return run_recurrence(run, weights[0], inputs, start)
         weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
         rows, steps, _ = inputs.shape
         if lengths is None:

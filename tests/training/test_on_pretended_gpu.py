@@ -1,0 +1,128 @@
+"""Training on a GPU, in pretence (see `support.pretend_cuda`): every operator stays on one device,
+the host waits where it has to and nowhere else, and results are the CPU's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.pretend_cuda import build, missing
+from support.runs import assert_alike
+from support.small_data import prepare_own
+
+ROOT = Path(__file__).parents[2]
+PATHS = [ROOT, *(ROOT / name for name in ("training", "export", "bench", "tests"))]
+REASON = missing()
+pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+
+# Where a step waits for the GPU, and why it has to. Everything else is outside of steps.
+LIKELIHOOD = {
+    "copy to the host in parallel.summed": "a step is taken only if its losses are finite",
+    "item in parallel.set_gradients": "and its gradient",
+    "copy to the GPU in mle.recogniser_loss": "seven counts",
+}
+WAITS_OF_STEPS = {
+    **LIKELIHOOD,
+    "item in adversarial_sides._norm": "and that of the generator",
+    "item in replies._decode": "decoding ends when every reply has ended",
+    "item in critic.join": "how long what critics read is",
+    "item in words.forward": "how many emotion words there are",
+    "item in encoders.one_sequence": "how long flat contexts are",
+    "nonzero in policy_gradient.step_rewards": "which prefixes are completed",
+    "nonzero in rollouts.completed_replies": "which completions go on",
+    "mask in policy_gradient.generator_losses": "which words were chosen",
+    "mask in adversarial_sides.generator_step": "the same, going back",
+}
+WAITS_BESIDE_STEPS = {
+    "copy to the host in checkpoint.<dictcomp>",
+    "copy to the host in eager.encode",
+    "copy to the host in eager.step",
+    "copy to the host in validation.recogniser_scores",
+    "item in validation.teacher_forced",
+    "copy to the GPU in batch.<lambda>",  # of validation
+    "copy to the GPU in validation.recogniser_scores",
+    "copy to the GPU in stages.<dictcomp>",  # critics
+    "copy to the GPU in eager.<genexpr>",
+    "copy to the GPU in eager.step",
+    "copy to the GPU in eager.admit",
+    "copy to the GPU in stages._recogniser_stage",
+    "copy to the GPU in stages._adversary",
+    "copy to the GPU in trainer.__init__",
+}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("guard") / "guard.so"
+    build(path)
+    return path
+
+
+def child(library: Path, folder: Path, case: dict[str, Any]) -> Any:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))}
+    environment["OMP_NUM_THREADS"] = "1"
+    script = ROOT / "tests" / "support" / "pretend_cuda" / "child.py"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", script, library, json.dumps(case), folder],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
+
+
+def case(system: str, precision: str = "fp32", relaxation: str = "straight_through") -> Any:
+    values = {"system": system, "precision": precision, "relaxation": relaxation}
+    fast = (system, precision) in (("EmpGAN", "fp32"), ("SeqGAN", "bf16"))
+    marks = () if fast else (pytest.mark.slow,)
+    return pytest.param(values, id=f"{system}-{precision}-{relaxation}", marks=marks)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        case("EmpGAN"),
+        case("EmpGAN", "bf16"),
+        case("SeqGAN"),
+        case("SeqGAN", "bf16"),
+        case("EmpWD", relaxation="soft"),
+        case("EmpWD-next", relaxation="reinforce"),
+        case("EmpD"),
+        case("EmpG"),
+        case("Emo-S2S"),
+        case("HRED"),
+        case("Emo-HRED"),
+    ],
+)
+def test_a_run_on_a_gpu(library: Path, tmp_path: Path, case: dict[str, Any]) -> None:
+    prepare_own(tmp_path, 70)
+    done = child(library, tmp_path, case)
+    assert done["facts"]["device"] == "cuda (pretended)"
+    assert set(done["facts"]["precision"].values()) == {case["precision"]}
+    assert done["threads"] == ["MainThread"]
+    waits = done["waits"]
+    assert set(waits) <= set(WAITS_OF_STEPS) | WAITS_BESIDE_STEPS
+    assert done["steps"] <= waits["item in parallel.set_gradients"]
+    if case["system"] in ("HRED", "Emo-HRED", "EmpG"):  # neither decoding nor flat contexts
+        assert {name for name in waits if name in WAITS_OF_STEPS} == set(LIKELIHOOD)
+    if case["precision"] == "fp32":
+        assert_alike(done["gpu"], done["cpu"])
+
+
+def test_mistakes_are_found(library: Path, tmp_path: Path) -> None:
+    said = child(library, tmp_path, {})
+    assert "over two devices" in said["mixed"]
+    assert "over two devices" in said["index"]
+    assert "cuda" in said["numpy"].lower() or "numpy" in said["numpy"].lower()
+    assert "float16 by cuDNN" in said["autocast"]
+    assert "without training mode" in said["evaluation"]
+    assert "contiguous" in said["state"]
