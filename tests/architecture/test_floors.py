@@ -72,6 +72,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "model": 1,
         "parallel": 1,
         "run_log": 1,
+        "transfers": 1,
         "algorithms": 2,
         "checkpoint": 2,
         "decoding": 2,
@@ -121,6 +122,8 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "theme": 0,
         "axes": 1,
         "ending": 1,
+        "engine_names": 1,
+        "gpu": 0,
         "fingerprint": 1,
         "first_reply": 1,
         "gate": 1,
@@ -139,6 +142,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "floor": 3,
         "openvino": 3,
         "option_values": 3,
+        "on_cuda": 3,
         "peers": 3,
         "standing": 3,
         "summary": 3,
@@ -180,6 +184,22 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_bench.engines": ("empgan_training.eager",),
     "empgan_bench.first_reply": ("empgan_rt.__init__",),  # what a user's process imports
     "empgan_bench.torch_engines": ("empgan_training.eager",),
+    "empgan_bench.on_cuda.compiled": (
+        "empgan_training.eager",
+        "empgan_training.model.generator",
+    ),
+    "empgan_bench.on_cuda.fixed_shapes": ("empgan_training.eager",),
+    "empgan_bench.on_cuda.floor": ("empgan_training.eager",),
+    "empgan_bench.on_cuda.graphs": (
+        "empgan_training.eager",
+        "empgan_training.model.generator",
+        "empgan_training.transfers",
+    ),
+    "empgan_bench.on_cuda.torch_engines": (
+        "empgan_training.eager",
+        "empgan_training.model.generator",
+        "empgan_export.half_precision",
+    ),
     # It is a user of the SDK.
     "empgan_bench.load_generator": ("empgan_rt.async_responder", "empgan_rt.responder"),
     # It exports bundles of other sizes.
@@ -205,6 +225,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_training.stage",
         "empgan_training.stages",
         "empgan_training.eager",
+        "empgan_training.transfers",
         "empgan_training.validation",
         "empgan_training.resume",
         "empgan_training.reproduction.reproduce",
@@ -216,6 +237,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_export.translations",
         "empgan_export.package",
         "empgan_bench.torch_engines",
+        "empgan_bench.on_cuda",
         "empgan_bench.peers.joeynmt",
     ),
     "onnx": (
