@@ -12,8 +12,9 @@ from empgan_rt.bundle import Bundle
 
 from . import fingerprint
 from .client import Worker
-from .cold_start import measure_cold_starts
-from .engines import PEERS, REFERENCE, eager_rescore
+from .cold_start import ColdStart, measure_cold_starts
+from .engine_names import PEERS, REFERENCE
+from .engines import eager_rescore
 from .fingerprint import Fingerprint
 from .gate import Rescore
 from .report import EngineRecord, Report, WorkloadRecord
@@ -62,6 +63,7 @@ def opened(
     workload: Path | None,
     num_threads: int,
     peers: Mapping[str, str] | None = None,
+    device: str = "cpu",
 ) -> Iterator[Bench]:
     """Yield a bench, whose workers end with the context.
 
@@ -71,13 +73,14 @@ def opened(
         workload: a JSONL file, or None for our own dialogues.
         num_threads: threads of each engine.
         peers: name -> the interpreter that has it, see `peers.interpreter`.
+        device: where the engines compute.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
     """
     found = Bundle.open(bundle)
     contexts = load_workload(workload, found.featurizer())
-    before = fingerprint.take(found.bundle_id, num_threads)
+    before = fingerprint.take(found.bundle_id, num_threads, device)
     rescore = eager_rescore(found) if REFERENCE in engines else None
     with ExitStack() as stack:
         workers = [
@@ -110,10 +113,12 @@ def run_benchmark(
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
     """
-    with opened(bundle, engines, workload, num_threads, peers) as bench:
-        on_progress(0, "cold start")
-        dialogue = bench.workload.dialogues[0]
-        cold_starts = measure_cold_starts(engines, bundle, dialogue, num_threads, plan.seed)
+    with opened(bundle, engines, workload, num_threads, peers, plan.device) as bench:
+        cold_starts: list[ColdStart] = []
+        if plan.device == "cpu":
+            on_progress(0, "cold start")
+            dialogue = bench.workload.dialogues[0]
+            cold_starts = measure_cold_starts(engines, bundle, dialogue, num_threads, plan.seed)
         outcome = run_suite(
             plan, bench.workers, bench.workload, bench.bundle.search, bench.rescore, on_progress
         )

@@ -9,6 +9,7 @@ import click
 
 from empgan_rt import console, threads
 from empgan_rt.config import MAX_BEAM_SIZE
+from empgan_rt.errors import InputError
 
 from . import ending, option_values, options
 from .slo import REQUEST_METRICS, SERVING_METRICS, Objective
@@ -48,6 +49,7 @@ def serve(
     *,
     bundle: str,
     backends: str,
+    device: str,
     rate: str,
     requests: int | None,
     beam: str,
@@ -67,7 +69,7 @@ def serve(
 
     They arrive as a Poisson process of each --rate, whether or not earlier ones are done.
     """
-    engines = option_values.serving_engines(backends)
+    engines = option_values.serving_engines(backends, device)
     rates = option_values.rates(rate)
     beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
@@ -94,7 +96,7 @@ def serve(
         console.progress("bench serve", visits) as progress,
     ):
         made = benchmark.run_serving_benchmark(
-            wanted, bundle, engines, workload, count, progress.update
+            wanted, bundle, engines, workload, count, progress.update, device
         )
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), made.outcome.failures
@@ -107,6 +109,7 @@ def scaling(
     *,
     bundle: str,
     backends: str,
+    device: str,
     axis: str,
     batch: int,
     beam: int,
@@ -119,7 +122,7 @@ def scaling(
     as_json: bool,
 ) -> None:
     """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
-    engines, axes = option_values.scaling_engines(backends), option_values.axes(axis)
+    engines, axes = option_values.scaling_engines(backends, device), option_values.axes(axis)
     from empgan_rt.bundle import Bundle
 
     from . import files  # it needs the extras
@@ -134,7 +137,7 @@ def scaling(
         ending.report_folder(out or ending.dated("scaling")) as folder,
         console.progress("bench scaling", len(plan.places())) as progress,
     ):
-        made = run.run_scaling(plan, bundle, engines, workload, progress.update)
+        made = run.run_scaling(plan, bundle, engines, workload, progress.update, device)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), made.outcome.failures
     ending.conclude(record, report.headline(made), failures, folder, as_json=as_json)
@@ -145,6 +148,7 @@ def _run(
     *,
     bundle: str,
     backends: str,
+    device: str,
     batch: str,
     beam: str,
     warmup: int,
@@ -166,7 +170,7 @@ def _run(
             baseline; the report is written all the same.
         EmpganError: whatever went wrong before.
     """
-    engines = option_values.engines(backends)
+    engines = option_values.engines(backends, device)
     objectives = tuple(Objective.parse(text) for text in slo)
     batches = option_values.numbers("--batch", batch, option_values.MAX_BATCH)
     beams = option_values.numbers("--beam", beam, MAX_BEAM_SIZE)
@@ -175,11 +179,14 @@ def _run(
     from .peers.interpreter import interpreters
 
     beside = interpreters(peers)
-    plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives)
+    if beside and device != "cpu":
+        raise InputError(f"--peer with --device {device}", hint="peers compute on the CPU alone")
+    plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives, device)
     count = num_threads or threads.allowed_cores()
     older = None if baseline is None else comparison.read_report(baseline)
     if older is not None:  # what can be known before anything is measured
         comparison.check_alike("kind", older.plan.kind, kind)
+        comparison.check_alike("device", older.plan.device, device)
         comparison.check_alike("threads", older.fingerprint.threads, count)
     with (
         ending.report_folder(out or ending.dated(kind)) as folder,

@@ -14,7 +14,7 @@ import msgspec
 
 from empgan_rt.errors import InputError
 
-from .engines import REFERENCE, YARDSTICKS
+from .engine_names import REFERENCE, YARDSTICKS
 from .fingerprint import Fingerprint
 from .gate import Cell
 from .report import SCHEMA_VERSION, Report
@@ -145,10 +145,11 @@ def compare(old: Report, new: Report, allowed: float) -> Comparison:
         allowed: slowdown that is no regression, 0.05 for 5 %.
 
     Raises:
-        InputError: the runs measured other things: kind, workload or threads differ, or they have
-            no engine and cell in common.
+        InputError: the runs measured other things: kind, device, workload or threads differ, or
+            they have no engine and cell in common.
     """
     check_alike("kind", old.plan.kind, new.plan.kind)
+    check_alike("device", old.plan.device, new.plan.device)
     check_alike("threads", old.fingerprint.threads, new.fingerprint.threads)
     check_alike("workload", old.workload.sha256[:12], new.workload.sha256[:12])
     before, after = _by_place(old), _by_place(new)
@@ -172,7 +173,9 @@ def compare(old: Report, new: Report, allowed: float) -> Comparison:
 
 def _what_differs(old: Fingerprint, new: Fingerprint) -> list[str]:
     facts = [
-        {"CPU": f.cpu, "bundle": f.bundle_id, "empgan-rt": f.empgan_rt} | f.packages
+        {"CPU": f.cpu, "bundle": f.bundle_id, "empgan-rt": f.empgan_rt}
+        | ({} if f.gpu is None else {"GPU": str(f.gpu)})
+        | f.packages
         for f in (old, new)
     ]
     then, now = facts

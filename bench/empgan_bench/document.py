@@ -48,6 +48,7 @@ def masthead(
     facts = (
         f"Bundle {f.bundle_id} · {workload.contexts} contexts ({workload.source}) · {f.threads} "
         f"thread{'' if f.threads == 1 else 's'} on {f.cores_allowed} of {f.cores} cores · {f.cpu}"
+        f"{'' if f.gpu is None else f' · {f.gpu.name}'}"
     )
     if failures:
         lines = "<br>".join(map(escape, failures))

@@ -1,16 +1,13 @@
-"""Engine name -> how a worker opens it, a literal table; only workers import what it names.
-
-A *yardstick* is timed beside the engines and answers nobody: the floor, which is bare matrix
-products, and peers, other projects' decoders with random weights, in interpreters of their own.
-"""
+"""What a worker holds: an engine or a yardstick, how it is opened, and our own on the CPU."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from importlib import import_module, metadata
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
 
 from empgan_rt import threads as runtime_threads
 from empgan_rt.backend import Backend
@@ -23,37 +20,35 @@ from empgan_rt.graph_spec import EOS, EncoderInput
 from .gate import Rescore
 from .messages import Timing
 
-REFERENCE = "eager"
-ENGINES: Mapping[str, str] = {
-    "onnxruntime": "empgan_bench.engines:open_onnxruntime",
-    "onnxruntime-int8": "empgan_bench.engines:open_onnxruntime_int8",
-    "openvino": "empgan_bench.openvino:open_openvino",
-    "openvino-bf16": "empgan_bench.openvino:open_openvino_bf16",
-    "eager": "empgan_bench.torch_engines:open_eager",
-    "eager-bf16": "empgan_bench.torch_engines:open_eager_bf16",
-    "compile": "empgan_bench.torch_engines:open_compiled",
-    "naive": "empgan_bench.torch_engines:open_naive",
-    "floor": "empgan_bench.floor:open_floor",
-    "floor-int8": "empgan_bench.floor:open_floor_int8",
-}
-PEERS: Mapping[str, str] = {
-    "joeynmt": "empgan_bench.peers.joeynmt:open_joeynmt",
-    "ctranslate2": "empgan_bench.peers.ctranslate2:open_ctranslate2",
-    "ctranslate2-int8": "empgan_bench.peers.ctranslate2:open_ctranslate2_int8",
-}
-# Engine -> the floor of the same runtime and precision.
-FLOORS: Mapping[str, str] = {"onnxruntime": "floor", "onnxruntime-int8": "floor-int8"}
-YARDSTICKS = frozenset({*PEERS, *FLOORS.values()})
-# These may write other replies than the reference.
-APPROXIMATE = frozenset({"onnxruntime-int8", "openvino-bf16", "eager-bf16"})
 
-# In these, requests may enter and leave the decoder between any two steps.
-IN_FLIGHT = frozenset(
-    {
-        *("onnxruntime", "onnxruntime-int8", "openvino", "openvino-bf16"),
-        *("eager", "eager-bf16", "compile"),
-    }
-)
+class DeviceClock(Protocol):
+    """Measures work where it is done, which may be later than it is asked for."""
+
+    def start(self) -> None:
+        """Measure what is asked for from here on."""
+        ...
+
+    def stop(self) -> None:
+        """Measure up to here."""
+        ...
+
+    def read(self) -> list[float]:
+        """Wait for the device; return the ms between each start and its stop, and forget them."""
+        ...
+
+
+class NoClock:
+    """For engines whose time is the host's, or that tell of no other."""
+
+    def start(self) -> None:
+        """See `DeviceClock.start`."""
+
+    def stop(self) -> None:
+        """See `DeviceClock.stop`."""
+
+    def read(self) -> list[float]:
+        """Return nothing."""
+        return []
 
 
 @dataclass(frozen=True)
@@ -64,11 +59,13 @@ class Engine:
         backend: what is measured.
         vocabulary_size: V of its model.
         versions: packages that it computes with.
+        clock: of its device.
     """
 
     backend: Backend
     vocabulary_size: int
     versions: Mapping[str, str]
+    clock: DeviceClock = field(default_factory=NoClock)
 
 
 @dataclass(frozen=True)
@@ -95,34 +92,6 @@ class Yardstick(Protocol):
 
 
 Opener = Callable[[str, int], Engine | Yardstick]
-
-
-def label(name: str) -> str:
-    """Return the name of what was timed, as reports show it: a yardstick says that it is one."""
-    if name in PEERS:
-        return f"{name} (peer)"
-    return f"{name} (products only)" if name in YARDSTICKS else name
-
-
-class Named(Protocol):
-    """Anything with the name of an engine."""
-
-    name: str
-
-
-AnyNamed = TypeVar("AnyNamed", bound=Named)
-
-
-def in_order(found: Iterable[AnyNamed]) -> dict[str, AnyNamed]:
-    """Return them by name, the reference first and yardsticks last.
-
-    The gate compares with the first, and yardsticks take as many steps as it.
-    """
-
-    def rank(each: AnyNamed) -> tuple[bool, bool]:
-        return each.name in YARDSTICKS, each.name != REFERENCE
-
-    return {each.name: each for each in sorted(found, key=rank)}
 
 
 def resolve(opener: str) -> Opener:
@@ -160,7 +129,8 @@ def _onnxruntime(bundle: str, threads: int, precision: str) -> Engine:
     runtime_threads.set_num_threads(threads)
     opened = Bundle.open(bundle)
     backend = load_backend(opened, "onnxruntime", precision=precision)
-    return Engine(backend, opened.model.vocabulary_size, versions("onnxruntime"))
+    found = versions("onnxruntime", "onnxruntime-gpu")
+    return Engine(backend, opened.model.vocabulary_size, found)
 
 
 def eager_rescore(bundle: Bundle) -> Rescore:
@@ -180,6 +150,10 @@ def eager_rescore(bundle: Bundle) -> Rescore:
     return rescore
 
 
-def versions(package: str) -> dict[str, str]:
-    """Return the versions of a package and of NumPy."""
-    return {name: metadata.version(name) for name in (package, "numpy")}
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of NumPy and of those packages that are installed."""
+    found = {}
+    for name in (*packages, "numpy"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

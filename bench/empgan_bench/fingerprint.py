@@ -15,7 +15,13 @@ import psutil
 from empgan_rt import threads
 from empgan_rt._version import __version__
 
-_PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "torch", "tokenizers", "msgspec")
+from .gpu import Gpu, current_gpu
+
+_PACKAGES = (
+    *("numpy", "onnxruntime", "onnxruntime-gpu", "torch", "tokenizers", "msgspec"),
+    *("triton", "cuda-python", "tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-rtx"),
+    *("nvidia-cudnn-cu13", "nvidia-cudnn-cu12"),
+)
 _FLAGS = ("avx2", "avx512f", "avx512_vnni", "amx_bf16", "amx_int8", "asimd")
 
 
@@ -29,6 +35,7 @@ class Fingerprint(msgspec.Struct, frozen=True):
         cores_allowed: by affinity and container quota.
         commit: of the checkout the code runs from, "+" added if files differ; None elsewhere.
         load_average: of one minute, before the run.
+        gpu: where the engines computed; None on the CPU.
     """
 
     empgan_rt: str
@@ -46,10 +53,17 @@ class Fingerprint(msgspec.Struct, frozen=True):
     bundle_id: str
     command: list[str]
     load_average: float
+    gpu: Gpu | None = None
 
 
-def take(bundle_id: str, num_threads: int) -> Fingerprint:
-    """Return the fingerprint of this process, as it is now."""
+def take(bundle_id: str, num_threads: int, device: str = "cpu") -> Fingerprint:
+    """Return the fingerprint of this process, as it is now.
+
+    Args:
+        bundle_id: of what is measured.
+        num_threads: of each engine.
+        device: where the engines will compute.
+    """
     cpu, features = _cpu(Path("/proc/cpuinfo"))
     return Fingerprint(
         empgan_rt=__version__,
@@ -67,6 +81,7 @@ def take(bundle_id: str, num_threads: int) -> Fingerprint:
         bundle_id=bundle_id,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         load_average=load_average(),
+        gpu=current_gpu() if device == "cuda" else None,
     )
 
 

@@ -60,7 +60,7 @@ class Floor:
     def __init__(self, bundle: Bundle, precision: str) -> None:
         names = graph_specs(bundle.model)
         graphs = {which: floor_graph(bundle.graph(precision, which)) for which in names}
-        self.versions = versions("onnxruntime")
+        self.versions = versions("onnxruntime", "onnxruntime-gpu")
         self._probes = _Probes(bundle, precision, graphs)
         self._sessions = {
             which: session_of_any_signature(graph.floor, bundle.weights, f"{which}'s floor", "cpu")

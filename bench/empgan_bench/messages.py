@@ -101,7 +101,7 @@ class Loaded(msgspec.Struct, tag="loaded", frozen=True):
     """The batches are kept."""
 
 
-class Timing(msgspec.Struct, frozen=True):
+class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where the time of one batch went.
 
     Attributes:
@@ -113,6 +113,8 @@ class Timing(msgspec.Struct, frozen=True):
         steps: decoder steps.
         dialogues: B.
         tokens: tokens of the best replies, ends of sequence not counted.
+        device_encode_ms, device_step_ms: of the encoder and of all steps, by the device's own
+            clock; None if the engine has none.
     """
 
     encode_ms: float
@@ -123,6 +125,8 @@ class Timing(msgspec.Struct, frozen=True):
     steps: int
     dialogues: int
     tokens: int
+    device_encode_ms: float | None = None
+    device_step_ms: float | None = None
 
     @property
     def per_token_ms(self) -> float:

@@ -7,37 +7,43 @@ import re
 from empgan_rt.errors import InputError
 
 from .axes import AXES
-from .engines import ENGINES, IN_FLIGHT, YARDSTICKS
+from .engine_names import ENGINES, STATIC, YARDSTICKS
 
 MAX_BATCH = 4096
 _MAX_RATE = 10_000.0  # requests per second
 
 
-def engines(text: str) -> dict[str, str]:
+def engines(text: str, device: str) -> dict[str, str]:
     """Return the openers of the engines in a comma-separated list.
 
+    Args:
+        text: the list.
+        device: a key of `ENGINES`.
+
     Raises:
-        InputError: a name is unknown, or no engine is among them that writes replies.
+        InputError: a name is unknown there, or no engine is among them that writes replies.
     """
-    names = [part.strip() for part in text.split(",")]
-    unknown = [name for name in names if name not in ENGINES]
+    names, table = [part.strip() for part in text.split(",")], ENGINES[device]
+    unknown = [name for name in names if name not in table]
     if unknown:
-        raise InputError(f"backend {unknown[0][:40]!r}", hint=f"use {', '.join(ENGINES)}")
+        elsewhere = any(unknown[0] in others for others in ENGINES.values())
+        where = f" on device {device!r}" if elsewhere else ""
+        raise InputError(f"backend {unknown[0][:40]!r}{where}", hint=f"use {', '.join(table)}")
     if YARDSTICKS.issuperset(names):
         raise InputError(
             f"--backends {text[:60]}: products alone, and nothing to hold against them",
             hint="name an engine beside them: --backends onnxruntime,floor,eager",
         )
-    return {name: ENGINES[name] for name in names}
+    return {name: table[name] for name in names}
 
 
-def scaling_engines(text: str) -> dict[str, str]:
+def scaling_engines(text: str, device: str) -> dict[str, str]:
     """Return `engines`, all of which write replies.
 
     Raises:
         InputError: a name is unknown, or is that of a yardstick.
     """
-    found = engines(text)
+    found = engines(text, device)
     silent = [name for name in found if name in YARDSTICKS]
     if silent:
         raise InputError(
@@ -47,18 +53,20 @@ def scaling_engines(text: str) -> dict[str, str]:
     return found
 
 
-def serving_engines(text: str) -> dict[str, str]:
+def serving_engines(text: str, device: str) -> dict[str, str]:
     """Return `engines`, all of which can take requests as they arrive.
 
     Raises:
         InputError: a name is unknown, or an engine decodes whole batches alone.
     """
-    found = engines(text)
-    static = [name for name in found if name not in IN_FLIGHT]
-    if static:
+    found = engines(text, device)
+    static = STATIC | YARDSTICKS
+    unfit = [name for name in found if name in static]
+    if unfit:
+        fit = [name for name in ENGINES[device] if name not in static]
         raise InputError(
-            f"{static[0]} cannot serve: it takes whole batches, which nobody joins or leaves",
-            hint=f"use {', '.join(sorted(IN_FLIGHT))}",
+            f"{unfit[0]} cannot serve: it takes whole batches, which nobody joins or leaves",
+            hint=f"use {', '.join(fit)}",
         )
     return found
 

@@ -11,6 +11,7 @@ from empgan_rt import console, threads
 from empgan_rt.config import MAX_BEAM_SIZE
 
 from .axes import AXES
+from .engine_names import ENGINES
 from .option_values import MAX_BATCH
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
@@ -22,6 +23,13 @@ _ENGINES = (
         default="onnxruntime,eager",
         show_default=True,
         help="Engines to compare, separated by commas.",
+    ),
+    click.option(
+        "--device",
+        type=click.Choice([*ENGINES]),
+        default="cpu",
+        show_default=True,
+        help="Where they compute; each has engines of its own.",
     ),
 )
 _CELLS = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from .engines import PEERS, REFERENCE, YARDSTICKS
+from .engine_names import PEERS, REFERENCE, YARDSTICKS
 from .gate import Difference, ParityGate, Verdict
 from .slo import Objective
 from .standing import Standing, standing_of
@@ -50,6 +50,7 @@ def outcome_of(
     gate: ParityGate,
     objectives: Sequence[Objective],
     seed: int,
+    floors: Mapping[str, str],
 ) -> Outcome:
     """Return the statistics of all cells, and hold the objectives against them.
 
@@ -59,6 +60,7 @@ def outcome_of(
         gate: which has seen every reply.
         objectives: each must hold in every cell, for every engine but the reference.
         seed: of the bootstrap.
+        floors: engine -> its floor.
     """
     rows: list[Row] = []
     ratios: list[Ratio] = []
@@ -83,7 +85,7 @@ def outcome_of(
             if name != reference:
                 ratio = ratio_of(cell_series[reference], series, verdict, seed)
                 ratios.append(ratio)
-            standing = standing_of(cell_series, verdict, seed)
+            standing = standing_of(cell_series, verdict, floors, seed)
             standings += [] if standing is None else [standing]
             if name != REFERENCE:
                 metrics = metrics_of(row, ratio)

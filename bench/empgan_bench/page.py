@@ -8,7 +8,7 @@ from html import escape
 from . import elements, plots, tables
 from .cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStart
 from .document import closing, document, equal_replies, masthead
-from .engines import YARDSTICKS, label
+from .engine_names import YARDSTICKS, label
 from .report import Report
 from .standing import Standing
 from .standing_text import settings_table, standing_table

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 import plotly.graph_objects as go
 
-from .engines import YARDSTICKS, label
+from .engine_names import YARDSTICKS, label
 from .gate import Cell
 from .outcome import Outcome
 from .suite import FIXED_TOKENS

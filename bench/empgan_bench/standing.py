@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from .engines import FLOORS, PEERS
+from .engine_names import PEERS
 from .gate import Cell, Verdict
 from .stats import NOISE_LIMIT, Interval, paired_ratio, repeat_noise
 from .timing import Series
@@ -61,18 +61,21 @@ class Standing(msgspec.Struct, frozen=True):
         return ", ".join(text for text in texts if text != "–")
 
 
-def standing_of(cell_series: Mapping[str, Series], verdict: Verdict, seed: int) -> Standing | None:
+def standing_of(
+    cell_series: Mapping[str, Series], verdict: Verdict, floors: Mapping[str, str], seed: int
+) -> Standing | None:
     """Return the standing of an engine, None if it had neither a peer nor a floor beside it.
 
     Args:
         cell_series: of a cell, by name, yardsticks among them.
         verdict: of the engine.
+        floors: engine -> its floor.
         seed: of the bootstrap.
     """
     series = cell_series[verdict.engine]
     peers = [name for name in cell_series if name in PEERS]
     peer = min(peers, key=lambda name: np.median(cell_series[name].by_round()), default=None)
-    floor = FLOORS.get(verdict.engine)
+    floor = floors.get(verdict.engine)
     if floor not in cell_series:
         floor = None
     if peer is None and floor is None:

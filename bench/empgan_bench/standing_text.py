@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .engines import PEERS, YARDSTICKS, label
+from .engine_names import PEERS, YARDSTICKS, label
 from .standing import Standing
 from .timing import Series
 
@@ -54,11 +54,15 @@ def standing_records(stands: Sequence[Standing]) -> list[dict[str, Any]]:
     ]
 
 
-def yardstick_methods(names: Collection[str]) -> Iterator[str]:
+def yardstick_methods(names: Collection[str], device: str) -> Iterator[str]:
     """Yield what must be known of the yardsticks among some names, a sentence or two each."""
     if YARDSTICKS.difference(PEERS).intersection(names):
+        whose = {
+            "cpu": "bundle's graphs alone, in ONNX Runtime",
+            "cuda": "model alone, by cuBLAS as CUDA graphs in one stream, timed by events there",
+        }[device]
         yield (
-            " Floor: the matrix products of the bundle's graphs alone, in ONNX Runtime, on real "
+            f" Floor: the matrix products of the {whose}, on real "
             "values, as many steps as the reference took. It writes no replies and is no engine."
         )
     if YARDSTICKS.intersection(PEERS, names):

@@ -17,7 +17,7 @@ import msgspec
 
 from empgan_rt.config import SearchConfig
 
-from .engines import APPROXIMATE, PEERS, YARDSTICKS, in_order
+from .engine_names import APPROXIMATE, FLOORS, PEERS, YARDSTICKS, in_order
 from .gate import Cell, ParityGate, Rescore
 from .outcome import Outcome, outcome_of
 from .slo import Objective
@@ -42,6 +42,7 @@ class Plan(msgspec.Struct, frozen=True):
         min_time_s: measured time of a cell, all engines together.
         seed: of the workload's order and of the bootstrap.
         objectives: each must hold in every cell, for every engine but the reference.
+        device: where all engines compute.
     """
 
     kind: Kind
@@ -51,6 +52,7 @@ class Plan(msgspec.Struct, frozen=True):
     min_time_s: float
     seed: int
     objectives: tuple[Objective, ...] = ()
+    device: str = "cpu"
 
     def cells(self) -> list[Cell]:
         """Return the cells in the order in which they are measured."""
@@ -124,4 +126,5 @@ def run_suite(
         replies = [timer.wanted[item] for item in range(len(batches))]
         text.append(text_timer.measure(cell, plan.seed, replies))
     on_progress(len(measured), "")
-    return outcome_of(measured, text, gate, plan.objectives, plan.seed)
+    floors = FLOORS[plan.device]
+    return outcome_of(measured, text, gate, plan.objectives, plan.seed, floors)

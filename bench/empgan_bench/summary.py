@@ -26,6 +26,7 @@ class Row(msgspec.Struct, frozen=True):
         dialogues_per_s, tokens_per_s: of a visit.
         noise: how far its own two interleaved series are apart.
         idle_cpu_share: CPU seconds per second that it used while others ran.
+        device_encode_ms, device_step_ms: of a batch by the device's own clock; None without one.
     """
 
     engine: str
@@ -41,6 +42,8 @@ class Row(msgspec.Struct, frozen=True):
     tokens_per_s: Summary
     noise: float
     idle_cpu_share: float
+    device_encode_ms: Summary | None = None
+    device_step_ms: Summary | None = None
 
 
 class Breakdown(msgspec.Struct, frozen=True):
@@ -117,7 +120,15 @@ def row_of(series: Series, seed: int) -> Row:
         tokens_per_s=summarise(rates["tokens"], seed),
         noise=repeat_noise(*series.by_position()),
         idle_cpu_share=series.idle_cpu_s / series.idle_wall_s if series.idle_wall_s else 0.0,
+        device_encode_ms=_of_device([t.device_encode_ms for t in timings], seed),
+        device_step_ms=_of_device([t.device_step_ms for t in timings], seed),
     )
+
+
+def _of_device(values: Sequence[float | None], seed: int) -> Summary | None:
+    """Return the statistics of a device's times, None if its engine has no clock there."""
+    known = [value for value in values if value is not None]
+    return summarise(known, seed) if known else None
 
 
 def breakdown_of(row: Row, text: TextSeries | None) -> Breakdown:

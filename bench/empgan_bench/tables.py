@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from .cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, RUNS, ColdStart
-from .engines import PEERS, label
+from .engine_names import PEERS, label
 from .gate import Difference
 from .report import Circumstances, Report
 from .standing_text import yardstick_methods
 from .summary import STAGES, Breakdown, Ratio, Row
 from .text_times import PASSES
+
+DEVICE_COLUMNS = ("encode on device", "step on device")
 
 Table = tuple[list[str], list[list[str]]]
 """A head, and rows as wide as it."""
@@ -36,7 +38,11 @@ def row_table(rows: Sequence[Row]) -> Table:
         *("per dialogue", "encode", "step", "search", "first token", "per token"),
         *("dialogues/s", "tokens/s", "noise", "idle"),
     )
-    return list(head), [list(_cells_of(row)) for row in rows]
+    on_device = any(row.device_step_ms is not None for row in rows)
+    return (
+        [*head, *(DEVICE_COLUMNS if on_device else ())],
+        [[*_cells_of(row), *(_device_cells(row) if on_device else ())] for row in rows],
+    )
 
 
 def _cells_of(row: Row) -> Iterator[str]:
@@ -54,6 +60,11 @@ def _cells_of(row: Row) -> Iterator[str]:
     yield f"{row.tokens_per_s.p50:.0f}" if writes else "–"
     yield f"{row.noise:.1%}"
     yield f"{row.idle_cpu_share:.2f}"
+
+
+def _device_cells(row: Row) -> Iterator[str]:
+    for part in (row.device_encode_ms, row.device_step_ms):
+        yield "not measured" if part is None else f"{part.p50:.3f}"
 
 
 def stage_table(breakdowns: Sequence[Breakdown]) -> Table:
@@ -118,7 +129,22 @@ def method(report: Report) -> str:
         "batches of a cell, while the workers were idle, reading the contexts with the bundle's "
         "own featurizer and writing the reference's replies. It stands beside the engines' "
         "stages; each stage is a median of its own."
-        f"{cold if report.cold_starts else ''}{''.join(yardstick_methods(names))}"
+        f"{cold if report.cold_starts else ''}{_on_device(report)}"
+        f"{''.join(yardstick_methods(names, plan.device))}"
+    )
+
+
+def _on_device(report: Report) -> str:
+    """Return what is different on a GPU, "" on the CPU."""
+    if report.plan.device == "cpu":
+        return ""
+    return (
+        " On the GPU: replies are NumPy arrays on the host, so every time includes the wait for "
+        "the device. Each visit begins with its first batch once uncounted, since a GPU that has "
+        "rested, or worked for another process, starts slowly. Float32 products are float32 (no "
+        "TF32). On device: the time between events in the engine's stream, around the encoder and "
+        "around each step; gaps in which the device waits for launches are in it. Where an engine "
+        "does not tell its stream it is not measured. Cold starts are measured on the CPU alone."
     )
 
 
@@ -127,6 +153,7 @@ def circumstances(report: Circumstances) -> Table:
     f = report.fingerprint
     rows = [
         ["CPU", f"{f.cpu} ({', '.join(f.cpu_features)}), governor {f.governor}"],
+        *([] if f.gpu is None else [["GPU", str(f.gpu)]]),
         ["cores allowed, of", f"{f.cores_allowed}, {f.cores}"],
         ["RAM", f"{f.ram_gib} GiB"],
         ["system", f"{f.system}, Python {f.python}"],

@@ -22,7 +22,7 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
 from empgan_rt.static_batch import decode
 
-from .engines import Engine, Prepared, Yardstick, resolve
+from .engines import DeviceClock, Engine, Prepared, Yardstick, resolve
 from .gate import written
 from .load_generator import LoadGenerator
 from .messages import (
@@ -47,10 +47,15 @@ from .messages import (
 
 
 class StepClock:
-    """A `Backend` that passes everything on and adds up the time of its steps."""
+    """A `Backend` that passes everything on and adds up the time of its steps.
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    Args:
+        backend: what is measured.
+        on_device: is started and stopped around the encoder and around each step.
+    """
+
+    def __init__(self, backend: Backend, on_device: DeviceClock) -> None:
+        self._backend, self._on_device = backend, on_device
         self.device, self.precision = backend.device, backend.precision
         self.seconds = 0.0
         self.steps = 0
@@ -58,7 +63,10 @@ class StepClock:
 
     def encode(self, inputs: EncoderInput) -> Encoded:
         """See `Backend.encode`."""
-        return self._backend.encode(inputs)
+        self._on_device.start()
+        encoded = self._backend.encode(inputs)
+        self._on_device.stop()
+        return encoded
 
     def open(self, slots: int, beam_size: int) -> Any:
         """See `Backend.open`."""
@@ -82,7 +90,9 @@ class StepClock:
     ) -> Candidates:
         """See `Backend.step`."""
         start = time.perf_counter()
+        self._on_device.start()
         candidates = self._backend.step(state, token_ids, parents, banned, num_candidates)
+        self._on_device.stop()
         end = time.perf_counter()
         self.seconds += end - start
         self.steps += 1
@@ -98,12 +108,13 @@ class StepClock:
 def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sample:
     """Return the replies to a batch and where the time went."""
     rows = len(inputs.emotion_labels)
-    clock = StepClock(engine.backend)
+    clock = StepClock(engine.backend, engine.clock)
     start = time.perf_counter()
     encoded = clock.encode(inputs)
     encode_ended = time.perf_counter()
     found = decode(clock, encoded, [search] * rows, [()] * rows, engine.vocabulary_size)
     end = time.perf_counter()
+    on_device = engine.clock.read()  # the encoder's, then those of the steps
     best = [hypotheses[0] for hypotheses in found]
     timing = Timing(
         encode_ms=(encode_ended - start) * 1e3,
@@ -114,6 +125,8 @@ def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sampl
         steps=clock.steps,
         dialogues=rows,
         tokens=sum(len(hypothesis.token_ids) for hypothesis in best),
+        device_encode_ms=on_device[0] if on_device else None,
+        device_step_ms=sum(on_device[1:]) if on_device else None,
     )
     return Sample(timing, [written(h.token_ids, h.finish_reason) for h in best])
 
@@ -161,6 +174,9 @@ class _Worker:
 
     def _run(self, request: Run) -> Ran:
         engine = self._opened()
+        if isinstance(engine, Engine) and engine.backend.device != "cpu" and request.items:
+            # Not counted: a GPU that comes from another process, and has rested, starts slowly.
+            measure(engine, self._batches[request.items[0]], request.search)
         return Ran([self._sample(engine, item, request.search) for item in request.items])
 
     def _sample(self, engine: Engine | Yardstick, item: int, search: SearchConfig) -> Sample:

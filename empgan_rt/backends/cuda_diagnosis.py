@@ -66,12 +66,19 @@ def _wheel(onnxruntime: Any) -> tuple[str, int]:
     return f"onnxruntime-gpu {onnxruntime.__version__}", int(cuda.split(".")[0])
 
 
-def _without_driver(wheel: str, major: int) -> ProviderError | None:
+def driver_problem(package: str, major: int, otherwise: str = _OR_CPU) -> ProviderError | None:
+    """Return why the driver cannot serve a package, None if it can.
+
+    Args:
+        package: name and version, for the message.
+        major: of the CUDA that it needs.
+        otherwise: what else would do if the driver is too old; the second line of the hint.
+    """
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
         return ProviderError(
-            f"{wheel} needs an NVIDIA driver, and there is none (libcuda.so.1)",
+            f"{package} needs an NVIDIA driver, and there is none (libcuda.so.1)",
             hint="install it and see that `nvidia-smi` lists a GPU (a container needs --gpus all)\n"
             + _OR_CPU,
         )
@@ -80,9 +87,9 @@ def _without_driver(wheel: str, major: int) -> ProviderError | None:
     if version.value // 1000 < major:
         known = f"{version.value // 1000}.{version.value % 1000 // 10}"
         return ProviderError(
-            f"{wheel} needs CUDA {major}, and the NVIDIA driver knows CUDA {known}",
+            f"{package} needs CUDA {major}, and the NVIDIA driver knows CUDA {known}",
             hint=f"update the driver to {_OLDEST_DRIVER.get(major, 'a newer one')} or later\n"
-            + (f"or {_FOR_CUDA_12}" if major == 13 else _OR_CPU),
+            + otherwise,
         )
     code = driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count))
     if code or count.value == 0:
@@ -92,6 +99,10 @@ def _without_driver(wheel: str, major: int) -> ProviderError | None:
             + _OR_CPU,
         )
     return None
+
+
+def _without_driver(wheel: str, major: int) -> ProviderError | None:
+    return driver_problem(wheel, major, f"or {_FOR_CUDA_12}" if major == 13 else _OR_CPU)
 
 
 def _without_cuda(wheel: str, major: int) -> ProviderError | None:

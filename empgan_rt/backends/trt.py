@@ -47,6 +47,9 @@ class TrtBackend(GraphBackend):
         tf32: whether float32 products may drop 13 bits of their operands.
         captures: whether steps are captured as CUDA graphs and replayed.
 
+    Attributes:
+        gpu: what it computes on; all its work goes through that stream.
+
     Raises:
         InputError: unknown device, a precision that the bundle lacks, or turn_cache below 0.
         DependencyError: TensorRT, cuda-python or onnx is not installed.
@@ -70,15 +73,15 @@ class TrtBackend(GraphBackend):
         machine = Machine.here()
         self._room = EngineRoom(bundle, machine, EngineCache(cache_home(os.environ)), tf32=tf32)
         self._captures = captures
-        self._gpu = CudaDevice(import_cuda())
-        self._transfers = Transfers(self._gpu)
+        self.gpu = CudaDevice(import_cuda())
+        self._transfers = Transfers(self.gpu)
         self._graphs: dict[Request, TrtGraph] = {}
         try:
-            self._scratch = Scratch(self._gpu)
+            self._scratch = Scratch(self.gpu)
             super().__init__(bundle, device, precision, turn_cache)
             self._open_graphs()
         except BaseException:
-            self._gpu.close()
+            self.gpu.close()
             raise
 
     def close(self) -> None:
@@ -87,7 +90,7 @@ class TrtBackend(GraphBackend):
         for graph in self._graphs.values():
             graph.close()
         self._graphs.clear()
-        self._gpu.close()
+        self.gpu.close()
 
     def _open_graphs(self) -> None:
         """Have the encoders ready, and the decoder step that the bundle's own search needs."""
@@ -100,7 +103,7 @@ class TrtBackend(GraphBackend):
         return TrtState.empty(self._transfers, slots, beam_size, self.bundle.model.hidden_size)
 
     def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
-        self._gpu.ready()
+        self.gpu.ready()
         if which != "decoder_step":
             return self._graph(self._request(which)).run(feeds)
         inputs = dict(feeds)

@@ -4,8 +4,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, cold_start, engines, option_values, timing
+from empgan_bench import benchmark, cli, cold_start, engine_names, engines, option_values, timing
 from empgan_bench.files import FILES
+from empgan_bench.timing import CellTimer
 from empgan_rt.errors import (
     BundleError,
     DataError,
@@ -13,6 +14,7 @@ from empgan_rt.errors import (
     EmpganError,
     GateError,
     InputError,
+    ProviderError,
 )
 from support.bench_engines import write_text_bundle
 from support.source_tree import ROOT
@@ -42,7 +44,7 @@ def use(monkeypatch):
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
-        monkeypatch.setattr(option_values, "ENGINES", table)
+        monkeypatch.setattr(option_values, "ENGINES", {"cpu": table, "cuda": table})
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
         sample = cold_start.ColdSample(1.0, 2.0, 3.0, 9.0)
@@ -160,7 +162,7 @@ def peer(monkeypatch, tmp_path):
 
     def make(function):
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
-        monkeypatch.setitem(engines.PEERS, "joeynmt", f"support.fake_peer:{function}")
+        monkeypatch.setitem(engine_names.PEERS, "joeynmt", f"support.fake_peer:{function}")
         python = tmp_path / "python"  # an environment of its own, with the tests' fakes
         python.write_text(
             f'#!/bin/sh\nPYTHONPATH="$PYTHONPATH:{ROOT / "tests"}" exec {sys.executable} "$@"\n'
@@ -201,6 +203,42 @@ def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
     assert {v["engine"] for v in saved["outcome"]["verdicts"]} == {"onnxruntime"}
 
 
+def test_engines_of_a_gpu(bundle, work, use, tmp_path, monkeypatch):
+    use(onnxruntime="open_plain", eager="open_talking")
+    monkeypatch.setattr(benchmark, "measure_cold_starts", None)  # it is not called
+    old = tmp_path / "old"
+    arguments = ("latency", bundle, *SMALL, "--workload", work, "--device", "cuda")
+    assert invoke(*arguments, "--out", str(old)).exit_code == 0
+    saved = json.loads((old / "report.json").read_text())
+    assert saved["plan"]["device"] == "cuda"
+    assert {*saved["fingerprint"]["gpu"]} == {"name", "memory_gib", "driver", "cuda"}
+    assert saved["cold_starts"] == []
+    again = ("--baseline", str(old / "report.json"), "--out", str(tmp_path / "out"))
+    with pytest.raises(InputError, match="differ in device: cuda and cpu"):
+        invoke(*arguments[:-2], *again)
+
+
+@pytest.mark.parametrize("command", ["latency", "throughput", "serve", "scaling"])
+@pytest.mark.parametrize("name", ["eager", "onnxruntime"])
+def test_without_a_gpu_nothing_is_measured(bundle, work, tmp_path, monkeypatch, command, name):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setattr(CellTimer, "warm_up", None)
+    out = tmp_path / "out"
+    with pytest.raises(ProviderError, match=f"^{name}: ") as caught:
+        invoke(
+            *(command, bundle, "--workload", work, "--device", "cuda", "--backends", name),
+            *("--out", str(out)),
+        )
+    assert caught.value.exit_code == 3
+    assert len(caught.value.hint.splitlines()) == 2
+    assert not out.exists()
+
+
+def test_a_peer_beside_a_gpu_is_refused(bundle, peer):
+    with pytest.raises(InputError, match="--peer with --device cuda"):
+        invoke("latency", bundle, "--device", "cuda", "--peer", peer("open_fake"))
+
+
 def test_a_peer_that_writes_too_little_ends_the_run(bundle, work, peer, tmp_path):
     out = tmp_path / "out"
     value = peer("open_short")
@@ -232,7 +270,13 @@ def test_the_floor_counts_in_throughput_too_and_peers_do_not(bundle, work, tmp_p
         (("--backends", "joeynmt"), InputError, "backend 'joeynmt'"),
         (("--peer", "joeynmt"), InputError, "--peer 'joeynmt'"),
         (("--peer", "joeynmt=/no/python"), DependencyError, "/no/python is no Python"),
-        (("--backends", "caffe"), InputError, "backend 'caffe'"),
+        (("--backends", "caffe"), InputError, r"backend 'caffe' \(use"),
+        (("--backends", "tensorrt"), InputError, "backend 'tensorrt' on device 'cpu'"),
+        (
+            ("--device", "cuda", "--backends", "eager,openvino"),
+            InputError,
+            "backend 'openvino' on device 'cuda'",
+        ),
         (("--batch", "0"), InputError, "--batch '0'"),
         (("--batch", "1,,2"), InputError, "--batch"),
         (("--batch", "4097"), InputError, "--batch"),
@@ -298,6 +342,7 @@ def test_serving_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatc
     ("arguments", "message"),
     [
         (("--backends", "onnxruntime,naive"), "naive cannot serve"),
+        (("--backends", "floor,eager", "--device", "cuda"), "floor cannot serve"),
         (("--rate", "0"), "--rate '0'"),
         (("--rate", "4,-1"), "--rate"),
         (("--rate", "1e3"), "--rate"),
@@ -318,7 +363,7 @@ def test_a_missing_extra_is_named(monkeypatch):
 
     monkeypatch.setattr(engines, "import_module", missing)
     with pytest.raises(DependencyError, match="torch is not installed") as caught:
-        engines.resolve(engines.ENGINES["eager"])
+        engines.resolve(engine_names.ENGINES["cpu"]["eager"])
     assert "empgan-rt[train]" in caught.value.hint
 
 

@@ -62,6 +62,9 @@ def test_yardsticks_cannot_regress_and_reports_from_before_them_are_read(tmp_pat
     assert {change.engine for change in compare(old, new, 0.05).changes} == {"onnxruntime"}
     before = msgspec.to_builtins(old)
     del before["outcome"]["standings"]
+    del before["plan"]["device"], before["fingerprint"]["gpu"]
+    for row in before["outcome"]["rows"]:
+        del row["device_encode_ms"], row["device_step_ms"]
     for series in before["outcome"]["series"]:
         del series["settings"]
     (tmp_path / "report.json").write_bytes(msgspec.json.encode(before))
@@ -89,6 +92,9 @@ def test_runs_that_measured_other_things_are_refused() -> None:
     for other in (report(threads=1), make_report("throughput")):
         with pytest.raises(InputError, match="the reports differ in"):
             compare(report(), other, 0.05)
+    workers = [ScriptedWorker("eager", []), ScriptedWorker("onnxruntime", [])]
+    with pytest.raises(InputError, match="differ in device: cpu and cuda"):
+        compare(report(), report_of(workers, device="cuda"), 0.05)
     with pytest.raises(InputError, match="no engine and cell in common"):
         compare(report(), report(engines=1), 0.05)
 

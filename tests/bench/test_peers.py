@@ -4,7 +4,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from empgan_bench.engines import PEERS
+from empgan_bench.engine_names import PEERS
 from empgan_bench.peers import ctranslate2, joeynmt, measuring
 from empgan_bench.peers.ctranslate2 import CTranslate2, Setting
 from empgan_bench.peers.interpreter import COMMON_PACKAGES, interpreters

@@ -12,7 +12,8 @@ from empgan_bench.report import brief, headline
 from empgan_bench.stats import summarise
 from empgan_bench.summary import STAGES
 from empgan_rt.errors import StorageError
-from support.bench_reports import make_report
+from support.bench_engines import ScriptedWorker
+from support.bench_reports import make_report, report_of
 
 
 class _Links(HTMLParser):
@@ -182,3 +183,41 @@ def test_a_folder_that_is_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match=r"report\.json cannot be written"):
         write(make_report(), tmp_path / "file")
+
+
+def test_what_a_device_measured_is_shown_where_it_did(tmp_path):
+    workers = [
+        ScriptedWorker("eager", [], on_device=True),
+        ScriptedWorker("onnxruntime", [], total_ms=lambda item: 4.0),
+    ]
+    report = report_of(workers, device="cuda")
+    write(report, tmp_path)
+    text = (tmp_path / "report.md").read_text()
+    head, _, first, second = text.split("## Times")[1].splitlines()[2:6]
+    assert head.endswith("| idle | encode on device | step on device |")
+    assert first.endswith("| 1.000 | 3.500 |")
+    assert second.endswith("| not measured | not measured |")
+    page = (tmp_path / "report.html").read_text()
+    for shown in (text, page):
+        assert "events in the engine&#x27;s stream" in shown or "engine's stream" in shown
+        assert "by cuBLAS" not in shown  # there is no floor
+        assert "80.0 GiB, driver 580.1, CUDA 13.0" in shown
+    saved = json.loads((tmp_path / "report.json").read_text())
+    assert saved["plan"]["device"] == "cuda"
+    rows = {row["engine"]: row for row in saved["outcome"]["rows"]}
+    assert rows["eager"]["device_step_ms"]["p50"] == 3.5
+    assert rows["onnxruntime"]["device_step_ms"] is None
+    timings = saved["outcome"]["series"][1]["visits"][0]["timings"]
+    assert "device_step_ms" not in timings[0]
+
+
+def test_on_the_cpu_no_report_speaks_of_a_device():
+    text = render_markdown(make_report())
+    assert "on device" not in text
+    assert "GPU" not in text
+
+
+def test_the_floor_of_a_gpu_says_what_it_is():
+    workers = [ScriptedWorker("eager", []), ScriptedWorker("floor", [], reply=lambda item: [])]
+    assert "by cuBLAS as CUDA graphs" in render_markdown(report_of(workers, device="cuda"))
+    assert "in ONNX Runtime" in render_markdown(report_of(workers))

@@ -105,3 +105,24 @@ def test_an_unlike_floor_is_noisy():
     shaky = report("eager", "onnxruntime", "floor", floor={"total_ms": lambda item: next(drift)})
     assert all(s.noisy for s in shaky.outcome.standings)
     assert "noisy" in str(shaky.outcome.standings[0])
+
+
+def test_on_a_gpu_every_engine_stands_above_the_floor_of_its_precision():
+    floors = {"floor": 2.0, "floor-fp16": 1.0}
+    times = {"eager": 10.0, "cuda-graphs": 4.0, "tensorrt-fp16": 3.0, "tensorrt-int8": 3.0}
+    workers = [
+        ScriptedWorker(
+            name,
+            [],
+            reply=lambda item, name=name: [] if name in floors else [5, 6, 3],
+            total_ms=lambda item, ms=ms: ms,
+        )
+        for name, ms in (times | floors).items()
+    ]
+    stands = report_of(workers, device="cuda").outcome.standings
+    found = {s.engine: (s.floor, s.over_floor.value) for s in stands}
+    assert found == {
+        "eager": ("floor", 5.0),
+        "cuda-graphs": ("floor", 2.0),
+        "tensorrt-fp16": ("floor-fp16", 3.0),
+    }

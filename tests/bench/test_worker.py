@@ -5,13 +5,15 @@ import pytest
 
 from empgan_bench.arrivals import Arrival
 from empgan_bench.client import Worker
+from empgan_bench.engines import Engine
 from empgan_bench.messages import Failed, Loaded, Run, decode_answer, send
-from empgan_bench.worker import measure, serve
+from empgan_bench.worker import _Worker, measure, serve
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import BundleError, EmpganError
 from empgan_rt.graph_spec import EOS
 from support import bench_engines
-from support.bench_engines import toy_workload
+from support.bench_engines import VOCABULARY_SIZE, FakeBackend, toy_workload
+from support.device_clocks import ScriptedClock
 
 SEARCH = SearchConfig(beam_size=2, max_length=6)
 
@@ -43,6 +45,34 @@ def test_timings_add_up(batches):
     assert parts == pytest.approx(timing.total_ms)
     assert 0 < timing.encode_ms < timing.first_token_ms <= timing.total_ms
     assert timing.dialogues == 3
+
+
+def test_the_devices_clock_runs_around_the_encoder_and_each_step(batches):
+    clock = ScriptedClock([7.0, 0.5, 1.5, 2.0])
+    engine = Engine(FakeBackend(), VOCABULARY_SIZE, {}, clock)
+    search = SearchConfig(beam_size=2, min_length=3, max_length=3)
+    timing = measure(engine, batches[0], search).timing
+    assert clock.calls == ["start", "stop"] * 4 + ["read"]
+    assert (timing.device_encode_ms, timing.device_step_ms) == (7.0, 4.0)
+    without = measure(bench_engines.open_plain("", 1), batches[0], search).timing
+    assert (without.device_encode_ms, without.device_step_ms) == (None, None)
+
+
+@pytest.mark.parametrize(("device", "uncounted"), [("cpu", 0), ("cuda", 1)])
+def test_a_visit_to_a_gpu_begins_with_a_run_that_is_not_counted(batches, device, uncounted):
+    encoded = []
+
+    class Counting(FakeBackend):
+        def encode(self, inputs):
+            encoded.append(len(inputs.emotion_labels))
+            return super().encode(inputs)
+
+    worker, backend = _Worker(), Counting()
+    backend.device = device
+    worker._engine, worker._batches = Engine(backend, VOCABULARY_SIZE, {}), batches
+    answer = worker.answer(Run([1, 0], SEARCH))
+    assert len(answer.samples) == 2
+    assert len(encoded) == 2 + uncounted
 
 
 def test_fixed_length_gives_exactly_that_many_steps_and_tokens(batches):

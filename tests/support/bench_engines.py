@@ -156,8 +156,10 @@ class ScriptedWorker:
         sent_late_ms: float = 0.0,
         fails: bool = False,
         settings: str = "",
+        on_device: bool = False,
     ) -> None:
         self.name, self.calls, self.settings = name, calls, settings
+        self.on_device = on_device  # where encoder and steps take half of their time
         self.reply, self.total_ms = reply, total_ms
         self.batches: list[EncoderInput] = []
         self.searches: list[SearchConfig] = []
@@ -215,6 +217,8 @@ class ScriptedWorker:
             steps=len(reply),
             dialogues=rows,
             tokens=rows * len(reply),
+            device_encode_ms=total * 0.1 if self.on_device else None,
+            device_step_ms=total * 0.35 if self.on_device else None,
         )
         return Sample(timing, [reply] * rows, self.settings)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from empgan_bench.cold_start import ColdSample, ColdStart
 from empgan_bench.fingerprint import Fingerprint
+from empgan_bench.gpu import Gpu
 from empgan_bench.report import EngineRecord, Report, WorkloadRecord
 from empgan_bench.slo import Objective
 from empgan_bench.stats import summarise
@@ -44,10 +45,11 @@ def report_of(
     command: str = "bench",
     threads: int = 2,
     objectives: Sequence[str] = (),
+    device: str = "cpu",
 ) -> Report:
     """Return the report of some workers."""
     held = tuple(Objective.parse(text) for text in objectives)
-    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0, held)
+    plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0, held, device)
     outcome = run_suite(plan, workers, toy_workload(), SearchConfig())
     fingerprint = Fingerprint(
         empgan_rt="0.1.0",
@@ -65,6 +67,7 @@ def report_of(
         bundle_id="0123456789abcdef",
         command=[command],
         load_average=0.5,
+        gpu=None if device == "cpu" else Gpu("A <fast> GPU", 80.0, "580.1", "13.0"),
     )
     samples = [ColdSample(*times) for times in COLD]
     records = [EngineRecord(w.name, {"fake": "1"}, 5.0, 50.0, "enabled", "system") for w in workers]
@@ -74,7 +77,9 @@ def report_of(
         workload=WorkloadRecord("toy", "0" * 64, 6),
         engines=records,
         outcome=outcome,
-        cold_starts=[ColdStart("onnxruntime", *map(summarise, zip(*COLD, strict=True)), samples)],
+        cold_starts=[ColdStart("onnxruntime", *map(summarise, zip(*COLD, strict=True)), samples)]
+        if device == "cpu"
+        else [],
         fingerprint=fingerprint,
         load_average_after=0.75,
     )

@@ -20,6 +20,7 @@ class _Error(IntEnum):
     cudaErrorInvalidValue = 1  # noqa: N815
     cudaErrorMemoryAllocation = 2  # noqa: N815
     cudaErrorInvalidResourceHandle = 400  # noqa: N815
+    cudaErrorNotReady = 600  # noqa: N815
     cudaErrorIllegalAddress = 700  # noqa: N815
     cudaErrorStreamCaptureUnsupported = 900  # noqa: N815
     cudaErrorStreamCaptureInvalidated = 901  # noqa: N815
@@ -50,6 +51,7 @@ class FakeCuda:
         calls: names of the calls that matter for order, and those of TensorRT among them.
         lost: set it to lose the device.
         uncapturable: set it to make captures fail.
+        now_ms: the GPU's time; each piece of work takes 1 ms.
     """
 
     cudaError_t = _Error  # noqa: N815 - CUDA's names
@@ -64,6 +66,8 @@ class FakeCuda:
         self.allocated: dict[int, tuple[str, np.ndarray]] = {}
         self.streams: set[int] = set()
         self.graphs: dict[int, list[Work]] = {}
+        self.events: dict[int, float | None] = {}
+        self.now_ms = 0.0
         self.device = 0
         self._pending: list[Work] = []
         self._captured: list[Work] | None = None
@@ -190,6 +194,23 @@ class FakeCuda:
         del self.graphs[graph]
         return (self._end(),)
 
+    def cudaEventCreate(self) -> Any:  # noqa: N802
+        self._handles += 1
+        self.events[self._handles] = None
+        return self._end(), self._handles
+
+    def cudaEventRecord(self, event: int, stream: int) -> Any:  # noqa: N802
+        def pass_by() -> None:
+            self.events[event] = self.now_ms
+            self.now_ms -= 1.0  # it takes no time
+
+        return self._put(stream, pass_by)
+
+    def cudaEventElapsedTime(self, start: int, end: int) -> Any:  # noqa: N802
+        if self.events[start] is None or self.events[end] is None:
+            return self._end(_Error.cudaErrorNotReady), None
+        return self._end(), self.events[end] - self.events[start]
+
     # For TensorRT's stand-in and for tests
 
     def bytes(self, address: int, size: int, kind: str = _GPU) -> np.ndarray:
@@ -220,6 +241,7 @@ class FakeCuda:
             for work in pending:
                 if not self.lost:
                     work()
+                    self.now_ms += 1.0
         except IllegalAddressError:
             self.lost = True
 

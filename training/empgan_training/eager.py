@@ -19,6 +19,7 @@ from empgan_rt.graph_spec import EOS, SOS, STRUCK, Candidates, EncoderInput, Int
 
 from .checkpoint import Checkpoint
 from .model.generator import EncoderState, Generator
+from .transfers import fetched, sent
 
 TRAINING_ONLY = ("emotion_decoder.", "label_head.")  # parameters that inference never reads
 
@@ -89,7 +90,7 @@ class EagerBackend:
         """Run the encoder over a batch of dialogues."""
         arrays = (inputs.utterances, inputs.emotion_words, inputs.emotion_labels)
         with torch.inference_mode():
-            state = self.generator.encode(*(torch.tensor(a, device=self.place) for a in arrays))
+            state = self.generator.encode(*sent(arrays, self.place))
         return Encoded(len(arrays[0]), state.label_probs.float().cpu().numpy(), state)
 
     def open(self, slots: int, beam_size: int) -> EagerState:
@@ -138,14 +139,9 @@ class EagerBackend:
     ) -> Candidates:
         """Advance every slot by one token."""
         with torch.inference_mode():
-            state.hidden, ids, log_probs = self.decode(
-                state,
-                torch.tensor(token_ids, device=self.place),
-                torch.tensor(parents, device=self.place),
-                torch.tensor(banned, device=self.place),
-                num_candidates,
-            )
-        return Candidates(ids.cpu().numpy(), log_probs.float().cpu().numpy())
+            tokens, rows, struck = sent((token_ids, parents, banned), self.place)
+            state.hidden, ids, log_probs = self.decode(state, tokens, rows, struck, num_candidates)
+            return fetched(ids, log_probs)
 
     def decode(
         self,

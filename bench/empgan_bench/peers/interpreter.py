@@ -9,7 +9,7 @@ from importlib import import_module
 
 from empgan_rt.errors import DependencyError, InputError
 
-from ..engines import PEERS
+from ..engine_names import PEERS
 
 COMMON_PACKAGES = ("msgspec", "numpy", "tokenizers")  # of our runtime, which a worker imports
 _LEAST = (3, 11)

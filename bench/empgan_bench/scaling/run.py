@@ -16,7 +16,7 @@ from empgan_rt.errors import DependencyError
 from .. import fingerprint
 from ..axes import Place, ScalingPlan
 from ..benchmark import Bench, Progress, opened
-from ..engines import APPROXIMATE, in_order
+from ..engine_names import APPROXIMATE, in_order
 from ..gate import Cell, ParityGate
 from ..outcome import doubts
 from ..stats import NOISE_LIMIT
@@ -34,6 +34,7 @@ def run_scaling(
     engines: Mapping[str, str],
     workload: Path | None,
     on_progress: Progress = lambda done, note: None,
+    device: str = "cpu",
 ) -> ScalingReport:
     """Return the report of a plan, also where a gate failed.
 
@@ -41,6 +42,7 @@ def run_scaling(
         plan: what to measure; its base point has the vocabulary of the bundle.
         bundle, engines, workload: see `benchmark.opened`.
         on_progress: called with the number of finished points and the current one.
+        device: see `benchmark.opened`.
 
     Raises:
         EmpganError: the bundle, the workload, an export or an engine failed.
@@ -48,14 +50,14 @@ def run_scaling(
     model = Bundle.open(bundle)
     if "vocabulary" in plan.axes:
         _exporter()  # a missing extra should not end a run half way
-    before = fingerprint.take(model.bundle_id, plan.base.threads)
+    before = fingerprint.take(model.bundle_id, plan.base.threads, device)
     points: list[Point] = []
     circumstances: dict[str, Any] = {}
     for (words, threads), group in itertools.groupby(plan.places(), key=_workers_of):
         on_progress(len(points), f"opening engines, {words:,} words, {threads} threads")
         with (
             _resized(bundle, model, words) as folder,
-            opened(folder, engines, workload, threads) as bench,
+            opened(folder, engines, workload, threads, device=device) as bench,
         ):
             pool = TurnPool.of(bench.workload.contexts)
             for place in group:

@@ -18,6 +18,7 @@ def run_serving_benchmark(
     workload: Path | None,
     num_threads: int,
     on_progress: Progress = lambda done, note: None,
+    device: str = "cpu",
 ) -> ServingReport:
     """Return the report of a plan, also where a gate failed.
 
@@ -25,11 +26,12 @@ def run_serving_benchmark(
         plan: what to measure.
         bundle, engines, workload, num_threads: see `benchmark.opened`.
         on_progress: see `run_serving`.
+        device: see `opened`.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
     """
-    with opened(bundle, engines, workload, num_threads) as bench:
+    with opened(bundle, engines, workload, num_threads, device=device) as bench:
         outcome = run_serving(
             plan, bench.workers, bench.workload, bench.bundle.search, bench.rescore, on_progress
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ..engines import REFERENCE
+from ..engine_names import REFERENCE
 from ..gate import Cell
 from ..theme import SHARE_AXIS, Look, Panel, finish, log_axis, looks
 from .plan import ServingOutcome

@@ -15,7 +15,7 @@ from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
 from ..arrivals import Arrival, poisson
-from ..engines import APPROXIMATE, REFERENCE, in_order
+from ..engine_names import APPROXIMATE, REFERENCE, in_order
 from ..gate import Cell, ParityGate, Rescore
 from ..messages import Served
 from ..stats import Summary

@@ -146,7 +146,7 @@ def use(monkeypatch):
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
-        monkeypatch.setattr(option_values, "ENGINES", table)
+        monkeypatch.setattr(option_values, "ENGINES", {"cpu": table})
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
 
     return put

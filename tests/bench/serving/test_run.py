@@ -2,7 +2,7 @@ import pytest
 
 from empgan_bench import timing
 from empgan_bench.arrivals import Arrival
-from empgan_bench.engines import REFERENCE
+from empgan_bench.engine_names import REFERENCE
 from empgan_bench.gate import Cell
 from empgan_bench.serving.run import run_serving
 from empgan_rt.config import SearchConfig
