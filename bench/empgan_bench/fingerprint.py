@@ -15,7 +15,7 @@ import psutil
 from empgan_rt import threads
 from empgan_rt._version import __version__
 
-from .gpu import Gpu, current_gpu
+from .gpu import Gpu, gpus
 
 _PACKAGES = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "torch", "tokenizers", "msgspec"),
@@ -81,7 +81,7 @@ def take(bundle_id: str, num_threads: int, device: str = "cpu") -> Fingerprint:
         bundle_id=bundle_id,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         load_average=load_average(),
-        gpu=current_gpu() if device == "cuda" else None,
+        gpu=next(iter(gpus()), None) if device == "cuda" else None,
     )
 
 

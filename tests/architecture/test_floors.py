@@ -186,7 +186,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_bench.engines": ("empgan_training.eager",),
     "empgan_bench.first_reply": ("empgan_rt.__init__",),  # what a user's process imports
     "empgan_bench.torch_engines": ("empgan_training.eager",),
-    "empgan_bench.gpu_check.torch_device": ("empgan_training.eager",),
+    "empgan_bench.gpu_check.engines": ("empgan_training.eager",),
     # They are users: of training's steps, and of the SDK.
     "empgan_bench.gpu_check.training": (
         "empgan_training.adam",
@@ -253,7 +253,6 @@ USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_bench.torch_engines",
         "empgan_bench.on_cuda",
         "empgan_bench.peers.joeynmt",
-        "empgan_bench.gpu_check.torch_device",
         "empgan_bench.gpu_check.training",
     ),
     "onnx": (

@@ -4,8 +4,18 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, cold_start, engine_names, engines, option_values, timing
+from empgan_bench import (
+    benchmark,
+    cli,
+    cold_start,
+    engine_names,
+    engines,
+    fingerprint,
+    option_values,
+    timing,
+)
 from empgan_bench.files import FILES
+from empgan_bench.gpu import Gpu
 from empgan_bench.timing import CellTimer
 from empgan_rt.errors import (
     BundleError,
@@ -206,12 +216,14 @@ def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
 def test_engines_of_a_gpu(bundle, work, use, tmp_path, monkeypatch):
     use(onnxruntime="open_plain", eager="open_talking")
     monkeypatch.setattr(benchmark, "measure_cold_starts", None)  # it is not called
+    gpu = Gpu("An L4", "8.9", 23_034, "580.1", "13.0")
+    monkeypatch.setattr(fingerprint, "gpus", lambda: [gpu])
     old = tmp_path / "old"
     arguments = ("latency", bundle, *SMALL, "--workload", work, "--device", "cuda")
     assert invoke(*arguments, "--out", str(old)).exit_code == 0
     saved = json.loads((old / "report.json").read_text())
     assert saved["plan"]["device"] == "cuda"
-    assert {*saved["fingerprint"]["gpu"]} == {"name", "memory_gib", "driver", "cuda"}
+    assert saved["fingerprint"]["gpu"]["name"] == "An L4"
     assert saved["cold_starts"] == []
     again = ("--baseline", str(old / "report.json"), "--out", str(tmp_path / "out"))
     with pytest.raises(InputError, match="differ in device: cuda and cpu"):

@@ -67,7 +67,7 @@ def report_of(
         bundle_id="0123456789abcdef",
         command=[command],
         load_average=0.5,
-        gpu=None if device == "cpu" else Gpu("A <fast> GPU", 80.0, "580.1", "13.0"),
+        gpu=None if device == "cpu" else Gpu("A <fast> GPU", "9.0", 81_559, "580.1", "13.0"),
     )
     samples = [ColdSample(*times) for times in COLD]
     records = [EngineRecord(w.name, {"fake": "1"}, 5.0, 50.0, "enabled", "system") for w in workers]

@@ -28,7 +28,15 @@ def open_engine(engine: str, bundle: Bundle, device: str, precision: str) -> Bac
         EmpganError: as `load_backend`.
     """
     if engine == "eager":
-        from . import torch_device
-
-        return torch_device.open_eager(bundle, device)
+        return _eager(bundle, device)
     return load_backend(bundle, engine, device, precision)
+
+
+def _eager(bundle: Bundle, device: str) -> Backend:
+    from empgan_training.eager import EagerBackend
+
+    if device == "cpu":
+        return EagerBackend.from_bundle(bundle)
+    from ..on_cuda.torch_engines import generator_on_gpu
+
+    return EagerBackend(generator_on_gpu(bundle))

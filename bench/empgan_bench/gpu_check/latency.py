@@ -26,7 +26,7 @@ from .engines import NEEDS_ON
 from .needs import missing, one_line
 from .records import Finding, Job, Missing
 
-_FLOOR = "floor"  # products alone, to be held against engines
+_FLOORS = ("floor", "floor-fp16")  # products alone, to be held against engines
 ENGINES: Mapping[str, str] = {
     "tensorrt": "tensorrt",
     "tensorrt-fp16": "tensorrt",
@@ -36,7 +36,7 @@ ENGINES: Mapping[str, str] = {
     "eager": "eager",
     "compile": "eager",
     "cuda-graphs": "eager",
-    _FLOOR: "eager",
+    **dict.fromkeys(_FLOORS, "eager"),
 }
 """The bench's name -> the engine whose needs it has; those that may be missing come first."""
 DRY_ENGINES: Mapping[str, str] = {"onnxruntime": "onnxruntime"}
@@ -75,7 +75,7 @@ def benched(job: Job) -> Iterator[Finding]:
     if not engines:
         raise Missing("no engine of the bench is here; see the other sections for what is missing")
     batches = list(DRY_BATCHES if job.dry else BATCHES)
-    while batches and {*engines} - {_FLOOR}:
+    while batches and {*engines} - {*_FLOORS}:
         start = time.monotonic()
         left = job.seconds - (start - began)
         if longest * _MARGIN > left:

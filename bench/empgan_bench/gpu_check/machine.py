@@ -7,8 +7,7 @@ from importlib import metadata
 
 from empgan_rt import threads
 
-from .. import fingerprint
-from . import devices
+from .. import fingerprint, gpu
 from .records import Finding, Job
 
 GPU = "GPU"
@@ -24,10 +23,8 @@ _PACKAGES = (
 def described(job: Job) -> Iterator[Finding]:
     """Yield facts by name; those of the GPUs from the driver itself, versions without imports."""
     facts: dict[str, str] = {}
-    for place, gpu in enumerate(devices.gpus()):
-        told = f"{gpu.name}, compute capability {gpu.compute_capability}, {gpu.memory_mib:,} MiB"
-        facts[GPU if place == 0 else f"{GPU} {place}"] = told
-    facts |= {"driver": devices.driver_version(), "CUDA of the driver": devices.cuda_version()}
+    for place, each in enumerate(gpu.gpus()):
+        facts[GPU if place == 0 else f"{GPU} {place}"] = str(each)
     found = fingerprint.take("", threads.allowed_cores())
     facts |= {
         "CPU": f"{found.cpu} ({', '.join(found.cpu_features)})",

@@ -19,7 +19,7 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.request import MAX_BATCH
 from empgan_rt.responder import Responder
 
-from . import devices
+from .. import gpu
 from .engines import NEEDS_ON, open_engine
 from .needs import missing, one_line
 from .records import Finding, Job, Missing
@@ -57,7 +57,7 @@ def soaked(job: Job) -> Iterator[Finding]:
                 responder.reply_batch(dialogues, draw.choices(SEARCHES, k=at_once))
                 done += at_once
             gc.collect()
-            held.append((psutil.Process().memory_info().rss / 2**20, devices.memory_used_mib()))
+            held.append((psutil.Process().memory_info().rss / 2**20, gpu.memory_used_mib()))
             host, device = held[-1]
             yield Finding({"requests": done, "host MiB": round(host, 1), "GPU MiB": device})
     if job.dry:

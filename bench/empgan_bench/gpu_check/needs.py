@@ -13,7 +13,7 @@ from empgan_rt.backends.ort_session import import_onnxruntime
 from empgan_rt.errors import EmpganError
 from empgan_rt.tensorrt.machine import import_cuda, import_tensorrt
 
-from . import devices
+from .. import gpu
 
 NO_GPU = "no GPU"
 
@@ -24,7 +24,7 @@ def missing(names: Iterable[str]) -> str:
 
 
 def _gpu() -> str:
-    if devices.count():
+    if gpu.count():
         return ""
     return f"{NO_GPU}: see that `nvidia-smi` lists one (a container needs --gpus all)"
 
@@ -36,9 +36,13 @@ def _torch() -> str:
 def _torch_on_cuda() -> str:
     if said := _torch():
         return said
-    from . import torch_device
+    from ..on_cuda.torch_engines import require_gpu
 
-    return torch_device.why_no_cuda()
+    try:
+        require_gpu()
+    except EmpganError as error:
+        return one_line(error)
+    return ""
 
 
 def _onnxruntime() -> str:

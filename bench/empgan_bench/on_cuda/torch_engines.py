@@ -25,56 +25,50 @@ _OR_CPU = "or use --device cpu"
 
 
 def open_eager(bundle: str, threads: int) -> Engine:
-    """Return eager PyTorch in float32; errors as `generator_on_gpu`."""
-    return _engine(EagerBackend(generator_on_gpu(bundle, threads)))
+    """Return eager PyTorch in float32; errors as `Bundle.open` and `generator_on_gpu`."""
+    return _engine(EagerBackend(_generator(bundle, threads)))
 
 
 def open_eager_bf16(bundle: str, threads: int) -> Engine:
     """Return eager PyTorch with weights and states in bfloat16."""
-    return _engine(EagerBackend(generator_on_gpu(bundle, threads).bfloat16()))
+    return _engine(EagerBackend(_generator(bundle, threads).bfloat16()))
 
 
 def open_eager_fp16(bundle: str, threads: int) -> Engine:
     """Return eager PyTorch with the types of a bundle's fp16 variant: float16 up to its logits."""
-    return _engine(EagerBackend(halved(generator_on_gpu(bundle, threads))))
+    return _engine(EagerBackend(halved(_generator(bundle, threads))))
 
 
 def open_compiled(bundle: str, threads: int) -> Engine:
     """Return PyTorch whose decoder step went through `torch.compile(mode="reduce-overhead")`."""
-    return _engine(CompiledBackend(generator_on_gpu(bundle, threads)))
+    return _engine(CompiledBackend(_generator(bundle, threads)))
 
 
 def open_cuda_graphs(bundle: str, threads: int) -> Engine:
     """Return eager PyTorch whose decoder step is captured for each shape, and replayed."""
-    return _engine(GraphBackend(generator_on_gpu(bundle, threads)))
+    return _engine(GraphBackend(_generator(bundle, threads)))
 
 
 def open_floor(bundle: str, threads: int) -> CudaFloor:
     """Return the floor in float32."""
-    return _floor(generator_on_gpu(bundle, threads))
+    return _floor(_generator(bundle, threads))
 
 
 def open_floor_fp16(bundle: str, threads: int) -> CudaFloor:
     """Return the floor in float16."""
-    return _floor(generator_on_gpu(bundle, threads).half())
+    return _floor(_generator(bundle, threads).half())
 
 
-def generator_on_gpu(bundle: str, threads: int) -> Generator:
+def generator_on_gpu(bundle: Bundle) -> Generator:
     """Return a bundle's model on the current GPU, in float32.
-
-    Args:
-        bundle: folder or name.
-        threads: that PyTorch may use on the host.
 
     Raises:
         ProviderError: there is no GPU, or PyTorch cannot use it.
-        BundleError: the bundle cannot be opened.
     """
     require_gpu()
-    torch.set_num_threads(threads)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
-    return EagerBackend.from_bundle(Bundle.open(bundle)).generator.cuda()
+    return EagerBackend.from_bundle(bundle).generator.cuda()
 
 
 def require_gpu() -> None:
@@ -95,6 +89,12 @@ def require_gpu() -> None:
         f"{name} finds no GPU that its CUDA {cuda} can use",
         hint=f"see that PyTorch supports this GPU and its driver\n{_OR_CPU}",
     )
+
+
+def _generator(bundle: str, threads: int) -> Generator:
+    """Return that of a folder or name; `threads` are PyTorch's on the host."""
+    torch.set_num_threads(threads)
+    return generator_on_gpu(Bundle.open(bundle))
 
 
 def _engine(backend: EagerBackend) -> Engine:

@@ -23,7 +23,7 @@ from support.gpu_sections import MakeJob
 
 CUDA_ENGINES = (
     *("tensorrt", "tensorrt-fp16", "tensorrt-int8", "onnxruntime", "onnxruntime-fp16"),
-    *("eager", "compile", "cuda-graphs", "floor"),
+    *("eager", "compile", "cuda-graphs", "floor", "floor-fp16"),
 )
 Answer = tuple[int, dict[str, Any]]
 
@@ -76,7 +76,7 @@ def test_the_command_line() -> None:
         *(sys.executable, "-m", "empgan_rt", "bench", "latency", "default", "--device", "cuda"),
         "--backends",
         "tensorrt,tensorrt-fp16,tensorrt-int8,onnxruntime,onnxruntime-fp16,eager,compile,"
-        "cuda-graphs,floor",
+        "cuda-graphs,floor,floor-fp16",
         *("--batch", "1,8,32,128,512", "--beam", "1,5", "--min-time", "2", "--out", str(out)),
         "--json",
     ]
@@ -122,7 +122,7 @@ def test_an_engine_that_is_not_there_is_left_out_and_named(
 def test_the_floor_is_not_measured_alone(
     bench: Bench, findings: Callable[..., list[Finding]]
 ) -> None:
-    engines = [name for name in CUDA_ENGINES if name != "floor"]
+    engines = [name for name in CUDA_ENGINES if not name.startswith("floor")]
     bench.answers = [failure(3, "dependency", f"{name}: not installed") for name in engines]
     assert [f.note for f in findings()] == [f"{name}: not installed" for name in engines]
     assert len(bench.asked) == len(engines)

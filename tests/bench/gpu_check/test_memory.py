@@ -46,7 +46,7 @@ def test_on_a_gpu_growth_is_judged(job: MakeJob, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(memory, "missing", lambda needs: "")
     tiny = Bundle.open("tiny")
     monkeypatch.setattr(memory.Bundle, "open", lambda name: tiny)
-    monkeypatch.setattr(memory.devices, "memory_used_mib", lambda: next(used))
+    monkeypatch.setattr(memory.gpu, "memory_used_mib", lambda: next(used))
     monkeypatch.setattr(
         memory, "open_engine", lambda e, b, d, p: open_engine("onnxruntime", b, "cpu", p)
     )
