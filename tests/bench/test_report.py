@@ -201,7 +201,7 @@ def test_what_a_device_measured_is_shown_where_it_did(tmp_path):
     for shown in (text, page):
         assert "events in the engine&#x27;s stream" in shown or "engine's stream" in shown
         assert "by cuBLAS" not in shown  # there is no floor
-        assert "80.0 GiB, driver 580.1, CUDA 13.0" in shown
+        assert "81,559 MiB, driver 580.1, CUDA 13.0" in shown
     saved = json.loads((tmp_path / "report.json").read_text())
     assert saved["plan"]["device"] == "cuda"
     rows = {row["engine"]: row for row in saved["outcome"]["rows"]}

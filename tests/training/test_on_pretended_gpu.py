@@ -43,14 +43,12 @@ WAITS_OF_STEPS = {
 WAITS_BESIDE_STEPS = {
     "copy to the host in checkpoint.<dictcomp>",
     "copy to the host in eager.encode",
-    "copy to the host in eager.step",
+    "copy to the host in transfers.fetched",
     "copy to the host in validation.recogniser_scores",
     "item in validation.teacher_forced",
     "copy to the GPU in batch.<lambda>",  # of validation
     "copy to the GPU in validation.recogniser_scores",
     "copy to the GPU in stages.<dictcomp>",  # critics
-    "copy to the GPU in eager.<genexpr>",
-    "copy to the GPU in eager.step",
     "copy to the GPU in eager.admit",
     "copy to the GPU in stages._recogniser_stage",
     "copy to the GPU in stages._adversary",

@@ -126,6 +126,8 @@ class _Functions(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
+        if kwargs.get("pin_memory"):
+            return _pinned(func(*args, **{**kwargs, "pin_memory": False}))
         if not args or not isinstance(args[0], PretendTensor):
             return func(*args, **kwargs)
         if name == "tolist":  # which subclasses do not have
