@@ -100,9 +100,9 @@ def test_other_tokens_end_with_a_gate_error_after_the_report(bundle, work, use, 
 def test_a_missed_objective_ends_with_a_gate_error(bundle, work, use, tmp_path):
     use(onnxruntime="open_plain", eager="open_plain")
     arguments = ("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
-    assert invoke(*arguments, "--slo", "p50_ms<1000000").exit_code == 0
-    with pytest.raises(GateError, match="ratio>1e\\+06 missed"):
-        invoke(*arguments, "--slo", "ratio>1000000")
+    with pytest.raises(GateError, match="ratio>1e\\+06 missed") as caught:
+        invoke(*arguments, "--slo", "ratio>1000000", "--slo", "p50_ms<1000000")
+    assert "p50_ms" not in caught.value.message
 
 
 @pytest.mark.slow
@@ -230,8 +230,13 @@ def test_engines_of_a_gpu(bundle, work, use, tmp_path, monkeypatch):
         invoke(*arguments[:-2], *again)
 
 
-@pytest.mark.parametrize("command", ["latency", "throughput", "serve", "scaling"])
-@pytest.mark.parametrize("name", ["eager", "onnxruntime"])
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("eager", "latency"),
+        *(("onnxruntime", each) for each in ("latency", "throughput", "serve", "scaling")),
+    ],
+)
 def test_without_a_gpu_nothing_is_measured(bundle, work, tmp_path, monkeypatch, command, name):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(CellTimer, "warm_up", None)

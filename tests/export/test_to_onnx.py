@@ -18,7 +18,11 @@ CONFIG = GeneratorConfig(90, 30, 12, 10, 8, 16, 6)
 SPECS = graph_specs(CONFIG)
 
 
-@pytest.fixture(scope="module", params=[torch.float32, torch.float16], ids=["fp32", "fp16"])
+@pytest.fixture(
+    scope="module",
+    params=[torch.float32, pytest.param(torch.float16, marks=pytest.mark.slow)],
+    ids=["fp32", "fp16"],
+)
 def exported(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("graphs")
     generator = small_generator(CONFIG, std=0.3)

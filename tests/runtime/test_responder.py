@@ -360,7 +360,8 @@ def test_a_deadline_ends_the_search_between_steps(bundle: Bundle) -> None:
 
 def test_a_deadline_counts_the_wait_for_other_threads(bundle: Bundle) -> None:
     responder, backend = counting(bundle, pause_s=0.3)
-    other = threading.Thread(target=responder.reply, args=(["I am"],))
+    short = SearchConfig(max_length=2)
+    other = threading.Thread(target=responder.reply, args=(["I am"], short))
     other.start()
     while not backend.inside:
         time.sleep(0.001)

@@ -80,8 +80,7 @@ def child(library: Path, folder: Path, case: dict[str, Any]) -> Any:
 
 def case(system: str, precision: str = "fp32", relaxation: str = "straight_through") -> Any:
     values = {"system": system, "precision": precision, "relaxation": relaxation}
-    fast = (system, precision) in (("EmpGAN", "fp32"), ("SeqGAN", "bf16"))
-    marks = () if fast else (pytest.mark.slow,)
+    marks = () if (system, precision) == ("EmpGAN", "fp32") else (pytest.mark.slow,)
     return pytest.param(values, id=f"{system}-{precision}-{relaxation}", marks=marks)
 
 

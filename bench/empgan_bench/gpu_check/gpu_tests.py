@@ -15,6 +15,8 @@ from .records import Figures, Finding, Job, Missing
 
 TESTS = Path(__file__).parents[3] / "tests"
 _MARK = "pytest.mark.gpu"
+# In one process: they share a GPU, and what spreads tests over cores need not be there.
+_OPTIONS = "--override-ini=addopts=--strict-markers --import-mode=importlib"
 _MOST = 200  # characters of a reason
 
 
@@ -28,8 +30,9 @@ def ran(job: Job) -> Iterator[Finding]:
     if not files:
         raise Missing("there are no tests beside this installation: run it from a clone")
     results = Path(job.record).with_name("results.xml")
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", f"--junitxml={results}"]
-    done = subprocess.run([*command, *map(str, files)], cwd=TESTS.parent, check=False)
+    command = [sys.executable, "-m", "pytest", _OPTIONS, "-q", "-m", "gpu", *map(str, files)]
+    command += [f"--junitxml={results}"]
+    done = subprocess.run(command, cwd=TESTS.parent, check=False)
     if not results.is_file():
         yield Finding(fault=f"pytest ended with status {done.returncode}")
         return
