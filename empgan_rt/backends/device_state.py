@@ -53,15 +53,21 @@ class DeviceState:
         return slots, beams
 
     def put(self, slots: IntArray, fresh: Mapping[str, Any]) -> None:
-        """Put row i of the context encoder's outputs into slot `slots[i]`, for all its beams."""
-        self.reads.put(slots, fresh["mask"])
+        """Put row i of the context encoder's outputs into slot `slots[i]`, for all its beams.
+
+        Raises:
+            ProviderError: the device failed; all slots are as they were.
+        """
+        reads = self.reads.admitted(slots, fresh["mask"])
         rows = np.arange(self.rows[0], dtype=np.int32)
         rows[slots] = len(rows) + np.arange(len(slots))
-        joined, (_, beams), width = self.device.joined, self.rows, self.reads.width
-        self.values = joined(self.values, fresh["values"], rows, width)
-        self.keys = joined(self.keys, fresh["keys"], rows, width)
-        self.hidden = joined(self.hidden, fresh["hidden"][:, None], rows, beams)  # (B, 1, H)
-        self.mask = self.device.uploaded(self.reads.mask)
+        joined, (_, beams) = self.device.joined, self.rows
+        values = joined(self.values, fresh["values"], rows, reads.width)
+        keys = joined(self.keys, fresh["keys"], rows, reads.width)
+        hidden = joined(self.hidden, fresh["hidden"][:, None], rows, beams)  # (B, 1, H)
+        mask = self.device.uploaded(reads.mask)
+        self.reads, self.values, self.keys = reads, values, keys
+        self.hidden, self.mask = hidden, mask
 
     def rearranged(self, slots: IntArray, count: int) -> DeviceState:
         """Return a state of `count` slots: first these ones as they stand, then empty ones."""

@@ -32,14 +32,16 @@ class MemoryMask:
         """P."""
         return len(self.mask[0])
 
-    def put(self, slots: IntArray, fresh: FloatArray) -> None:
-        """Put row i of a mask (B, Q) into slot `slots[i]`, and let P follow."""
+    def admitted(self, slots: IntArray, fresh: FloatArray) -> MemoryMask:
+        """Return the mask with row i of another one (B, Q) in slot `slots[i]`; P follows."""
+        lengths = self.lengths.copy()
         # Columns up to the last one read; the batch may have been padded further.
         columns = np.arange(1, fresh.shape[1] + 1)
-        self.lengths[slots] = ((fresh == 0) * columns).max(axis=1)
-        width = _longest(self.lengths)
-        self.mask = fitted(self.mask, width, STRUCK)
-        self.mask[slots] = fitted(fresh, width, STRUCK)
+        lengths[slots] = ((fresh == 0) * columns).max(axis=1)
+        width = _longest(lengths)
+        mask = fitted(self.mask, width, STRUCK).copy()
+        mask[slots] = fitted(fresh, width, STRUCK)
+        return MemoryMask(mask, lengths)
 
     def rearranged(self, slots: IntArray, count: int) -> MemoryMask:
         """Return the mask of `count` slots: first these ones as they stand, then empty ones."""

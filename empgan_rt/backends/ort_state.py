@@ -48,7 +48,7 @@ class OrtState:
 
     def put(self, slots: IntArray, fresh: Mapping[str, FloatArray]) -> None:
         """Put row i of the context encoder's outputs into slot `slots[i]`, for all its beams."""
-        self.reads.put(slots, fresh["mask"])
+        self.reads = self.reads.admitted(slots, fresh["mask"])
         self.values = self._with(self.values, slots, fresh["values"])
         self.keys = self._with(self.keys, slots, fresh["keys"])
         self.hidden[slots] = fresh["hidden"][:, None]  # (B, 1, H) to every beam

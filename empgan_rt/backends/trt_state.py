@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,8 +60,7 @@ class TrtState:
         """
         transfers = self.transfers
         transfers.device.ready()
-        reads = deepcopy(self.reads)
-        reads.put(slots, fresh["mask"])
+        reads = self.reads.admitted(slots, fresh["mask"])
         beams = self.rows[1]
         hidden = np.repeat(fresh["hidden"][:, None], beams, axis=1)  # (B, H) to (B, K, H)
         sent = transfers.up({"mask": reads.mask, "hidden": hidden})

@@ -223,6 +223,35 @@ def test_a_closed_backend_opens_nothing(backends: tuple[OrtBackend, DeviceBacken
         backend.open(1, 1)
 
 
+def test_memory_that_runs_out_fails_newcomers_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in decoding go on, though the newcomer would have made the memory wider."""
+    bundle = Bundle.open("tiny")
+    inner, second = DeviceRows.joined, iter((False, True))
+
+    def full(self: DeviceRows, old: Any, fresh: Any, *more: Any) -> Any:
+        newcomers = not isinstance(fresh, np.ndarray)  # and no blank rows
+        if newcomers and next(second):
+            raise ProviderError("memory ran out", hint="ask for less")
+        return inner(self, old, fresh, *more)
+
+    with (
+        Responder(bundle, DeviceBackend(bundle, "cpu"), max_running=8) as responder,
+        Responder.load("tiny") as other,
+    ):
+        running = [responder.engine.submit(responder.ticket(DIALOGUES[0])) for _ in range(7)]
+        responder.engine.step()
+        with monkeypatch.context() as patch:
+            patch.setattr(DeviceRows, "joined", full)
+            newcomer = responder.engine.submit(responder.ticket(DIALOGUES[3]))
+            responder.engine.step()
+        with pytest.raises(ProviderError, match="memory ran out"):
+            responder.engine.wait(newcomer)
+        wanted = other.reply(DIALOGUES[0]).token_ids
+        for ticket in running:
+            responder.engine.wait(ticket)
+            assert responder.reply_of(ticket).token_ids == wanted
+
+
 def test_memory_that_cannot_be_had_is_told_as_such(
     rows: DeviceRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
