@@ -72,7 +72,8 @@ class Responder:
         Args:
             bundle: path or name.
             backend: "onnxruntime", or "tensorrt" (docs/gpu.md), which builds what it has not yet.
-            device: "cpu", or "cuda", which TensorRT needs; never exchanged silently.
+            device: "cpu", "cuda", which the backend "tensorrt" needs, or "tensorrt", which is ONNX
+                Runtime's own way to it; never exchanged silently.
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
             max_running: most dialogues in decoding at once, whoever asked; the others wait.
@@ -85,6 +86,7 @@ class Responder:
                 below 1, or turn_cache below 0.
             DependencyError: the engine's package is missing, too old or installed twice.
             ProviderError: the device cannot be used.
+            StorageError: what TensorRT has built or timed cannot be kept.
         """
         opened = Bundle.open(bundle)
         opened_backend = load_backend(opened, backend, device, precision, turn_cache=turn_cache)

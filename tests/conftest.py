@@ -19,3 +19,9 @@ def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from support.toy_bundle import make_verified_bundle
 
     return make_verified_bundle(tmp_path_factory.mktemp("shared") / "toy")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One process for tests that share a GPU, and as many as usual for all others."""
+    return 1 if config.option.markexpr == "gpu" else None

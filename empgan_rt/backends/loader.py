@@ -42,6 +42,7 @@ def load_backend(
         DependencyError: its package is missing, too old or installed twice.
         ProviderError: the device cannot be used.
         BundleError: the graphs are not what the manifest promises.
+        StorageError: what TensorRT has built or timed cannot be kept.
     """
     if name not in BACKENDS:
         raise InputError(f"backend {name!r}", hint=f"use one of {', '.join(BACKENDS)}")

@@ -108,7 +108,7 @@ class TrtBackend(GraphBackend):
             return self._graph(self._request(which)).run(feeds)
         inputs = dict(feeds)
         wanted = int(inputs.pop("num_candidates")[0])  # a constant of the engine
-        banned = inputs["banned"] = _padded(inputs["banned"])
+        banned = inputs["banned"] = widened(inputs["banned"])
         found = self._graph(self._request(which, banned.shape[1], wanted)).run(inputs)
         for name in ("candidate_ids", "candidate_log_probs"):
             found[name] = np.ascontiguousarray(found[name][:, :, :wanted])
@@ -142,8 +142,8 @@ class TrtBackend(GraphBackend):
         return self._graphs[request]
 
 
-def _padded(banned: IntArray) -> IntArray:
-    """Return (B, K, S) with S raised to a multiple of `_BANNED_STEP`, so that it changes seldom."""
+def widened(banned: IntArray) -> IntArray:
+    """Return (B, K, S) with S raised to a multiple of 16 by PAD, so that it changes seldom."""
     wanted = -(-banned.shape[2] // _BANNED_STEP) * _BANNED_STEP
     if wanted == banned.shape[2]:
         return banned

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import closing
 from importlib import metadata
 from typing import Any
 
@@ -88,9 +89,8 @@ def _computes(bundle: Bundle, device: str, problems: list[EmpganError]) -> bool:
     from ..backends.loader import load_backend
 
     try:
-        backend = load_backend(bundle, device=device)
-        deviation = parity.replay(backend, bundle.goldens("fp32"))
-        backend.close()
+        with closing(load_backend(bundle, device=device)) as backend:
+            deviation = parity.replay(backend, bundle.goldens("fp32"))
         parity.check(deviation, bundle.manifest.variants["fp32"].atol)
     except EmpganError as error:
         problems.append(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import click
@@ -38,7 +39,8 @@ def inspect(
 ) -> None:
     """Show the facts of BUNDLE (a folder, "default" or "tiny"), whose hashes are always checked.
 
-    A stranger's bundle should be looked at with --untrusted before anything else loads it.
+    --backend and --device tell where --verify replays. A stranger's bundle should be looked at with
+    --untrusted before anything else loads it.
     """
     opened = Bundle.open(bundle)
     record = facts(opened)
@@ -70,9 +72,8 @@ def verified(bundle: Bundle, atol: float | None, backend: str, device: str) -> d
     found = {}
     for precision, variant in bundle.manifest.variants.items():
         allowed = variant.atol if atol is None else atol
-        engine = load_backend(bundle, backend, device, precision)
-        deviation = parity.replay(engine, bundle.goldens(precision), allowed)
-        engine.close()
+        with closing(load_backend(bundle, backend, device, precision)) as engine:
+            deviation = parity.replay(engine, bundle.goldens(precision), allowed)
         parity.check(deviation, allowed)
         found[precision] = {
             "max_abs": dict(deviation.max_abs),

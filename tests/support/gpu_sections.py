@@ -34,7 +34,6 @@ def told(job: Job) -> Iterator[Finding]:
 
 def gpu(job: Job) -> Iterator[Finding]:
     yield Finding({"what": "GPU", "value": "A GPU"})
-    yield Finding({"what": "driver", "value": "580"})
 
 
 def no_gpu(job: Job) -> Iterator[Finding]:
@@ -72,7 +71,9 @@ def crash(job: Job) -> Iterator[Finding]:
 
 
 def hang(job: Job) -> Iterator[Finding]:
-    """Start a process that outlives everybody, tell its number, and hang."""
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    yield Finding({"own": os.getpid(), "child": child.pid})
+    """Start two processes that outlive everybody, tell their numbers, and hang."""
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    child = subprocess.Popen(command)
+    worker = subprocess.Popen(command, start_new_session=True)
+    yield Finding({"own": os.getpid(), "child": child.pid, "worker": worker.pid})
     time.sleep(600)

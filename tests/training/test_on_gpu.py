@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import torch
+
+torch = pytest.importorskip("torch")
 
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import AdversarialConfig, ModelSizes, Precision, StageConfig

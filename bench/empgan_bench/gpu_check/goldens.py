@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 from empgan_rt import parity
 from empgan_rt.bundle import Bundle
@@ -28,10 +29,9 @@ def replay(bundle: Bundle, name: str, engine: str, device: str, precision: str) 
     place: Figures = {"bundle": name, "precision": precision}
     start = time.perf_counter()
     try:
-        backend = open_engine(engine, bundle, device, precision)
-        open_s = time.perf_counter() - start
-        deviation = parity.replay(backend, bundle.goldens(precision), atol)
-        backend.close()
+        with closing(open_engine(engine, bundle, device, precision)) as backend:
+            open_s = time.perf_counter() - start
+            deviation = parity.replay(backend, bundle.goldens(precision), atol)
     except EmpganError as error:
         return Finding(place, f"{name} in {precision}: {one_line(error)}")
     figures: Figures = {

@@ -32,10 +32,8 @@ def write(report: Report, folder: Path) -> None:
 def render_markdown(report: Report) -> str:
     """Return the report for people: all sections in one table, then the figures of each."""
     machine, limit = report.machine, report.limit_s
-    title = f"# GPU check: {machine.get(GPU, 'no GPU')}"
-    if driver := machine.get("driver"):
-        title += f", driver {driver}"
-    parts = [f"{title}{', a dry run' if report.dry_run else ''}"]
+    dry = ", a dry run" if report.dry_run else ""
+    parts = [f"# GPU check: {machine.get(GPU, 'no GPU')}{dry}"]
     if report.dry_run:
         parts.append("A rehearsal on the CPU: **nothing here was computed by a GPU.**")
     parts.append(overview(report))

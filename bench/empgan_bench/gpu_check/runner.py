@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import psutil
 
 from ..client import import_path
 from .needs import NO_GPU
@@ -185,12 +186,18 @@ def _ended(job: Job, log: Path) -> int | None:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """End a process, if it has not ended, and all that it has left behind."""
+    below: list[psutil.Process] = []  # the bench's workers are in groups of their own
     if process.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            below = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_S)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    for each in below:
+        with suppress(psutil.NoSuchProcess):  # it knows whether the number is another's by now
+            each.kill()
     process.wait()
 
 

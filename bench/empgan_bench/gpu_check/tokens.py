@@ -7,6 +7,7 @@ round, and of them it is told how many replies are those of float32.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from empgan_rt.backend import Backend
 from empgan_rt.bundle import Bundle
@@ -49,11 +50,10 @@ def compared(job: Job) -> Iterator[Finding]:
     gate = ParityGate(rescore, [precision for precision in offered if precision != "fp32"])
     for precision in offered:
         try:
-            backend = open_engine(job.engine, bundle, job.device, precision)
-            for cell in _CELLS:
-                found = replies(backend, bundle, batches, cell)
-                yield judged(gate, bundle, batches, precision, cell, wanted[cell], found)
-            backend.close()
+            with closing(open_engine(job.engine, bundle, job.device, precision)) as backend:
+                for cell in _CELLS:
+                    found = replies(backend, bundle, batches, cell)
+                    yield judged(gate, bundle, batches, precision, cell, wanted[cell], found)
         except EmpganError as error:
             yield Finding({"precision": precision}, f"{precision}: {one_line(error)}")
 

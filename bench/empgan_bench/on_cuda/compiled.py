@@ -12,7 +12,7 @@ from empgan_training.model.generator import Generator
 
 from .fixed_shapes import FixedShapes
 
-_MOST_VARIANTS = 64  # PyTorch's default is 8; beyond it steps go on uncompiled
+_MOST_VARIANTS = 64  # PyTorch's default is 8; one more is an error
 
 
 class CompiledBackend(FixedShapes):

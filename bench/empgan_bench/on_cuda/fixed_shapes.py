@@ -6,12 +6,11 @@ struck anyway. Candidates are offered by eights; those that were not asked for a
 
 from __future__ import annotations
 
-import numpy as np
-
-from empgan_rt.graph_spec import PAD, Candidates, IntArray
+from empgan_rt.backends.trt import widened
+from empgan_rt.graph_spec import Candidates, IntArray
 from empgan_training.eager import EagerBackend, EagerState
 
-_BANNED_STEP, _CANDIDATE_STEP = 16, 8
+_CANDIDATE_STEP = 8
 
 
 class FixedShapes(EagerBackend):
@@ -28,7 +27,7 @@ class FixedShapes(EagerBackend):
         """See `Backend.step`."""
         words = self.generator.config.vocabulary_size
         offered = min(_ceiled(num_candidates, _CANDIDATE_STEP), words)
-        found = self.fixed_step(state, token_ids, parents, _widened(banned), offered)
+        found = self.fixed_step(state, token_ids, parents, widened(banned), offered)
         return Candidates(
             found.token_ids[:, :, :num_candidates], found.log_probs[:, :, :num_candidates]
         )
@@ -43,12 +42,6 @@ class FixedShapes(EagerBackend):
     ) -> Candidates:
         """Take a step as `step` does, of a shape that comes again."""
         return super().step(state, token_ids, parents, banned, num_candidates)
-
-
-def _widened(banned: IntArray) -> IntArray:
-    """Return (B, K, S) with S raised to a multiple of `_BANNED_STEP`."""
-    missing = _ceiled(banned.shape[2], _BANNED_STEP) - banned.shape[2]
-    return np.pad(banned, ((0, 0), (0, 0), (0, missing)), constant_values=PAD)
 
 
 def _ceiled(number: int, step: int) -> int:

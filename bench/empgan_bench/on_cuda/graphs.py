@@ -148,6 +148,11 @@ class GraphBackend(FixedShapes):
                 )
             return memory.steps[width, num_candidates].run(token_ids, parents, banned)
 
+    def close(self) -> None:
+        """Release the generator, and buffers and graphs that no state holds."""
+        self._idle.clear()
+        super().close()
+
     def _settle(self, state: EagerState) -> None:
         """Move a state into buffers of its shape, unless it lies there."""
         assert isinstance(state, GraphState)  # from `open`

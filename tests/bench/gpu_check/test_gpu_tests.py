@@ -86,8 +86,19 @@ def test_pytest_itself_is_run(
         "@pytest.mark.gpu\ndef test_two():\n    assert 1 == 2\n"
         "def test_three():\n    pass\n"
     )
+    mark = "pytestmark = pytest.mark.gpu"
+    (tests / "test_lacking.py").write_text(
+        f"import pytest\n{mark}\npytest.importorskip('nothing_of_the_kind')\n"
+    )
+    (tests / "test_broken.py").write_text(f"import pytest\n{mark}\nimport nothing_at_all\n")
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = gpu: needs one\n")
     monkeypatch.setattr(gpu_tests, "TESTS", tests)
     found = [*ran(job())]
-    assert [f.figures["result"] for f in found] == ["passed", "failed"]
-    assert found[1].fault == "tests.test_it::test_two: assert 1 == 2"
+    assert found[0].figures["test"] == "1 tests"
+    results = {str(f.figures["test"]).strip(":"): f for f in found[1:]}
+    assert {name: f.figures["result"] for name, f in results.items()} == {
+        "tests.test_lacking": "skipped",
+        "tests.test_broken": "failed",
+        "tests.test_it::test_two": "failed",
+    }
+    assert results["tests.test_it::test_two"].fault == "tests.test_it::test_two: assert 1 == 2"

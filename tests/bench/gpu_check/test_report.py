@@ -30,7 +30,7 @@ def report(**fields: object) -> Report:
         "started": "2026-01-01T00:00:00+00:00",
         "command": ["scripts/gpu_check", "--limit", "580"],
         "limit_s": 580.0,
-        "machine": {"GPU": "A GPU", "driver": "580.1"},
+        "machine": {"GPU": "A GPU, driver 580.1"},
         "sections": RECORDS,
         "to_come": ["memory", "tests"],
     }

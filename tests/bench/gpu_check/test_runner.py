@@ -110,8 +110,8 @@ def test_the_limit_ends_a_section_with_all_its_processes(
     monkeypatch.setattr(module.subprocess, "Popen", Impatient)
     found = result("hang", limit_s=7.0)
     assert (found.status, found.reason) == ("failed", "stopped after 7 s, which is its limit")
-    wait_for(found.figures[0]["own"])
-    wait_for(found.figures[0]["child"])
+    for name in ("own", "child", "worker"):
+        wait_for(found.figures[0][name])
 
 
 def test_an_interrupted_run_leaves_no_process(

@@ -56,4 +56,6 @@ def test_other_numbers_are_a_fault(job: MakeJob, monkeypatch: pytest.MonkeyPatch
     wrong = tensorrt_probe.parity.Deviation({"log_probs": 0.5, "label_probs": 0.0}, True, 0)
     monkeypatch.setattr(tensorrt_probe.parity, "replay", lambda *_: wrong)
     faults = [f.fault for f in probed(job()) if f.fault]
-    assert faults[0].startswith("executed in fp32, one by one: off by 5.00e-01, at most 1e-04")
+    assert faults[0].startswith(
+        "executed in fp32, one by one: log_probs deviates by 0.5, at most 0.0001"
+    )

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from empgan_rt import Responder
+from empgan_rt.backends.cuda import PROVIDER
+from empgan_rt.backends.cuda_diagnosis import require_driver
 from empgan_rt.backends.loader import load_backend
 from empgan_rt.bundle import ASSETS, EMBEDDED, Bundle
-from empgan_rt.errors import EmpganError
+from empgan_rt.errors import ProviderError
 from empgan_rt.graph_spec import SOS, EncoderInput
 from empgan_rt.parity import check, replay
 
@@ -18,10 +20,13 @@ DIALOGUES = [["I lost my keys today."], ["Hello!", "Hi.", "My cat is ill."], ["I
 
 @pytest.fixture(scope="module", autouse=True)
 def _needs_cuda() -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    if PROVIDER not in onnxruntime.get_available_providers():
+        pytest.skip(f"this build of onnxruntime has no {PROVIDER}")
     try:
-        load_backend(Bundle.open("tiny"), device="cuda").close()
-    except EmpganError as error:
-        pytest.skip(f"no CUDA: {error.message}")
+        require_driver(onnxruntime)
+    except ProviderError as error:
+        pytest.skip(error.message)
 
 
 @pytest.mark.parametrize("name", [name for name in EMBEDDED if (ASSETS / name).is_dir()])
