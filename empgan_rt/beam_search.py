@@ -12,16 +12,21 @@ candidate, and scores add up in float64: a reply is the same alone and in any co
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from .config import SearchConfig
 from .errors import InputError
 from .expansion import Expansion, expand_beams, extend_chains
 from .graph_spec import PAD, SOS, Candidates, IntArray
 from .hypothesis import Hypothesis, Pool
+from .progress import Progress
 from .sampling import Float64Array, uniform_numbers
 from .search_rules import SearchRules
+
+Number = TypeVar("Number", np.int32, np.float64)
 
 
 class BeamSearch:
@@ -44,13 +49,13 @@ class BeamSearch:
         self._uniform: Float64Array = np.zeros((*shape, 1))  # (B, K, T)
         self._scores: Float64Array = np.full(shape, -np.inf)  # -inf marks a dead row
         self._lengths = np.zeros(slots, np.int64)
-        self._longest = 0  # greatest length
         self._active = np.zeros(slots, np.int64)  # 1 while a slot is searched
         self._configs = [SearchConfig(beam_size=1)] * slots
         self._banned_ids: list[Sequence[int]] = [()] * slots
         self._pools = [Pool(config) for config in self._configs]
         self._contested: set[int] = set()  # full pools that a live beam may still improve
         self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+        self._recount()
 
     @property
     def token_ids(self) -> IntArray:
@@ -65,7 +70,7 @@ class BeamSearch:
     @property
     def is_finished(self) -> bool:
         """Whether no slot is being searched."""
-        return not self._active.any()
+        return not self._progress.running
 
     def start(
         self,
@@ -96,11 +101,9 @@ class BeamSearch:
                 hint="open the search with the largest SearchConfig.rows",
             )
         longest = max((config.max_length for config in configs), default=0)
-        missing = longest - self._sequences.shape[2]
-        if missing > 0:
-            growth = ((0, 0), (0, 0), (0, missing))
-            self._sequences = np.pad(self._sequences, growth, constant_values=PAD)
-            self._uniform = np.pad(self._uniform, growth)
+        if longest > self._sequences.shape[2]:
+            self._sequences = _grown(self._sequences, longest)
+            self._uniform = _grown(self._uniform, longest)
         for slot, config, ids in zip(slots, configs, banned, strict=True):
             self._clear(slot)
             self._configs[slot], self._banned_ids[slot] = config, tuple(ids)
@@ -111,13 +114,13 @@ class BeamSearch:
             self._scores[slot, : config.rows if config.sample else 1] = 0.0
             if config.sample:
                 self._uniform[slot, : config.rows, : config.max_length] = uniform_numbers(config)
-        self._longest = int(self._lengths.max())
         self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+        self._recount()
 
     def stop(self, slot: int) -> None:
         """End the search of a slot, whatever it has found; it is inert from now on."""
         self._clear(slot)
-        self._longest = int(self._lengths.max())
+        self._recount()
 
     def rearranged(self, slots: Sequence[int], count: int) -> BeamSearch:
         """Return a search of `count` slots: first these ones as they stand, then inert ones."""
@@ -134,22 +137,29 @@ class BeamSearch:
             other._pools[place] = self._pools[slot]
             if slot in self._contested:
                 other._contested.add(place)
-        other._longest = int(other._lengths.max())
         other._rules = SearchRules.of(other._configs, other._banned_ids, beam_size)
+        other._recount()
         return other
 
     def banned(self) -> IntArray:
         """Return (B, K, S) int32: ids to strike in the next step, padded with PAD.
 
         They are SOS, UNK unless it is allowed, the request's own, the end of sequence before
-        the minimum length, and whatever completes an n-gram that its row already holds.
+        the minimum length, and whatever completes an n-gram that its row already holds. They
+        are to be read only.
         """
-        return self._rules.banned(self._written(), self._lengths)
+        return self._rules.banned(
+            self._written(),
+            self._lengths,
+            may_end=self._progress.to_minimum <= 0,
+            together=self._progress.together,
+        )
 
     def num_candidates(self) -> int:
         """Return C: so many candidates of each row make the next step exact."""
-        needed = self._rules.num_candidates(self._lengths) * self._active
-        return min(max(int(needed.max()), 1), self._vocabulary_size)
+        if self._rules.penalises:
+            self._needed = self._most_needed()
+        return self._needed
 
     def advance(self, candidates: Candidates) -> list[int]:
         """Take one step in every slot; return the slots whose search ended with it.
@@ -161,7 +171,7 @@ class BeamSearch:
             DivergenceError: a log-probability of a live row is NaN or positive infinity.
         """
         rules, scores = self._rules, self._scores
-        log_probs = rules.counted(candidates, self._written(), scores)
+        log_probs, struck = rules.counted(candidates, self._written(), scores)
         expansion = expand_beams(scores, log_probs, candidates.token_ids, rules)
         if rules.sampled.size:
             uniform = self._uniform[rules.sampled, :, self._lengths[rules.sampled]]  # (S, K)
@@ -169,19 +179,18 @@ class BeamSearch:
         for slot, row, log_prob in expansion.ended:
             self._pools[slot].add(self._tokens_of(slot, row), log_prob, "eos")
         touched = {slot for slot, *_ in expansion.ended} | self._contested
-        stuck = log_probs[:, :, 0] == -np.inf  # every candidate is struck
-        if np.count_nonzero(stuck):
-            for slot, row in np.argwhere(stuck & (scores > -np.inf)).tolist():
+        if struck:  # of some rows it may be every candidate
+            stuck = (log_probs[:, :, 0] == -np.inf) & (scores > -np.inf)
+            for slot, row in np.argwhere(stuck).tolist():
                 tokens, log_prob = self._tokens_of(slot, row), float(scores[slot, row])
                 self._pools[slot].add(tokens, log_prob, "length")
                 touched.add(slot)
         self._descend(expansion)
-        at_limit = self._lengths == rules.max_length
-        if np.count_nonzero(at_limit):
-            touched.update(np.flatnonzero(at_limit).tolist())
+        if self._progress.to_limit == 0:
+            touched.update(np.flatnonzero(self._lengths == rules.max_length).tolist())
         ended = [slot for slot in sorted(touched) if self._settle(slot)]
         if ended:
-            self._longest = int(self._lengths.max())
+            self._recount()
         return ended
 
     def results(self, slot: int) -> list[Hypothesis]:
@@ -210,7 +219,7 @@ class BeamSearch:
 
     def _written(self) -> IntArray:
         """Return the part of the sequences that holds tokens, (B, K, greatest length)."""
-        return self._sequences[:, :, : self._longest]
+        return self._sequences[:, :, : self._progress.longest]
 
     def _tokens_of(self, slot: int, row: int) -> tuple[int, ...]:
         return tuple(self._sequences[slot, row, : self._lengths[slot]].tolist())
@@ -223,13 +232,26 @@ class BeamSearch:
             token_ids[dead] = PAD
             parents[dead] = self._rows[dead]
         self._token_ids = token_ids
-        self._parents = (parents - self._rows[:, :1]).astype(np.int32)
         self._scores = expansion.scores
-        longest = self._sequences.shape[2]
-        self._sequences = self._sequences.reshape(-1, longest).take(parents, axis=0)
-        self._sequences.reshape(-1)[self._rows * longest + self._lengths[:, None]] = token_ids
+        room = self._sequences.shape[2]
+        if self._rows.shape[1] > 1:  # or each row descends from itself
+            self._parents = (parents - self._rows[:, :1]).astype(np.int32)
+            self._sequences = self._sequences.reshape(-1, room).take(parents, axis=0)
+        if self._progress.together:  # the rows of empty slots take PAD
+            self._sequences[:, :, self._progress.longest] = token_ids
+        else:
+            self._sequences.reshape(-1)[self._rows * room + self._lengths[:, None]] = token_ids
         self._lengths += self._active
-        self._longest += 1
+        self._progress.step()
+
+    def _recount(self) -> None:
+        """Take stock of the slots, after a search has begun or ended."""
+        self._progress = Progress.of(self._active, self._lengths, self._rules)
+        self._needed = self._most_needed()
+
+    def _most_needed(self) -> int:
+        needed = self._rules.num_candidates(self._lengths) * self._active
+        return min(max(int(needed.max()), 1), self._vocabulary_size)
 
     def _settle(self, slot: int) -> bool:
         """Return whether the search of a slot is over, and close the slot if it is."""
@@ -252,3 +274,10 @@ class BeamSearch:
         self._scores[slot] = -np.inf
         self._sequences[slot] = self._token_ids[slot] = PAD
         self._parents[slot] = self._beams[slot]
+
+
+def _grown(array: npt.NDArray[Number], room: int) -> npt.NDArray[Number]:
+    """Return (B, K, `room`): an array (B, K, T), then zeros, which are PAD."""
+    grown = np.zeros((*array.shape[:2], room), array.dtype)
+    grown[:, :, : array.shape[2]] = array
+    return grown

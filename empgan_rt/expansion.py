@@ -49,7 +49,8 @@ def expand_beams(
     # A row ends at most once, so 2 K expansions hold K that go on. A stable sort leaves equal
     # totals in the order of beam and rank.
     order = (-totals).argsort(axis=1, kind="stable")[:, : 2 * width]
-    order += np.arange(0, totals.size, width * count)[:, None]  # places in the flat arrays
+    if slots > 1:
+        order += np.arange(0, totals.size, width * count)[:, None]  # places in the flat arrays
     ids = token_ids.reshape(-1).take(order)
     ranked = totals.reshape(-1).take(order)
     is_eos = ids == EOS
@@ -63,10 +64,11 @@ def expand_beams(
         going = is_eos.argsort(axis=1, kind="stable")  # the others first, still in order
         going += np.arange(0, is_eos.size, is_eos.shape[1])[:, None]
         order, ids, ranked = order.take(going), ids.take(going), ranked.take(going)
+    best = ranked[:, :width]
     return Expansion(
         parents=order[:, :width] // count,
         token_ids=ids[:, :width],
-        scores=ranked[:, :width] + rules.outside,
+        scores=best + rules.outside if rules.narrower else best,
         ended=ended,
     )
 

@@ -13,6 +13,8 @@ def completions(
     lengths: npt.NDArray[np.int64],
     size: int,
     slots: npt.NDArray[np.bool_] | None,
+    *,
+    together: bool = False,
 ) -> IntArray | None:
     """Return the tokens that would complete an n-gram which the same beam already holds.
 
@@ -21,6 +23,8 @@ def completions(
         lengths: (B,) tokens so far.
         size: n, at least 1.
         slots: (B, 1, 1) where the rule holds; None for everywhere.
+        together: whether all lengths are T, which saves looking for where each row ends; empty
+            slots may have less.
 
     Returns:
         (B, K, S) int32 padded with PAD, S as small as can be; None if there is no such token.
@@ -35,12 +39,19 @@ def completions(
     if size == 1:
         matches = last != PAD
     else:
-        # A slot shorter than n wraps around here; its windows all end in PAD, which bans nothing.
-        recent = lengths[:, None] + np.arange(1 - size, 0)  # (B, n-1) places
-        suffix = sequences[np.arange(len(lengths))[:, None], :, recent]  # (B, n-1, K)
-        matches = sequences[:, :, :count] == suffix[:, 0, :, None]
-        for place in range(1, size - 1):
-            matches &= sequences[:, :, place : place + count] == suffix[:, place, :, None]
+        if together:
+            suffix = sequences[:, :, count:]  # (B, K, n-1) the newest tokens
+        else:
+            # A slot shorter than n wraps around here; its windows all end in PAD, which bans
+            # nothing.
+            recent = lengths[:, None] + np.arange(1 - size, 0)  # (B, n-1) places
+            suffix = sequences[np.arange(len(lengths))[:, None], :, recent].transpose(0, 2, 1)
+        place = size - 2  # of the newest one, which seldom came before
+        matches = sequences[:, :, place : place + count] == suffix[:, :, place, None]
+        if not np.count_nonzero(matches):
+            return None
+        for place in range(size - 2):
+            matches &= sequences[:, :, place : place + count] == suffix[:, :, place, None]
     if slots is not None:
         matches &= slots
     if not np.count_nonzero(matches):

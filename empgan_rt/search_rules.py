@@ -25,22 +25,29 @@ class SearchRules:
     Attributes:
         outside: (B, K) float64, -inf for rows that beam search may not use, else 0; a slot that
             samples has no row for it.
+        narrower: whether there are such rows.
         min_length, max_length: (B,) tokens.
         temperature, top_k, top_p: (B,) of the slots that sample.
         sampled: the slots that sample, ascending.
     """
 
     outside: Float64Array
+    narrower: bool
     min_length: LengthArray
     max_length: LengthArray
     temperature: Float64Array
     top_k: LengthArray
     top_p: Float64Array
     sampled: LengthArray
-    _always_banned: IntArray  # (B, K, S); column 0 is for the end of sequence
+    _always_banned: IntArray  # (B, K, S); column 0 is for the end of sequence, and PAD
     _ngram_sizes: tuple[tuple[int, BoolArray | None], ...]  # n, and (B, 1, 1) the slots it holds in
     _penalty: Float64Array | None  # (B, 1, 1); None if no slot has one
     _fewest_candidates: LengthArray  # (B,) before penalties
+
+    @property
+    def penalises(self) -> bool:
+        """Whether a slot has a repetition penalty, so that each token asks for a candidate more."""
+        return self._penalty is not None
 
     @classmethod
     def of(
@@ -52,13 +59,15 @@ class SearchRules:
         penalty = np.array([c.repetition_penalty for c in configs])
         sizes = np.array([c.no_repeat_ngram for c in configs])
         lists = [
-            (EOS, PAD, SOS, *(() if config.allow_unknown else (UNK,)), *ids)
+            (PAD, PAD, SOS, *(() if config.allow_unknown else (UNK,)), *ids)
             for config, ids in zip(configs, banned, strict=True)
         ]
         width = max(map(len, lists))
         padded = np.array([[*ids, *[PAD] * (width - len(ids))] for ids in lists], np.int32)
+        inside = np.arange(beam_size) < beams[:, None]
         return cls(
-            outside=np.where(np.arange(beam_size) < beams[:, None], 0.0, -np.inf),
+            outside=np.where(inside, 0.0, -np.inf),
+            narrower=not inside.all(),
             min_length=np.array([c.min_length for c in configs]),
             max_length=np.array([c.max_length for c in configs]),
             temperature=np.array([c.temperature for c in configs]),
@@ -76,17 +85,26 @@ class SearchRules:
             ),
         )
 
-    def banned(self, sequences: IntArray, lengths: LengthArray) -> IntArray:
-        """Return (B, K, S) int32 ids to strike, padded with PAD.
+    def banned(
+        self, sequences: IntArray, lengths: LengthArray, *, may_end: bool, together: bool
+    ) -> IntArray:
+        """Return (B, K, S) int32 ids to strike, padded with PAD; they are to be read only.
 
         Args:
             sequences: (B, K, T) tokens of each row, PAD from `lengths` on.
             lengths: (B,) tokens so far; T is the greatest.
+            may_end: whether no reply is shorter than its minimum.
+            together: whether all have T tokens.
         """
-        columns = self._always_banned.copy()
-        columns[:, :, 0] = ((lengths < self.min_length) * np.int32(EOS))[:, None]
-        found = (completions(sequences, lengths, n, has) for n, has in self._ngram_sizes)
-        extra = [ids for ids in found if ids is not None]
+        columns = self._always_banned
+        if not may_end:
+            columns = columns.copy()
+            columns[:, :, 0] = ((lengths < self.min_length) * np.int32(EOS))[:, None]
+        extra = []
+        for n, has in self._ngram_sizes:
+            ids = completions(sequences, lengths, n, has, together=together)
+            if ids is not None:
+                extra.append(ids)
         return np.concatenate((columns, *extra), axis=2) if extra else columns
 
     def num_candidates(self, lengths: LengthArray) -> LengthArray:
@@ -101,11 +119,11 @@ class SearchRules:
 
     def counted(
         self, candidates: Candidates, sequences: IntArray, scores: Float64Array
-    ) -> Float64Array:
-        """Return (B, K, C) log-probabilities as the search counts them, in candidate order.
+    ) -> tuple[Float64Array, bool]:
+        """Return (B, K, C) log-probabilities as the search counts them, and if any is struck.
 
         Struck candidates have -inf; those already in their row are multiplied by the repetition
-        penalty.
+        penalty. Their order stays.
 
         Args:
             candidates: of one step.
@@ -119,7 +137,8 @@ class SearchRules:
         # Rounding can lift a log-probability above 0; the bounds of the search rest on <= 0.
         counted: Float64Array = np.minimum(raw, 0.0, dtype=np.float64)
         kept = np.abs(raw) < -STRUCK / 2
-        if np.count_nonzero(kept) < kept.size:
+        struck = bool(np.count_nonzero(kept) < kept.size)
+        if struck:
             if not (raw[scores > -np.inf] < np.inf).all():
                 raise DivergenceError(
                     "the decoder returned a log-probability that is NaN or infinite",
@@ -129,4 +148,4 @@ class SearchRules:
         if self._penalty is not None:
             seen = (candidates.token_ids[..., None] == sequences[:, :, None]).any(axis=-1)
             counted *= np.where(seen, self._penalty, 1.0)
-        return counted
+        return counted, struck

@@ -158,10 +158,11 @@ def _checked(name: str, array: Any, shape: tuple[int | None, ...], high: int) ->
     """
     if not isinstance(array, np.ndarray) or array.dtype != np.int32:
         raise InputError(f"{name} is {getattr(array, 'dtype', type(array).__name__)}, not int32")
-    fits = len(array.shape) == len(shape) and all(
-        have > 0 and want in (None, have) for have, want in zip(array.shape, shape, strict=True)
+    fits = array.shape == shape or (
+        len(array.shape) == len(shape)
+        and all(want in (None, have) for have, want in zip(array.shape, shape, strict=True))
     )
-    if not fits:
+    if not fits or not array.size:
         wanted = tuple("any" if want is None else want for want in shape)
         raise InputError(f"{name} has shape {array.shape}, not {wanted} (none of them 0)")
     if array.view(np.uint32).max() > high:  # one pass for both ends: negative ids become huge

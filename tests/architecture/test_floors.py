@@ -41,6 +41,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "request": 4,
         "search_rules": 4,
         "expansion": 5,
+        "progress": 5,
         "tensorrt": 5,
         "ticket": 5,
         "waiting_room": 6,
