@@ -57,8 +57,9 @@ def gpus() -> list[Gpu]:
     if driver is None:
         return []
     driver.cuDriverGetVersion(ctypes.byref(version))
-    cuda = f"{version.value // 1000}.{version.value % 1000 // 10}"
-    return [_gpu(driver, ordinal, cuda) for ordinal in range(count())]
+    cuda, found = f"{version.value // 1000}.{version.value % 1000 // 10}", range(count())
+    display = _driver_version() if found else ""
+    return [_gpu(driver, ordinal, display, cuda) for ordinal in found]
 
 
 def memory_used_mib() -> int | None:
@@ -98,7 +99,7 @@ def _driver() -> ctypes.CDLL | None:
         return None
 
 
-def _gpu(driver: ctypes.CDLL, ordinal: int, cuda: str) -> Gpu:
+def _gpu(driver: ctypes.CDLL, ordinal: int, display: str, cuda: str) -> Gpu:
     device, total = ctypes.c_int(0), ctypes.c_size_t(0)
     name = ctypes.create_string_buffer(_NAME_BYTES)
     capability = ctypes.c_int(0), ctypes.c_int(0)
@@ -111,6 +112,6 @@ def _gpu(driver: ctypes.CDLL, ordinal: int, cuda: str) -> Gpu:
         name=name.value.decode("utf-8", "replace"),
         compute_capability=".".join(str(value.value) for value in capability),
         memory_mib=total.value >> 20,
-        driver=_driver_version(),
+        driver=display,
         cuda=cuda,
     )

@@ -26,7 +26,7 @@ class Captures:
         self._captures = device == "cuda"
         if self._captures:
             self._pool = torch.cuda.graph_pool_handle()
-            self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # PyTorch's
 
     @torch.inference_mode()
     def of(self, work: Work) -> Work:

@@ -14,7 +14,7 @@ class TorchClock(EventClock):
 
     def made(self) -> Any:
         """See `EventClock.made`."""
-        return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # PyTorch's
 
     def record(self, event: Any) -> None:
         """See `EventClock.record`."""

@@ -108,6 +108,6 @@ def _floor(generator: Generator) -> CudaFloor:
 
 def _versions() -> dict[str, str]:
     """Return the versions of PyTorch and of the libraries that it was built with."""
-    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]  # PyTorch's
     libraries = {"CUDA": str(torch.version.cuda), "cuDNN": str(cudnn)}
     return versions("torch", "triton") | libraries
