@@ -19,7 +19,6 @@ import torch
 
 from empgan_rt.config import Limits
 from empgan_rt.errors import InputError, StorageError
-from empgan_rt.threads import allowed_cores
 
 from .checkpoint import Checkpoint, texts_of
 from .config import TrainConfig
@@ -27,6 +26,7 @@ from .data.prepared import PreparedData
 from .interrupt import interrupt_flag
 from .model.generator import Generator
 from .parallel import Workers
+from .processor import use_processor
 from .resume import check_same_run, restore_training, run_facts, training_state
 from .run_log import RunLog, truncate_metrics
 from .stages import RunParts, RunStage, make_stages
@@ -55,7 +55,7 @@ class Trainer:
         self.out = Path(config.out)
         self.workers = Workers.of_environment()
         self.device = self.workers.device()
-        torch.set_num_threads(config.threads or allowed_cores())
+        use_processor(config.threads)
         self.last, self.best = self.out / "last.safetensors", self.out / "best.safetensors"
         self._check_folder(resume)
         self.data = PreparedData(Path(config.data), Limits())

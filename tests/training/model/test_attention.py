@@ -1,4 +1,4 @@
-"""Attention over whole replies at once, in runs of like size."""
+"""Attention over whole replies: what a reply gets depends on nothing that is padded."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from empgan_rt.graph_spec import STRUCK
-from empgan_training.model.attention import ROWS_AT_ONCE, EmpatheticAttention
+from empgan_training.model.attention import EmpatheticAttention
 
-REPLIES, STEPS, POSITIONS, WIDTH = 2 * ROWS_AT_ONCE + 3, 7, 11, 6
+REPLIES, STEPS, POSITIONS, WIDTH = 19, 7, 11, 6
 
 
 @pytest.mark.parametrize("newest_alone", [False, True])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ROWS_AT_ONCE = 8  # replies whose attention is computed together, those of like contexts
+from .additive_scores import additive_scores
 
 
 class EmpatheticAttention(nn.Module):
@@ -36,8 +36,7 @@ class EmpatheticAttention(nn.Module):
         query = self.hidden_projection(hidden)
         energy = torch.tanh(keys.unsqueeze(1) + query.unsqueeze(2))  # (B, K, M, H)
         scores = self.score(energy).squeeze(-1) + mask.unsqueeze(1)  # Eq. 3
-        weights = torch.softmax(scores, dim=-1)  # Eq. 4
-        return weights.to(values.dtype) @ values  # Eq. 5, summed over the M turns
+        return _averaged(scores, values)
 
     def of_replies(
         self, states: Tensor, lengths: Tensor, keys: Tensor, values: Tensor, mask: Tensor
@@ -54,12 +53,18 @@ class EmpatheticAttention(nn.Module):
             return attended
         positions = torch.arange(1, mask.shape[1] + 1)
         ends = ((mask == 0) * positions).amax(1).tolist()  # behind the last one that is read
-        steps = lengths.tolist()
-        order = sorted(range(len(ends)), key=lambda row: (ends[row], steps[row]))
+        query = self.hidden_projection(states)
+        direction = self.score.weight[0].to(keys.dtype)
         parts = []
-        for start in range(0, len(order), ROWS_AT_ONCE):
-            rows = order[start : start + ROWS_AT_ONCE]
-            end, last = ends[rows[-1]], max(steps[row] for row in rows)
-            part = self(states[rows, :last], keys[rows, :end], values[rows, :end], mask[rows, :end])
+        rows = (lengths.tolist(), ends, query.unbind(), keys.unbind(), values.unbind(), mask)
+        for last, end, asked, read, averaged, masked in zip(*rows, strict=True):
+            scores = additive_scores(asked[:last], read[:end], direction) + masked[:end]
+            part = _averaged(scores, averaged[:end])
             parts.append(functional.pad(part, (0, 0, 0, states.shape[1] - last)))
-        return torch.cat(parts)[torch.tensor(order).argsort()]
+        return torch.stack(parts)
+
+
+def _averaged(scores: Tensor, values: Tensor) -> Tensor:
+    """Return values (..., M, W) averaged by scores (..., T, M)."""
+    weights = torch.softmax(scores, dim=-1)  # Eq. 4
+    return weights.to(values.dtype) @ values  # Eq. 5, summed over the M turns

@@ -19,18 +19,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
 from msgspec.structs import replace
 
 from empgan_rt import console
 from empgan_rt._version import __version__
 from empgan_rt.errors import CheckpointError, DivergenceError, InputError
 from empgan_rt.storage import replace_file
-from empgan_rt.threads import allowed_cores
 
 from ..checkpoint import Checkpoint
 from ..config import TrainConfig
 from ..data.prepare import PrepareOptions, prepare
+from ..processor import use_processor
 from ..systems import SYSTEMS, SystemName
 from ..tables.make import make_tables
 from ..tables.results import COSTS_NAME
@@ -68,7 +67,7 @@ class _Reproduction:
 
     def run(self) -> Mapping[str, Any]:
         self._check_settings()
-        torch.set_num_threads(self.recipe.threads or allowed_cores())
+        use_processor(self.recipe.threads)
         diverged: list[tuple[SystemName, DivergenceError]] = []
         per_seed = 2 + len(self._trained()) + len(self.options.systems)
         total = 2 + per_seed * len(self.options.seeds)
