@@ -14,7 +14,7 @@ import resource, sys
 import torch
 from empgan_training.processor import use_processor
 
-use_processor(int(sys.argv[1]) or None)
+use_processor(int(sys.argv[1]))
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):  # 36 MB, had and given back, until their places have settled

@@ -17,7 +17,7 @@ _KEEP_MEMORY = (
 )
 
 
-def use_processor(threads: int | None) -> None:
+def use_processor(threads: int = 0) -> None:
     """Set for this process the threads of PyTorch's operators, and let malloc keep its memory.
 
     A step of training frees hundreds of MB and has them again at the next. glibc gives large
@@ -27,7 +27,7 @@ def use_processor(threads: int | None) -> None:
     Measured: docs/decisions/0021-malloc-keeps-memory.md.
 
     Args:
-        threads: how many; by default as many as this process may use cores.
+        threads: how many; 0 takes as many as this process may use cores.
     """
     torch.set_num_threads(threads or allowed_cores())
     set_by_hand = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)

@@ -58,7 +58,7 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
     """Return Psi_g of one batch by teacher forcing (Eq. 9)."""
     memory = sample_memory(generator, batch)
     decoder = generator.decoder
-    keys, values, hidden = decoder.prepare(memory.states, memory.newest)
+    keys, values, hidden = decoder.prepare(memory.states, memory.newest, memory.mask)
     output = decoder(
         generator.word_embedding(batch.response_in),
         lengths_of(batch.response_in),

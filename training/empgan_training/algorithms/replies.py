@@ -95,7 +95,7 @@ def chosen(replies: Tensor, max_length: int) -> Tensor:
 def step_outputs(generator: Generator, memory: Memory, replies: Tensor) -> Tensor:
     """Return d^o (Eq. 6), (S, T, H), from which each token of given replies is predicted."""
     decoder = generator.decoder
-    keys, values, hidden = decoder.prepare(memory.states, memory.newest)
+    keys, values, hidden = decoder.prepare(memory.states, memory.newest, memory.mask)
     embedded = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
     outputs: Tensor = decoder(embedded, lengths_of(replies), hidden, keys, values, memory.mask)
     return outputs
@@ -112,7 +112,7 @@ def draw_ids(logits: Tensor) -> Tensor:
 def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -> Words:
     """Return what `draw` makes of each step; weights where it returns them."""
     decoder = generator.decoder
-    keys, values, first = decoder.prepare(memory.states, memory.newest)
+    keys, values, first = decoder.prepare(memory.states, memory.newest, memory.mask)
     hidden = first.unsqueeze(1)
     drawn = torch.full((len(first),), SOS, device=first.device)
     embedded = generator.word_embedding(drawn)

@@ -36,7 +36,7 @@ def completed_replies(
         max_length: most words of a reply, at least T - 1.
     """
     decoder = generator.decoder
-    keys, values, first = decoder.prepare(memory.states, memory.newest)
+    keys, values, first = decoder.prepare(memory.states, memory.newest, memory.mask)
     before = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
     states = decoder.gru.run(before, first, lengths_of(replies))  # (S, T, H)
     hidden = states[sample, said - 1]

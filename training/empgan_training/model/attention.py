@@ -19,7 +19,7 @@ class EmpatheticAttention(nn.Module):
         self.score = nn.Linear(hidden_size, 1, bias=False)  # z
 
     def keys(self, memory: Tensor) -> Tensor:
-        """Return W_s g_i, (B, M, H), which no decoding step changes."""
+        """Return W_s g_i, (..., H), of memory (..., G), which no decoding step changes."""
         keys: Tensor = self.memory_projection(memory)
         return keys
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from .attention import EmpatheticAttention
 from .gru import GRU
+from .padding import put_back, taken
 
 
 class Decoder(nn.Module):
@@ -33,16 +34,27 @@ class Decoder(nn.Module):
         self.output_memory = nn.Linear(memory_size, hidden_size, bias=False)  # W_og
         self.vocabulary = nn.Linear(hidden_size, vocabulary_size)  # W_v, b_v
 
-    def prepare(self, memory: Tensor, newest: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def prepare(
+        self, memory: Tensor, newest: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Return keys (B, M, H), values (B, M, H) and the first hidden state (B, H).
 
         Args:
             memory: (B, M, G), Eq. 2.
             newest: (B, G), the memory of each dialogue's last valid turn.
+            mask: (B, M) as in the attention. Given one, a CPU leaves keys and values 0 where
+                nothing is read; on a GPU, finding out where would cost more than it saves.
         """
-        keys = self.attention.keys(memory)
-        values = self.output_memory(memory)
-        return keys, values, torch.tanh(self.bridge(newest))
+        first = torch.tanh(self.bridge(newest))
+        if mask is None or memory.is_cuda:
+            return self.attention.keys(memory), self.output_memory(memory), first
+        places = (mask.flatten() == 0).nonzero().squeeze(1)
+        read = taken(memory, places)
+        keys, values = (
+            put_back(vectors, places, *mask.shape)
+            for vectors in (self.attention.keys(read), self.output_memory(read))
+        )
+        return keys, values, first
 
     def forward(
         self,

@@ -1,10 +1,10 @@
 """A GRU that trains faster in float32 on a CPU.
 
 PyTorch's CPU GRU forms the gradient of the recurrent weights once per time step and computes
-padded steps as well. Here that gradient is one product for the whole sequence and rows leave
-the batch when they end; products follow autocast, sums and states stay in float32. Parameters and
-results are those of `torch.nn.GRU`, which runs whenever gradients are off or the tensors are on a
-GPU. Measured: docs/decisions/0005-cpu-gru.md.
+padded steps as well. Here that gradient is one product for the whole sequence, and padding is left
+out before anything is computed; products follow autocast, sums and states stay in float32.
+Parameters and results are those of `torch.nn.GRU`, which runs whenever gradients are off or the
+tensors are on a GPU. Measured: docs/decisions/0005-cpu-gru.md.
 
 An exported graph has an operator of our own in its place, `exported_gru`: `aten.gru` would be
 unrolled over the traced lengths whenever PyTorch's exporter needs the shape of its result.
@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from .padding import put_back, taken
 from .recurrent import run_recurrence
 
 
@@ -37,7 +38,8 @@ class GRU(nn.GRU):
         Args:
             inputs: (R, T, E).
             initial: (R, H); zeros if None.
-            lengths: (R,) valid steps of each row; what is returned beyond them is undefined.
+            lengths: (R,) valid steps of each row, at least 1; what is returned beyond them is
+                undefined.
         """
         if initial is None:
             initial = inputs.new_zeros(inputs.shape[0], self.hidden_size)
@@ -54,22 +56,21 @@ class GRU(nn.GRU):
             keeps = torch.is_grad_enabled()
 
             def run(inputs: Tensor, start: Tensor) -> Tensor:
-                states: Tensor = torch.gru(
+                ran: Tensor = torch.gru(
                     inputs, start, weights, True, 1, 0.0, keeps, False, batch_first=True
                 )[0]
-                return states
+                return ran
 
             return run_recurrence(run, weights[0], inputs, start)
-        weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
         rows, steps, _ = inputs.shape
         if lengths is None:
             lengths = torch.full((rows,), steps)
-        order = torch.argsort(lengths, descending=True, stable=True)
-        active = (lengths.unsqueeze(0) > torch.arange(steps).unsqueeze(1)).sum(1).tolist()
-        gates = functional.linear(inputs[order], weight_ih, bias_ih).transpose(0, 1)
+        order, places, active = _without_padding(lengths, steps)
+        weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
+        gates = functional.linear(taken(inputs, places), weight_ih, bias_ih)
         given = (gates, initial[order], weight_hh, bias_hh, active)
         states: Tensor = _Recurrence.apply(*given)  # type: ignore[no-untyped-call]  # PyTorch's own
-        return states[torch.argsort(order)]
+        return put_back(states, places, rows, steps)
 
     def cell(self, inputs: Tensor, hidden: Tensor) -> Tensor:
         """Return the state (..., H) after one step from inputs (..., E) and a state (..., H).
@@ -114,36 +115,45 @@ def _(inputs: Tensor, initial: Tensor, *weights: Tensor) -> Tensor:
     return inputs.new_empty(*inputs.shape[:2], initial.shape[1])
 
 
+def _without_padding(lengths: Tensor, steps: int) -> tuple[Tensor, Tensor, list[int]]:
+    """Return how rows that end after unlike steps are laid out without padding.
+
+    Returns:
+        The rows (R,), longest first; the places (N,) in R * `steps` of all that is not padding,
+        step by step in that order of rows; and how many rows each step has.
+    """
+    order = torch.argsort(lengths, descending=True, stable=True)
+    step = torch.arange(int(lengths.max())).unsqueeze(1)
+    active = lengths[order] > step  # (T, R), of which each step has the first
+    return order, (order * steps + step)[active], active.sum(1).tolist()
+
+
 class _Recurrence(torch.autograd.Function):
-    """The recurrent half of the GRU; rows are sorted by length, longest first."""
+    """The recurrent half of the GRU over N steps of all rows, laid out by `_without_padding`."""
 
     @staticmethod
     def forward(
         ctx: Any, gates: Tensor, initial: Tensor, weight: Tensor, bias: Tensor, active: list[int]
     ) -> Tensor:
-        steps, rows, width = gates.shape
-        hidden = width // 3
+        total, hidden = len(gates), initial.shape[1]
         dtype = (
             torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
         )
         recurrent, offset = weight.to(dtype), bias.to(dtype)
-        gates, state = gates.to(weight.dtype), initial.to(weight.dtype).clone()
-        states = gates.new_zeros(rows, steps, hidden)
-        before = gates.new_zeros(steps, rows, hidden)  # the state each step started from
-        saved = gates.new_zeros(steps, rows, 4 * hidden)  # reset, update, new, W_hn h + b_hn
-        for t, count in enumerate(active):
-            if count == 0:
-                break
-            previous = state[:count]
-            before[t, :count] = previous
-            product = torch.addmm(offset, previous.to(dtype), recurrent.t()).to(weight.dtype)
-            both = torch.sigmoid(gates[t, :count, : 2 * hidden] + product[:, : 2 * hidden])
+        gates, previous = gates.to(weight.dtype), initial.to(weight.dtype)
+        states = gates.new_empty(total, hidden)
+        before = gates.new_empty(total, hidden)  # the state each step started from
+        saved = gates.new_empty(total, 4 * hidden)  # reset, update, new, W_hn h + b_hn
+        steps = (torch.split(each, active) for each in (gates, before, saved, states))
+        for given, start, kept, state in zip(*steps, strict=True):
+            start.copy_(previous[: len(start)])
+            product = torch.addmm(offset, start.to(dtype), recurrent.t()).to(weight.dtype)
+            both = torch.sigmoid(given[:, : 2 * hidden] + product[:, : 2 * hidden])
             reset, update = both[:, :hidden], both[:, hidden:]
             inner = product[:, 2 * hidden :]
-            new = torch.tanh(torch.addcmul(gates[t, :count, 2 * hidden :], reset, inner))
-            torch.cat([both, new, inner], 1, out=saved[t, :count])
-            state[:count] = torch.lerp(new, previous, update)
-            states[:count, t] = state[:count]
+            new = torch.tanh(torch.addcmul(given[:, 2 * hidden :], reset, inner))
+            torch.cat([both, new, inner], 1, out=kept)
+            previous = torch.lerp(new, start, update, out=state)
         ctx.save_for_backward(before, saved, weight)
         ctx.active, ctx.dtype = active, dtype
         return states
@@ -152,28 +162,25 @@ class _Recurrence(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor | None, ...]:
         before, saved, weight = ctx.saved_tensors
-        steps, rows, hidden = before.shape
+        total, hidden = before.shape
         recurrent = weight.to(ctx.dtype)
-        grad_gates = before.new_zeros(steps, rows, 3 * hidden)
-        grad_product = before.new_zeros(steps, rows, 3 * hidden)
-        grad = before.new_zeros(rows, hidden)
-        for t in range(steps - 1, -1, -1):
-            count = ctx.active[t]
-            if count == 0:
-                continue
-            both, new, inner = saved[t, :count].split([2 * hidden, hidden, hidden], 1)
+        grad_gates = before.new_empty(total, 3 * hidden)
+        grad_product = before.new_empty(total, 3 * hidden)
+        grad = before.new_zeros(ctx.active[0], hidden)
+        whole = (grad_states, before, saved, grad_gates, grad_product)
+        steps = [*zip(*(torch.split(each, ctx.active) for each in whole), strict=True)]
+        for of_state, start, kept, into, through in reversed(steps):
+            both, new, inner = kept.split([2 * hidden, hidden, hidden], 1)
             reset, update = both[:, :hidden], both[:, hidden:]
-            g = grad[:count] + grad_states[:count, t]
+            g = grad[: len(of_state)] + of_state
             grad_new = g * (1 - update) * (1 - new * new)
-            into = grad_gates[t, :count]
             into[:, :hidden] = grad_new * inner
-            into[:, hidden : 2 * hidden] = g * (before[t, :count] - new)
+            into[:, hidden : 2 * hidden] = g * (start - new)
             into[:, : 2 * hidden] *= both * (1 - both)
             into[:, 2 * hidden :] = grad_new
-            through = grad_product[t, :count]
             through.copy_(into)
             through[:, 2 * hidden :] *= reset
-            grad[:count] = torch.addcmul((through.to(ctx.dtype) @ recurrent).to(g.dtype), g, update)
-        flat = grad_product.reshape(steps * rows, 3 * hidden)
-        grad_weight = flat.to(ctx.dtype).t() @ before.reshape(-1, hidden).to(ctx.dtype)
-        return grad_gates, grad, grad_weight.to(weight.dtype), flat.sum(0), None
+            onwards = (through.to(ctx.dtype) @ recurrent).to(g.dtype)
+            torch.addcmul(onwards, g, update, out=grad[: len(g)])
+        grad_weight = grad_product.to(ctx.dtype).t() @ before.to(ctx.dtype)
+        return grad_gates, grad, grad_weight.to(weight.dtype), grad_product.sum(0), None
