@@ -31,3 +31,15 @@ def test_replies_of_any_sizes_get_what_each_gets_alone(newest_alone: bool) -> No
     (gradient,) = torch.autograd.grad(found[real].square().sum(), states, retain_graph=True)
     (expected,) = torch.autograd.grad(wanted[real].square().sum(), states)
     torch.testing.assert_close(gradient, expected)
+
+
+def test_rows_of_one_memory_get_what_each_gets_alone() -> None:
+    torch.manual_seed(2)
+    attention = EmpatheticAttention(WIDTH, WIDTH).double()
+    keys, values = torch.randn(2, 4, POSITIONS, WIDTH, dtype=torch.double)
+    mask = (torch.arange(POSITIONS) >= torch.tensor([[3], [POSITIONS], [1], [6]])).double() * STRUCK
+    of = torch.tensor([0, 0, 2, 3, 3, 3])  # nobody reads the second
+    states = torch.randn(len(of), WIDTH, dtype=torch.double)
+    found = attention.of_rows(states, of, keys, values, mask)
+    wanted = attention(states.unsqueeze(1), keys[of], values[of], mask[of]).squeeze(1)
+    torch.testing.assert_close(found, wanted)

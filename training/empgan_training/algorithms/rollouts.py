@@ -31,7 +31,7 @@ def completed_replies(
     Args:
         memory: of S contexts.
         replies: (S, T) ids.
-        sample: (R,) which reply each row begins as; may repeat.
+        sample: (R,) which reply each row begins as, ascending; may repeat.
         said: (R,) how many of its words are kept, from 1 and without its EOS.
         max_length: most words of a reply, at least T - 1.
     """
@@ -46,13 +46,13 @@ def completed_replies(
     going = torch.ones_like(said, dtype=torch.bool)
     for t in range(1, max_length):
         rows = (going & (said <= t)).nonzero().squeeze(1)
+        if not len(rows):
+            continue
         of = sample[rows]
-        embedded = generator.word_embedding(completed[rows, t - 1]).unsqueeze(1)
-        state, logits = decoder.step(
-            embedded, hidden[rows].unsqueeze(1), keys[of], values[of], memory.mask[of]
-        )
-        drawn = draw_ids(logits[:, 0].float())
-        hidden[rows] = state[:, 0].to(hidden.dtype)
+        embedded = generator.word_embedding(completed[rows, t - 1])
+        state, logits = decoder.step_of_rows(embedded, hidden[rows], of, keys, values, memory.mask)
+        drawn = draw_ids(logits.float())
+        hidden[rows] = state.to(hidden.dtype)
         completed[rows, t] = drawn
         going[rows] = drawn != EOS
     completed[:, max_length] = torch.where(going, EOS, PAD)

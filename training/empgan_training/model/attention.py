@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from .additive_scores import additive_scores
+from .padding import put_back, taken
 
 
 class EmpatheticAttention(nn.Module):
@@ -51,17 +51,37 @@ class EmpatheticAttention(nn.Module):
         if states.is_cuda:  # there, one large call costs less than many
             attended: Tensor = self(states, keys, values, mask)
             return attended
+        rows, steps, _ = states.shape
+        places = (torch.arange(steps) < lengths.unsqueeze(1)).flatten().nonzero().squeeze(1)
+        of = torch.arange(rows).repeat_interleave(lengths)
+        attended = self.of_rows(taken(states, places), of, keys, values, mask)
+        return put_back(attended, places, rows, steps)
+
+    def of_rows(
+        self, states: Tensor, of: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    ) -> Tensor:
+        """Return `forward` of single states (N, H), (N, W), of which many read one memory.
+
+        Args:
+            states: (N, H), at least one.
+            of: (N,) which memory each reads, ascending.
+            keys, values, mask: as in `forward`.
+        """
+        if states.is_cuda:
+            attended: Tensor = self(states.unsqueeze(1), keys[of], values[of], mask[of])
+            return attended.squeeze(1)
         positions = torch.arange(1, mask.shape[1] + 1)
         ends = ((mask == 0) * positions).amax(1).tolist()  # behind the last one that is read
-        query = self.hidden_projection(states)
+        counts = torch.bincount(of, minlength=len(mask)).tolist()
+        queries = torch.split(self.hidden_projection(states), counts)
         direction = self.score.weight[0].to(keys.dtype)
         parts = []
-        rows = (lengths.tolist(), ends, query.unbind(), keys.unbind(), values.unbind(), mask)
-        for last, end, asked, read, averaged, masked in zip(*rows, strict=True):
-            scores = additive_scores(asked[:last], read[:end], direction) + masked[:end]
-            part = _averaged(scores, averaged[:end])
-            parts.append(functional.pad(part, (0, 0, 0, states.shape[1] - last)))
-        return torch.stack(parts)
+        memories = (queries, ends, keys.unbind(), values.unbind(), mask)
+        for query, end, read, averaged, masked in zip(*memories, strict=True):
+            if len(query):
+                scores = additive_scores(query, read[:end], direction) + masked[:end]
+                parts.append(_averaged(scores, averaged[:end]))
+        return torch.cat(parts)
 
 
 def _averaged(scores: Tensor, values: Tensor) -> Tensor:

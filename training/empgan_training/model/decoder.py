@@ -96,3 +96,22 @@ class Decoder(nn.Module):
         state = self.gru.cell(embedded, hidden)
         output = self.output_hidden(state) + self.attention(state, keys, values, mask)  # Eq. 6
         return state, output
+
+    def step_of_rows(
+        self,
+        embedded: Tensor,
+        hidden: Tensor,
+        of: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Return `step` of N single rows, (N, H) and (N, V), of which many read one memory.
+
+        Args:
+            embedded: (N, E); hidden: (N, H).
+            of: (N,) which memory each row reads, ascending.
+        """
+        state = self.gru.cell(embedded, hidden)
+        attended = self.attention.of_rows(state, of, keys, values, mask)
+        return state, self.vocabulary(self.output_hidden(state) + attended)  # Eq. 6 and 7

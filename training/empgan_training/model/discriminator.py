@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from .encoders import last_valid, lengths_of
 from .recurrent import run_recurrence
@@ -86,8 +87,13 @@ class HierarchicalDiscriminator(nn.Module):
 
     def _turn_vectors(self, ids: Tensor) -> Tensor:
         """Return the last valid state (R, H) of each row of words (R, L)."""
-        states, _ = run_recurrence(self.words, next(self.words.parameters()), self.embedding(ids))
-        return last_valid(states, lengths_of(ids))
+        embedded, lengths = self.embedding(ids), lengths_of(ids)
+        if ids.is_cuda:  # to pack them the host would have to know their lengths
+            states, _ = run_recurrence(self.words, next(self.words.parameters()), embedded)
+            return last_valid(states, lengths)
+        packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
+        vectors: Tensor = self.words(packed)[1][0].squeeze(0)
+        return vectors
 
     def _next(self, vectors: Tensor, state: tuple[Tensor, ...] | None) -> tuple[Tensor, Tensor]:
         """Return hidden and cell (R, H) after one more turn of each row."""
