@@ -45,16 +45,16 @@ class Decoder(nn.Module):
             mask: (B, M) as in the attention. Given one, a CPU leaves keys and values 0 where
                 nothing is read; on a GPU, finding out where would cost more than it saves.
         """
-        first = torch.tanh(self.bridge(newest))
         if mask is None or memory.is_cuda:
-            return self.attention.keys(memory), self.output_memory(memory), first
-        places = (mask.flatten() == 0).nonzero().squeeze(1)
-        read = taken(memory, places)
-        keys, values = (
-            put_back(vectors, places, *mask.shape)
-            for vectors in (self.attention.keys(read), self.output_memory(read))
-        )
-        return keys, values, first
+            keys, values = self.attention.keys(memory), self.output_memory(memory)
+        else:
+            places = (mask.flatten() == 0).nonzero().squeeze(1)
+            read = taken(memory, places)
+            keys, values = (
+                put_back(vectors, places, *mask.shape)
+                for vectors in (self.attention.keys(read), self.output_memory(read))
+            )
+        return keys, values, torch.tanh(self.bridge(newest))
 
     def forward(
         self,
