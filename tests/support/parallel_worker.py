@@ -18,6 +18,7 @@ from torch import Tensor
 
 from empgan_training.algorithms import replies
 from empgan_training.config import ModelSizes
+from empgan_training.model.decoder import Decoder
 from empgan_training.parallel import Workers
 from empgan_training.trainer import Trainer
 from support.runs import recipe
@@ -39,6 +40,10 @@ def _half(*shape: int, device: Any = None) -> Tensor:
     return torch.full(shape, 0.5, device=device)
 
 
+def _best_ids(decoder: Decoder, outputs: Tensor) -> Tensor:
+    return replies._struck(decoder.vocabulary(outputs)).argmax(-1)
+
+
 def gradients(folder: Path, stage_name: str, workers: Workers) -> dict[str, Tensor]:
     """Return the gradients that one step of a stage of EmpGAN leaves, by name."""
     sizes = ModelSizes(**SMALL_SIZES, dropout=0.0)
@@ -47,7 +52,7 @@ def gradients(folder: Path, stage_name: str, workers: Workers) -> dict[str, Tens
         trainer = Trainer(config)
     stage = next(s for s in trainer.stages if s.name == stage_name)
     with (
-        mock.patch.object(replies, "draw_ids", lambda x: replies._struck(x).argmax(-1)),
+        mock.patch.object(replies, "draw_ids", _best_ids),
         mock.patch.object(torch, "empty_like", _empty_like),
         mock.patch.object(torch, "rand", _half),
     ):

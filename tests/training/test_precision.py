@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from empgan_training import precision
+from empgan_training.model.products import linear
 
 CPU = torch.device("cpu")
 
@@ -18,8 +19,10 @@ def not_warned_yet() -> Iterator[None]:
     precision._warn.cache_clear()
 
 
-def product() -> torch.Tensor:
-    return torch.ones(2, 3) @ torch.ones(3, 2)
+def rounded() -> bool:
+    """Whether a large product is computed in bfloat16, which does not know 1 + 2 ** -9."""
+    inputs, weight = torch.full((1024, 1024), 1 + 2**-9), torch.eye(1024)
+    return bool((linear(inputs, weight) == 1).all())
 
 
 @pytest.mark.parametrize("hardware", [True, False])
@@ -29,8 +32,9 @@ def test_bf16_is_used_where_there_is_hardware_for_it(
     monkeypatch.setattr(precision, "has_bf16", lambda device: hardware)
     with caplog.at_level(logging.WARNING, "empgan_training"):
         for _ in range(2):
-            with precision.autocast(CPU, "bf16"):
-                assert product().dtype == (torch.bfloat16 if hardware else torch.float32)
+            with precision.mixed_precision(CPU, "bf16"):
+                assert rounded() == hardware
+            assert not rounded()
     said = ["this processor has no bfloat16: products are computed in float32"]
     assert caplog.messages == ([] if hardware else said)
 
@@ -40,8 +44,11 @@ def test_fp32_is_fp32_everywhere(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, hardware: bool
 ) -> None:
     monkeypatch.setattr(precision, "has_bf16", lambda device: hardware)
-    with caplog.at_level(logging.WARNING, "empgan_training"), precision.autocast(CPU, "fp32"):
-        assert product().dtype == torch.float32
+    with (
+        caplog.at_level(logging.WARNING, "empgan_training"),
+        precision.mixed_precision(CPU, "fp32"),
+    ):
+        assert not rounded()
     assert caplog.messages == []
 
 

@@ -18,7 +18,7 @@ from .config import AdversarialConfig
 from .data.batch import Batch
 from .model.generator import Generator
 from .parallel import Workers
-from .precision import autocast
+from .precision import mixed_precision
 
 Record = dict[str, Any]
 BETAS = (0.5, 0.9)  # of both sides, whose goals move: Gulrajani et al. 2017
@@ -52,7 +52,7 @@ class AdversarialSides:
         Raises:
             DivergenceError: a loss or gradient is not finite; no step was taken.
         """
-        with autocast(self.device, self.config.precision):
+        with mixed_precision(self.device, self.config.precision):
             losses = self.adversary.critic_losses(self.generator, batch)
         parameters = list(self.adversary.critics.parameters())
         gradients = torch.autograd.grad(losses["total"], parameters, allow_unused=True)
@@ -71,12 +71,12 @@ class AdversarialSides:
         """
         config = self.config
         learners = [*self.parameters, *self.adversary.baseline.parameters()]
-        with autocast(self.device, self.config.precision):
+        with mixed_precision(self.device, self.config.precision):
             adversarial = self.adversary.generator_losses(self.generator, batch)
             pull = config.adversarial_weight * adversarial["total"]
         pulls = torch.autograd.grad(pull, learners, allow_unused=True)
         self.generator.train()
-        with autocast(self.device, self.config.precision):
+        with mixed_precision(self.device, self.config.precision):
             likelihood = generator_loss(self.generator, batch).parts()
         pushes = torch.autograd.grad(likelihood["total"], learners, allow_unused=True)
         share = _share(batch)

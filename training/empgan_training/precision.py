@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import logging
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
 from .config import Precision
+from .model.products import large_in_bfloat16
 
 log = logging.getLogger(__name__)
 
@@ -36,15 +38,22 @@ def choose_tf32(device: torch.device, precision: Precision) -> None:
         torch.backends.cudnn.allow_tf32 = precision == "bf16"
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+def mixed_precision(
+    device: torch.device, precision: Precision
+) -> AbstractContextManager[torch.autocast | None]:
     """Return the context that losses are computed in.
 
-    "bf16" computes in float32, after a warning, where the device has no bfloat16.
+    "bf16" is autocast on a GPU and large products on a CPU; where the device has no bfloat16 it is
+    float32, after a warning.
     """
     used = computed_in(device, precision)
     if used != precision:
         _warn(device.type)
-    return torch.autocast(device.type, torch.bfloat16, enabled=used == "bf16")
+    if used == "fp32":
+        return nullcontext()
+    if device.type == "cpu":
+        return large_in_bfloat16()
+    return torch.autocast(device.type, torch.bfloat16)
 
 
 @functools.cache

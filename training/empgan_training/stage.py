@@ -21,7 +21,7 @@ from .data.ahead import batches_of
 from .data.batch import Batch, collate, grouped
 from .data.prepared import PreparedDialogue
 from .parallel import Workers
-from .precision import autocast, choose_tf32
+from .precision import choose_tf32, mixed_precision
 from .speed import Speed
 
 
@@ -161,7 +161,7 @@ class Stage:
 
     def _step(self, batch: Batch) -> dict[str, float]:
         self.task.module.train()
-        with autocast(self.device, self.config.precision):
+        with mixed_precision(self.device, self.config.precision):
             losses = self.task.losses(batch)
         gradients = torch.autograd.grad(losses["total"], self.parameters, allow_unused=True)
         record = self.workers.summed(losses, batch.weight)

@@ -23,7 +23,7 @@ from empgan_training.config import Precision
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedDialogue
 from empgan_training.model.generator import Generator
-from empgan_training.precision import autocast, choose_tf32, has_bf16
+from empgan_training.precision import choose_tf32, has_bf16, mixed_precision
 
 from .records import Figures, Finding, Job
 
@@ -102,7 +102,7 @@ def measured(
     moved = [batch.to(device) for batch in batches]
 
     def step(batch: Batch) -> float:
-        with autocast(device, precision):
+        with mixed_precision(device, precision):
             loss = generator_loss(generator, batch).total
         gradients = torch.autograd.grad(loss, learners, allow_unused=True)
         for parameter, gradient in zip(learners, gradients, strict=True):

@@ -27,7 +27,7 @@ from empgan_training.data.prepared import PreparedData, PreparedDialogue
 from empgan_training.model.critic import Critic, States
 from empgan_training.model.generator import Generator
 from empgan_training.model.words import EmotionWordView, Words
-from empgan_training.precision import autocast
+from empgan_training.precision import mixed_precision
 from empgan_training.systems import SYSTEMS
 from support.small_data import SMALL_SIZES, prepare_own, small_generator
 
@@ -118,7 +118,7 @@ def test_each_side_trains_itself_alone(
     precision: Precision,
 ) -> None:
     ours = adversary(data, generator, relaxation=relaxation)
-    with autocast(torch.device("cpu"), precision):
+    with mixed_precision(torch.device("cpu"), precision):
         critic_loss = ours.critic_losses(generator, batch)["total"]
     assert critic_loss.dtype == torch.float32
     critic_loss.backward()
@@ -127,7 +127,7 @@ def test_each_side_trains_itself_alone(
     learnt = [p.grad for p in ours.critics.parameters()]
     before = [g.clone() for g in learnt if g is not None]
 
-    with autocast(torch.device("cpu"), precision):
+    with mixed_precision(torch.device("cpu"), precision):
         loss = ours.generator_losses(generator, batch)["total"]
     parameters = dict(generator.named_parameters())
     gradients = torch.autograd.grad(loss, [*parameters.values()], allow_unused=True)

@@ -40,6 +40,6 @@ def test_rows_of_one_memory_get_what_each_gets_alone() -> None:
     mask = (torch.arange(POSITIONS) >= torch.tensor([[3], [POSITIONS], [1], [6]])).double() * STRUCK
     of = torch.tensor([0, 0, 2, 3, 3, 3])  # nobody reads the second
     states = torch.randn(len(of), WIDTH, dtype=torch.double)
-    found = attention.of_rows(states, of, keys, values, mask)
+    found = attention.of_words(states, of, keys, values, mask)
     wanted = attention(states.unsqueeze(1), keys[of], values[of], mask[of]).squeeze(1)
     torch.testing.assert_close(found, wanted)

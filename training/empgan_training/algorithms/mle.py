@@ -12,6 +12,7 @@ from torch.nn import functional
 from ..data.batch import Batch
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
+from ..model.next_word import summed_nats
 
 Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged
 
@@ -58,7 +59,7 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
     """Return Psi_g of one batch by teacher forcing (Eq. 9)."""
     memory = sample_memory(generator, batch)
     decoder = generator.decoder
-    keys, values, hidden = decoder.prepare(memory.states, memory.newest, memory.mask)
+    keys, values, hidden = decoder.prepare(memory.rows, memory.newest, memory.mask, memory.row_of)
     output = decoder(
         generator.word_embedding(batch.response_in),
         lengths_of(batch.response_in),
@@ -66,25 +67,22 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
         keys,
         values,
         memory.mask,
+        memory.row_of,
     )
-    logits = decoder.vocabulary(_entries(output, batch.response_at))
     targets = batch.response_out.flatten()[batch.response_at]
-    response = _mean_nats(logits, targets, batch.counts.tokens)
+    nats = summed_nats(_entries(output, batch.response_at), decoder.vocabulary, targets)
+    response = nats / batch.counts.tokens
     emotion_words = _emotion_word_loss(generator, memory, batch)
     label = None
     if generator.label_head is not None:
         newest_label = memory.newest[:, -generator.config.hidden_size :]
-        logits = generator.label_head(newest_label)
-        label = _mean_nats(logits, batch.response_label - 1, batch.counts.samples)
+        nats = summed_nats(newest_label, generator.label_head, batch.response_label - 1)
+        label = nats / batch.counts.samples
     total = response
     for part in (emotion_words, label):
         if part is not None:
             total = total + part
     return GeneratorLoss(total, response, emotion_words, label)
-
-
-def _mean_nats(logits: Tensor, targets: Tensor, count: int) -> Tensor:
-    return functional.cross_entropy(logits.float(), targets, reduction="sum") / count
 
 
 def _emotion_word_loss(generator: Generator, memory: Memory, batch: Batch) -> Tensor | None:
@@ -93,9 +91,9 @@ def _emotion_word_loss(generator: Generator, memory: Memory, batch: Batch) -> Te
     if auxiliary is None or embedding is None:
         return None
     states = auxiliary(embedding(batch.emotion_in), lengths_of(batch.emotion_in), memory.emotional)
-    logits = auxiliary.vocabulary(_entries(states, batch.emotion_at))
     targets = batch.emotion_out.flatten()[batch.emotion_at]
-    return _mean_nats(logits, targets, batch.counts.emotion_tokens)
+    nats = summed_nats(_entries(states, batch.emotion_at), auxiliary.vocabulary, targets)
+    return nats / batch.counts.emotion_tokens
 
 
 def _entries(states: Tensor, at: Tensor) -> Tensor:

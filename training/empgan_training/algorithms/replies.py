@@ -15,11 +15,15 @@ from torch.nn import functional
 from empgan_rt.graph_spec import EOS, PAD, SOS
 
 from ..data.batch import Batch
+from ..model.attention import of_each
+from ..model.decoder import Decoder
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
+from ..model.next_word import drawn_ids
+from ..model.products import linear
 from ..model.words import Words, cut
 
-# From logits (S, V) to the ids drawn (S,) and what embeds them (S, V), or None for the ids alone.
+# From d^o (S, H) to the ids drawn (S,) and what embeds them (S, V), or None for the ids alone.
 Draw = Callable[[Tensor], tuple[Tensor, Tensor | None]]
 
 
@@ -30,8 +34,12 @@ def sampled_replies(generator: Generator, memory: Memory, max_length: int) -> Te
         memory: of S contexts.
         max_length: most words of a reply.
     """
+
+    def draw(outputs: Tensor) -> tuple[Tensor, None]:
+        return draw_ids(generator.decoder, outputs), None
+
     with torch.no_grad():
-        drawn = _decode(generator, memory, max_length, lambda x: (draw_ids(x), None)).ids
+        drawn = _decode(generator, memory, max_length, draw).ids
     # Autocast keeps the weights that it has cast; cast without gradients, they would have none.
     torch.clear_autocast_cache()
     return drawn
@@ -47,7 +55,8 @@ def relaxed_replies(
     generator reads its own relaxed words, so a gradient reaches every step.
     """
 
-    def draw(logits: Tensor) -> tuple[Tensor, Tensor | None]:
+    def draw(outputs: Tensor) -> tuple[Tensor, Tensor]:
+        logits = generator.decoder.vocabulary(outputs).float()
         noisy = _struck(logits) - torch.empty_like(logits).exponential_().log()
         ids = noisy.argmax(-1)
         soft = torch.softmax(noisy / temperature, dim=-1)
@@ -95,24 +104,26 @@ def chosen(replies: Tensor, max_length: int) -> Tensor:
 def step_outputs(generator: Generator, memory: Memory, replies: Tensor) -> Tensor:
     """Return d^o (Eq. 6), (S, T, H), from which each token of given replies is predicted."""
     decoder = generator.decoder
-    keys, values, hidden = decoder.prepare(memory.states, memory.newest, memory.mask)
+    row_of = memory.row_of
+    keys, values, hidden = decoder.prepare(memory.rows, memory.newest, memory.mask, row_of)
     embedded = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
-    outputs: Tensor = decoder(embedded, lengths_of(replies), hidden, keys, values, memory.mask)
+    outputs: Tensor = decoder(
+        embedded, lengths_of(replies), hidden, keys, values, memory.mask, row_of
+    )
     return outputs
 
 
-def draw_ids(logits: Tensor) -> Tensor:
-    """Return ids (S,) drawn from the distributions of logits (S, V), never PAD or SOS."""
-    cumulated = torch.softmax(_struck(logits), dim=-1).cumsum(-1)
-    point = torch.rand(len(logits), 1, device=logits.device) * cumulated[:, -1:]
-    ids = torch.searchsorted(cumulated, point, right=True).squeeze(1)
-    return ids.clamp(max=logits.shape[-1] - 1)  # where rounding has met the very end
+def draw_ids(decoder: Decoder, outputs: Tensor) -> Tensor:
+    """Return ids (S,) drawn given d^o (Eq. 6), (S, H), never PAD or SOS."""
+    return drawn_ids(outputs, decoder.vocabulary, (PAD, SOS))
 
 
 def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -> Words:
     """Return what `draw` makes of each step; weights where it returns them."""
     decoder = generator.decoder
-    keys, values, first = decoder.prepare(memory.states, memory.newest, memory.mask)
+    row_of = memory.row_of
+    keys, values, first = decoder.prepare(memory.rows, memory.newest, memory.mask, row_of)
+    keys, values = of_each(row_of, keys, values)
     hidden = first.unsqueeze(1)
     drawn = torch.full((len(first),), SOS, device=first.device)
     embedded = generator.word_embedding(drawn)
@@ -120,13 +131,14 @@ def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -
     ids: list[Tensor] = []
     weights: list[Tensor] = []
     for _ in range(max_length):
-        hidden, logits = decoder.step(embedded.unsqueeze(1), hidden, keys, values, memory.mask)
-        drawn, soft = draw(logits[:, 0].float())
+        read = (keys, values, memory.mask)
+        hidden, outputs = decoder.next_output(embedded.unsqueeze(1), hidden, *read)
+        drawn, soft = draw(outputs[:, 0])
         drawn = torch.where(going, drawn, PAD)
         if soft is None:
             embedded = generator.word_embedding(drawn)
         else:
-            embedded = soft @ generator.word_embedding.weight
+            embedded = linear(soft, generator.word_embedding.weight.t())
             weights.append(soft * going.unsqueeze(1))
         ids.append(drawn)
         going = going & (drawn != EOS)

@@ -36,7 +36,8 @@ def completed_replies(
         max_length: most words of a reply, at least T - 1.
     """
     decoder = generator.decoder
-    keys, values, first = decoder.prepare(memory.states, memory.newest, memory.mask)
+    row_of = memory.row_of
+    keys, values, first = decoder.prepare(memory.rows, memory.newest, memory.mask, row_of)
     before = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
     states = decoder.gru.run(before, first, lengths_of(replies))  # (S, T, H)
     hidden = states[sample, said - 1]
@@ -50,8 +51,10 @@ def completed_replies(
             continue
         of = sample[rows]
         embedded = generator.word_embedding(completed[rows, t - 1])
-        state, logits = decoder.step_of_rows(embedded, hidden[rows], of, keys, values, memory.mask)
-        drawn = draw_ids(logits.float())
+        state, outputs = decoder.next_output_of_words(
+            embedded, hidden[rows], of, keys, values, memory.mask, row_of
+        )
+        drawn = draw_ids(decoder, outputs)
         hidden[rows] = state.to(hidden.dtype)
         completed[rows, t] = drawn
         going[rows] = drawn != EOS

@@ -61,15 +61,14 @@ class _Scores(torch.autograd.Function):
         ds tanh^2 over positions and over steps are all that a tile has to give.
         """
         query, keys, direction = ctx.saved_tensors
-        exact = torch.promote_types(query.dtype, torch.float32)  # sums over tiles are kept in it
         of_query = torch.empty_like(query)
-        squares_of_keys = keys.new_zeros(keys.shape, dtype=exact)
-        of_direction = direction.new_zeros(direction.shape, dtype=exact)
+        squares_of_keys = torch.zeros_like(keys)
+        of_direction = torch.zeros_like(direction)
         for some, energy in _tiles(query, keys):
             part = gradient[some]
             of_direction += part.flatten() @ energy.flatten(0, 1)
             energy.square_().mul_(part.unsqueeze(-1))
             torch.sub(part.sum(1, keepdim=True), energy.sum(1), out=of_query[some])
             squares_of_keys += energy.sum(0)
-        of_keys = (gradient.sum(0).unsqueeze(1) - squares_of_keys).to(keys.dtype)
-        return of_query * direction, of_keys * direction, of_direction.to(direction.dtype)
+        of_keys = gradient.sum(0).unsqueeze(1) - squares_of_keys
+        return of_query * direction, of_keys * direction, of_direction

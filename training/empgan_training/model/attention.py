@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .additive_scores import additive_scores
 from .padding import put_back, taken
+from .products import Linear
 
 
 class EmpatheticAttention(nn.Module):
@@ -14,8 +15,8 @@ class EmpatheticAttention(nn.Module):
 
     def __init__(self, memory_size: int, hidden_size: int) -> None:
         super().__init__()
-        self.memory_projection = nn.Linear(memory_size, hidden_size, bias=False)  # W_s
-        self.hidden_projection = nn.Linear(hidden_size, hidden_size, bias=False)  # W_d
+        self.memory_projection = Linear(memory_size, hidden_size, bias=False)  # W_s
+        self.hidden_projection = Linear(hidden_size, hidden_size, bias=False)  # W_d
         self.score = nn.Linear(hidden_size, 1, bias=False)  # z
 
     def keys(self, memory: Tensor) -> Tensor:
@@ -39,49 +40,69 @@ class EmpatheticAttention(nn.Module):
         return _averaged(scores, values)
 
     def of_replies(
-        self, states: Tensor, lengths: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+        self,
+        states: Tensor,
+        lengths: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        row_of: Tensor | None = None,
     ) -> Tensor:
-        """Return `forward` of whole replies, of no meaning behind their ends; padding costs little.
+        """Return `forward` of given replies (B, T, W), zeros beyond the end of each on a CPU.
 
         Args:
-            states: (B, T, H) decoder states of T time steps.
-            lengths: (B,) steps of each reply.
-            keys, values, mask: as in `forward`.
+            states: (B, T, H); lengths: (B,) steps of each that count, at least 1.
+            keys, values: of R memories, (R, M, H) and (R, M, W).
+            mask: (B, M), 0 where a reply reads its memory, STRUCK elsewhere.
+            row_of: (B,) which memory each reads; None if each has its own.
         """
         if states.is_cuda:  # there, one large call costs less than many
-            attended: Tensor = self(states, keys, values, mask)
+            attended: Tensor = self(states, *of_each(row_of, keys, values), mask)
             return attended
         rows, steps, _ = states.shape
         places = (torch.arange(steps) < lengths.unsqueeze(1)).flatten().nonzero().squeeze(1)
         of = torch.arange(rows).repeat_interleave(lengths)
-        attended = self.of_rows(taken(states, places), of, keys, values, mask)
+        attended = self.of_words(taken(states, places), of, keys, values, mask, row_of)
         return put_back(attended, places, rows, steps)
 
-    def of_rows(
-        self, states: Tensor, of: Tensor, keys: Tensor, values: Tensor, mask: Tensor
+    def of_words(
+        self,
+        states: Tensor,
+        of: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        mask: Tensor,
+        row_of: Tensor | None = None,
     ) -> Tensor:
-        """Return `forward` of single states (N, H), (N, W), of which many read one memory.
+        """Return `forward` of single states (N, H), (N, W), of which many are of one reply.
 
         Args:
             states: (N, H), at least one.
-            of: (N,) which memory each reads, ascending.
-            keys, values, mask: as in `forward`.
+            of: (N,) which of B replies each is of, ascending.
+            keys, values, mask, row_of: as in `of_replies`.
         """
         if states.is_cuda:
-            attended: Tensor = self(states.unsqueeze(1), keys[of], values[of], mask[of])
+            read = of if row_of is None else row_of[of]
+            attended: Tensor = self(states.unsqueeze(1), keys[read], values[read], mask[of])
             return attended.squeeze(1)
         positions = torch.arange(1, mask.shape[1] + 1)
         ends = ((mask == 0) * positions).amax(1).tolist()  # behind the last one that is read
         counts = torch.bincount(of, minlength=len(mask)).tolist()
         queries = torch.split(self.hidden_projection(states), counts)
-        direction = self.score.weight[0].to(keys.dtype)
+        direction = self.score.weight[0]
+        all_keys, all_values = keys.unbind(), values.unbind()
+        memories = range(len(mask)) if row_of is None else row_of.tolist()
         parts = []
-        memories = (queries, ends, keys.unbind(), values.unbind(), mask)
-        for query, end, read, averaged, masked in zip(*memories, strict=True):
+        for query, end, row, masked in zip(queries, ends, memories, mask, strict=True):
             if len(query):
-                scores = additive_scores(query, read[:end], direction) + masked[:end]
-                parts.append(_averaged(scores, averaged[:end]))
+                scores = additive_scores(query, all_keys[row][:end], direction) + masked[:end]
+                parts.append(_averaged(scores, all_values[row][:end]))
         return torch.cat(parts)
+
+
+def of_each(row_of: Tensor | None, *memories: Tensor) -> tuple[Tensor, ...]:
+    """Return memories (R, ...) as (B, ...), the row of each that reads one."""
+    return memories if row_of is None else tuple(memory[row_of] for memory in memories)
 
 
 def _averaged(scores: Tensor, values: Tensor) -> Tensor:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from .dropout import Dropout
 from .gru import GRU
+from .products import Linear
 
 
 class EmotionWordDecoder(nn.Module):
@@ -14,9 +16,9 @@ class EmotionWordDecoder(nn.Module):
         self, input_size: int, hidden_size: int, vocabulary_size: int, dropout: float
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = GRU(input_size, hidden_size)
-        self.vocabulary = nn.Linear(hidden_size, vocabulary_size)
+        self.vocabulary = Linear(hidden_size, vocabulary_size)
 
     def forward(self, embedded: Tensor, lengths: Tensor, initial: Tensor) -> Tensor:
         """Return states (B, T, H), for `vocabulary`.

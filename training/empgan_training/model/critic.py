@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .products import linear
 from .recurrent import run_recurrence
 from .words import Words
 
@@ -61,7 +62,7 @@ class Critic(nn.Module):
         embedded = (
             self.embedding(words.ids)
             if words.weights is None
-            else words.weights @ self.embedding.weight
+            else linear(words.weights, self.embedding.weight.t())
         )
         lengths = words.lengths
         states, _ = run_recurrence(self.lstm, next(self.lstm.parameters()), embedded)

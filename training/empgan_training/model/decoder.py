@@ -9,9 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from empgan_rt.graph_spec import STRUCK
+
 from .attention import EmpatheticAttention
+from .dropout import Dropout
 from .gru import GRU
 from .padding import put_back, taken
+from .products import Linear
 
 
 class Decoder(nn.Module):
@@ -26,32 +30,41 @@ class Decoder(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
-        self.bridge = nn.Linear(memory_size, hidden_size)  # d_0 = tanh(W g_M + b)
+        self.dropout = Dropout(dropout)
+        self.bridge = Linear(memory_size, hidden_size)  # d_0 = tanh(W g_M + b)
         self.gru = GRU(input_size, hidden_size)
         self.attention = EmpatheticAttention(memory_size, hidden_size)
-        self.output_hidden = nn.Linear(hidden_size, hidden_size)  # W_od, b_o
-        self.output_memory = nn.Linear(memory_size, hidden_size, bias=False)  # W_og
-        self.vocabulary = nn.Linear(hidden_size, vocabulary_size)  # W_v, b_v
+        self.output_hidden = Linear(hidden_size, hidden_size)  # W_od, b_o
+        self.output_memory = Linear(memory_size, hidden_size, bias=False)  # W_og
+        self.vocabulary = Linear(hidden_size, vocabulary_size)  # W_v, b_v
 
     def prepare(
-        self, memory: Tensor, newest: Tensor, mask: Tensor | None = None
+        self,
+        memory: Tensor,
+        newest: Tensor,
+        mask: Tensor | None = None,
+        row_of: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return keys (B, M, H), values (B, M, H) and the first hidden state (B, H).
+        """Return keys (R, M, H), values (R, M, H) and the first hidden state (B, H).
 
         Args:
-            memory: (B, M, G), Eq. 2.
+            memory: (R, M, G), Eq. 2.
             newest: (B, G), the memory of each dialogue's last valid turn.
             mask: (B, M) as in the attention. Given one, a CPU leaves keys and values 0 where
                 nothing is read; on a GPU, finding out where would cost more than it saves.
+            row_of: (B,) which of the R rows each dialogue reads; None if each has its own.
         """
         if mask is None or memory.is_cuda:
             keys, values = self.attention.keys(memory), self.output_memory(memory)
         else:
-            places = (mask.flatten() == 0).nonzero().squeeze(1)
+            unread = mask
+            if row_of is not None:  # by all that read a row
+                unread = mask.new_full(memory.shape[:2], STRUCK)
+                unread.scatter_reduce_(0, row_of.unsqueeze(1).expand_as(mask), mask, "amax")
+            places = (unread.flatten() == 0).nonzero().squeeze(1)
             read = taken(memory, places)
             keys, values = (
-                put_back(vectors, places, *mask.shape)
+                put_back(vectors, places, *unread.shape)
                 for vectors in (self.attention.keys(read), self.output_memory(read))
             )
         return keys, values, torch.tanh(self.bridge(newest))
@@ -64,16 +77,18 @@ class Decoder(nn.Module):
         keys: Tensor,
         values: Tensor,
         mask: Tensor,
+        row_of: Tensor | None = None,
     ) -> Tensor:
         """Return d^o (Eq. 6) of every step of a given reply, (B, T, H), for `vocabulary`.
 
         Args:
             embedded: (B, T, E) embeddings of SOS and the reply.
             lengths: (B,) steps of each reply.
-            hidden: (B, H) first hidden state; keys, values, mask as in the attention.
+            hidden: (B, H) first hidden state.
+            keys, values, mask, row_of: as in `EmpatheticAttention.of_replies`.
         """
         states = self.dropout(self.gru.run(self.dropout(embedded), hidden, lengths))
-        attended = self.attention.of_replies(states, lengths, keys, values, mask)
+        attended = self.attention.of_replies(states, lengths, keys, values, mask, row_of)
         output: Tensor = self.output_hidden(states) + attended  # Eq. 6
         return output
 
@@ -97,7 +112,7 @@ class Decoder(nn.Module):
         output = self.output_hidden(state) + self.attention(state, keys, values, mask)  # Eq. 6
         return state, output
 
-    def step_of_rows(
+    def next_output_of_words(
         self,
         embedded: Tensor,
         hidden: Tensor,
@@ -105,13 +120,14 @@ class Decoder(nn.Module):
         keys: Tensor,
         values: Tensor,
         mask: Tensor,
+        row_of: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Return `step` of N single rows, (N, H) and (N, V), of which many read one memory.
+        """Return `next_output` of N single words, (N, H) both, of which many are of one reply.
 
         Args:
             embedded: (N, E); hidden: (N, H).
-            of: (N,) which memory each row reads, ascending.
+            of, keys, values, mask, row_of: as in `EmpatheticAttention.of_words`.
         """
         state = self.gru.cell(embedded, hidden)
-        attended = self.attention.of_rows(state, of, keys, values, mask)
-        return state, self.vocabulary(self.output_hidden(state) + attended)  # Eq. 6 and 7
+        attended = self.attention.of_words(state, of, keys, values, mask, row_of)
+        return state, self.output_hidden(state) + attended  # Eq. 6

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from empgan_rt.graph_spec import EOS, NUM_LABELS
 
+from .dropout import Dropout
 from .gru import GRU
 
 
@@ -55,7 +56,7 @@ class HierarchicalEncoder(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.turn = TurnEncoder(input_size, hidden_size)
         self.context = GRU(hidden_size, hidden_size)
 
@@ -85,7 +86,7 @@ class LabelEncoder(nn.Module):
         super().__init__()
         self.embedding = nn.Parameter(torch.empty(NUM_LABELS, label_size))
         nn.init.normal_(self.embedding, std=0.1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = GRU(label_size, hidden_size)
 
     def forward(self, label_probs: Tensor, initial: Tensor) -> Tensor:
@@ -106,7 +107,7 @@ class FlatEncoder(nn.Module):
         self, input_size: int, hidden_size: int, dropout: float, *, prepend_label: bool
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.gru = GRU(input_size, hidden_size)
         self.label_embedding: nn.Parameter | None = None
         if prepend_label:

@@ -47,16 +47,23 @@ class Memory(NamedTuple):
     """The context of each sample before it is projected for the decoder.
 
     Attributes:
-        states: (B, P, G), Eq. 2.
+        rows: (R, P, G), Eq. 2; samples whose contexts begin alike may share one.
+        row_of: (B,) the row of each sample; None if each has its own.
         newest: (B, G), the state of the last valid position.
         mask: (B, P), 0 where the decoder reads, STRUCK elsewhere.
         emotional: (B, H), the newest emotion-word context; None without that stream.
     """
 
-    states: Tensor
+    rows: Tensor
+    row_of: Tensor | None
     newest: Tensor
     mask: Tensor
     emotional: Tensor | None
+
+    @property
+    def states(self) -> Tensor:
+        """Return (B, P, G), a row for each sample."""
+        return self.rows if self.row_of is None else self.rows[self.row_of]
 
 
 class Generator(nn.Module):
@@ -163,32 +170,43 @@ class Generator(nn.Module):
         turns: Tensor,
         dialogue_of: Tensor | None,
     ) -> Memory:
-        """Return `memory` of a flat encoder."""
-        if dialogue_of is not None and self.config.prepend_label:
-            utterances, label_probs = utterances[dialogue_of], label_probs[dialogue_of]
-            dialogue_of = None  # each context begins with a label of its own
-        read = turns
-        if dialogue_of is not None:  # read once: a context's states are the first of its dialogue's
-            read = turns.new_zeros(len(utterances)).scatter_reduce(0, dialogue_of, turns, "amax")
-        ids = one_sequence(utterances, read)
-        embedded = self.word_embedding(ids)
-        states, lengths = encoder(embedded, lengths_of(ids), last_valid(label_probs, read))
+        """Return `memory` of a flat encoder.
+
+        What contexts have in common is read once: a context's states are the first of its
+        dialogue's, or of those that begin with the same label.
+        """
+        row_of, read = dialogue_of, turns
         if dialogue_of is not None:
+            label_probs = label_probs[dialogue_of]
+        label = last_valid(label_probs, turns)
+        if dialogue_of is not None and encoder.label_embedding is not None:
+            some, row_of = _distinct(dialogue_of, label)
+            utterances, label = utterances[dialogue_of[some]], label[some]
+        if row_of is not None:
+            read = turns.new_zeros(len(utterances)).scatter_reduce(0, row_of, turns, "amax")
+        ids = one_sequence(utterances, read)
+        states, lengths = encoder(self.word_embedding(ids), lengths_of(ids), label)
+        if row_of is not None:
             words = (utterances != 0).sum(-1) + 1  # of each turn, EOS included
-            total = words.cumsum(1)[dialogue_of]
-            lengths = total.gather(1, turns.unsqueeze(1) - 1).squeeze(1)
-            states = states[dialogue_of]
-        return self._memory([states], lengths, None)
+            before = (lengths - lengths_of(ids))[row_of]  # a label's place
+            total = words.cumsum(1)[row_of].gather(1, turns.unsqueeze(1) - 1).squeeze(1)
+            lengths = before + total
+        return self._memory([states], lengths, None, row_of)
 
     def _memory(
-        self, streams: Sequence[Tensor], lengths: Tensor, emotional: Tensor | None
+        self,
+        streams: Sequence[Tensor],
+        lengths: Tensor,
+        emotional: Tensor | None,
+        row_of: Tensor | None = None,
     ) -> Memory:
-        states = torch.cat([*streams], dim=-1)
-        position = torch.arange(states.shape[1], device=states.device)
+        rows = torch.cat([*streams], dim=-1)
+        position = torch.arange(rows.shape[1], device=rows.device)
         end = lengths.unsqueeze(1)
         unread = position >= end if self.config.attention else position != end - 1
         mask = unread.float() * STRUCK  # and the softmax over it: float32 even if weights are less
-        return Memory(states, last_valid(states, lengths), mask, emotional)
+        newest = last_valid(rows, lengths) if row_of is None else rows[row_of, lengths - 1]
+        return Memory(rows, row_of, newest, mask, emotional)
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
         """Return what the decoder needs; inputs as in `empgan_rt.graph_spec.EncoderInput`."""
@@ -216,7 +234,7 @@ class Generator(nn.Module):
         *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
         probs = _label_probs(self.recogniser.in_context(recognised), labels)
         memory = self._in_context(streams, utterances, probs, lengths_of(labels))
-        keys, values, hidden = self.decoder.prepare(memory.states, memory.newest)
+        keys, values, hidden = self.decoder.prepare(memory.rows, memory.newest)
         return EncoderState(keys, values, memory.mask, hidden, probs)
 
     def step(
@@ -224,6 +242,19 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the next hidden state (B, K, H) and the logits (B, K, V) after (B, K) tokens."""
         return self.decoder.step(self.word_embedding(tokens), hidden, keys, values, mask)
+
+
+def _distinct(dialogue_of: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    """Return a sample of each pair of dialogue and label there is, and each sample's pair (B,).
+
+    On a GPU, where the host would have to wait for their number, each sample is a pair.
+    """
+    everyone = torch.arange(len(label), device=label.device)
+    if label.is_cuda:
+        return everyone, everyone
+    pairs = torch.cat([dialogue_of.unsqueeze(1).to(label.dtype), label], dim=1)
+    distinct, pair_of = torch.unique(pairs, dim=0, return_inverse=True)
+    return everyone.new_zeros(len(distinct)).scatter(0, pair_of, everyone), pair_of
 
 
 def _label_probs(logits: Tensor, labels: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 PyTorch's CPU GRU forms the gradient of the recurrent weights once per time step and computes
 padded steps as well. Here that gradient is one product for the whole sequence, and padding is left
-out before anything is computed; products follow autocast, sums and states stay in float32.
+out before anything is computed. Products of all steps at once follow `products`, those of one step
+are float32.
 Parameters and results are those of `torch.nn.GRU`, which runs whenever gradients are off or the
 tensors are on a GPU. Measured: docs/decisions/0005-cpu-gru.md.
 
@@ -17,10 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from .padding import put_back, taken
+from .products import linear, pairs_summed, rounds
 from .recurrent import run_recurrence
 
 
@@ -67,7 +68,7 @@ class GRU(nn.GRU):
             lengths = torch.full((rows,), steps)
         order, places, active = _without_padding(lengths, steps)
         weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
-        gates = functional.linear(taken(inputs, places), weight_ih, bias_ih)
+        gates = linear(taken(inputs, places), weight_ih, bias_ih)
         given = (gates, initial[order], weight_hh, bias_hh, active)
         states: Tensor = _Recurrence.apply(*given)  # type: ignore[no-untyped-call]  # PyTorch's own
         return put_back(states, places, rows, steps)
@@ -79,8 +80,8 @@ class GRU(nn.GRU):
         and the products can be quantised like any other.
         """
         weight_ih, weight_hh, bias_ih, bias_hh = self.all_weights[0]
-        from_inputs = functional.linear(inputs, weight_ih, bias_ih)
-        return gated(from_inputs, functional.linear(hidden, weight_hh, bias_hh), hidden)
+        from_inputs = linear(inputs, weight_ih, bias_ih)
+        return gated(from_inputs, linear(hidden, weight_hh, bias_hh), hidden)
 
 
 def gated(from_inputs: Tensor, from_hidden: Tensor, hidden: Tensor) -> Tensor:
@@ -136,18 +137,14 @@ class _Recurrence(torch.autograd.Function):
         ctx: Any, gates: Tensor, initial: Tensor, weight: Tensor, bias: Tensor, active: list[int]
     ) -> Tensor:
         total, hidden = len(gates), initial.shape[1]
-        dtype = (
-            torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
-        )
-        recurrent, offset = weight.to(dtype), bias.to(dtype)
-        gates, previous = gates.to(weight.dtype), initial.to(weight.dtype)
+        recurrent, previous = weight.t(), initial
         states = gates.new_empty(total, hidden)
         before = gates.new_empty(total, hidden)  # the state each step started from
         saved = gates.new_empty(total, 4 * hidden)  # reset, update, new, W_hn h + b_hn
         steps = (torch.split(each, active) for each in (gates, before, saved, states))
         for given, start, kept, state in zip(*steps, strict=True):
             start.copy_(previous[: len(start)])
-            product = torch.addmm(offset, start.to(dtype), recurrent.t()).to(weight.dtype)
+            product = torch.addmm(bias, start, recurrent)
             both = torch.sigmoid(given[:, : 2 * hidden] + product[:, : 2 * hidden])
             reset, update = both[:, :hidden], both[:, hidden:]
             inner = product[:, 2 * hidden :]
@@ -155,7 +152,7 @@ class _Recurrence(torch.autograd.Function):
             torch.cat([both, new, inner], 1, out=kept)
             previous = torch.lerp(new, start, update, out=state)
         ctx.save_for_backward(before, saved, weight)
-        ctx.active, ctx.dtype = active, dtype
+        ctx.active, ctx.rounded = active, rounds()
         return states
 
     @staticmethod
@@ -163,7 +160,6 @@ class _Recurrence(torch.autograd.Function):
     def backward(ctx: Any, grad_states: Tensor) -> tuple[Tensor | None, ...]:
         before, saved, weight = ctx.saved_tensors
         total, hidden = before.shape
-        recurrent = weight.to(ctx.dtype)
         grad_gates = before.new_empty(total, 3 * hidden)
         grad_product = before.new_empty(total, 3 * hidden)
         grad = before.new_zeros(ctx.active[0], hidden)
@@ -180,7 +176,6 @@ class _Recurrence(torch.autograd.Function):
             into[:, 2 * hidden :] = grad_new
             through.copy_(into)
             through[:, 2 * hidden :] *= reset
-            onwards = (through.to(ctx.dtype) @ recurrent).to(g.dtype)
-            torch.addcmul(onwards, g, update, out=grad[: len(g)])
-        grad_weight = grad_product.to(ctx.dtype).t() @ before.to(ctx.dtype)
-        return grad_gates, grad, grad_weight.to(weight.dtype), grad_product.sum(0), None
+            torch.addcmul(through @ weight, g, update, out=grad[: len(g)])
+        grad_weight = pairs_summed(grad_product, before, rounded=ctx.rounded)
+        return grad_gates, grad, grad_weight, grad_product.sum(0), None

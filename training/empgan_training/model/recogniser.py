@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from empgan_rt.graph_spec import NUM_LABELS, STRUCK
 
+from .dropout import Dropout
 from .encoders import lengths_of
 from .gru import GRU
 
@@ -21,7 +22,7 @@ class EmotionRecogniser(nn.Module):
     def __init__(self, vocabulary_size: int, size: int, dropout: float) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, size, padding_idx=0)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.turn = GRU(size, size)
         self.context = GRU(size, size)
         self.classify = nn.Linear(2 * size, NUM_LABELS)
