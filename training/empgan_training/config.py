@@ -49,7 +49,7 @@ class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         plateau_factor: the learning rate is multiplied by this after an epoch that did not
             improve; 1 keeps it constant, as in the paper.
         clip_norm: largest gradient norm.
-        precision: "bf16" allows products in bfloat16 (autocast), where hardware has it.
+        precision: "bf16" allows products in bfloat16, where hardware has it.
     """
 
     learning_rate: Positive = 1e-4
@@ -81,7 +81,7 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
         validation_samples: validation contexts that are answered each time.
         max_drift: the stage ends when validation perplexity has risen by more than this share.
         clip_norm: largest gradient norm of the generator.
-        precision: "bf16" allows products in bfloat16 (autocast), where hardware has it.
+        precision: "bf16" allows products in bfloat16, where hardware has it.
     """
 
     learning_rate: Positive = 1e-4

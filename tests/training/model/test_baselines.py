@@ -114,7 +114,7 @@ def batch() -> Batch:
     turns = [
         TurnFeatures([4, 9, 28], [5, 12], 4, 0),
         TurnFeatures([11], [EOS], 1, 0),
-        TurnFeatures([6, 6, 1], [7], 5, 0),
+        TurnFeatures([6, 6, 1], [7], 1, 0),  # as before it: two contexts of "b" begin alike
         TurnFeatures([8, 10], [EOS], 2, 0),
         TurnFeatures([12], [9], 1, 0),
     ]
@@ -127,7 +127,8 @@ def test_samples_of_batched_dialogues_equal_each_context_alone(
 ) -> None:
     with torch.no_grad():
         memory = sample_memory(generator, batch)
-        keys, values, hidden = generator.decoder.prepare(memory.states, memory.newest)
+        read, hidden = generator.readable(memory)
+        keys, values, mask, _ = read.of_each()
         for s in range(batch.samples):
             row, turns = int(batch.dialogue_of[s]), int(batch.context_turns[s])
             alone = generator.encode(
@@ -138,12 +139,19 @@ def test_samples_of_batched_dialogues_equal_each_context_alone(
             token = torch.tensor([[SOS]])
             one = slice(s, s + 1)
             torch.testing.assert_close(
-                generator.step(
-                    token, hidden[one].unsqueeze(1), keys[one], values[one], memory.mask[one]
-                ),
+                generator.step(token, hidden[one].unsqueeze(1), keys[one], values[one], mask[one]),
                 generator.step(token, alone.hidden.unsqueeze(1), *alone[:3]),
                 **TOL,
             )
+
+
+@pytest.mark.parametrize(("name", "rows"), [("SeqGAN", 2), ("Emo-S2S", 4), ("HRED", 5)])
+def test_what_contexts_have_in_common_is_read_once(
+    batch: Batch, name: SystemName, rows: int
+) -> None:
+    memory = sample_memory(generator_of(name), batch)
+    assert len(memory.rows) == rows
+    assert len(memory.states) == batch.samples
 
 
 def test_every_parameter_gets_a_gradient(batch: Batch, generator: Generator) -> None:

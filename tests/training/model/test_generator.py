@@ -16,6 +16,7 @@ from empgan_rt.text.featurizer import TurnFeatures
 from empgan_training.algorithms.mle import generator_loss, recogniser_loss, sample_memory
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedDialogue
+from empgan_training.model.attention import Readable
 from empgan_training.model.encoders import lengths_of
 from empgan_training.model.generator import EncoderState, Generator
 from support.oracle import Oracle, OracleTurn
@@ -137,7 +138,7 @@ def test_teacher_forcing_equals_repeated_steps(generator: Generator, gradients: 
     memory = (state.keys, state.values, state.mask)
     with torch.set_grad_enabled(gradients):  # two implementations of the GRU
         output = generator.decoder(
-            generator.word_embedding(replies), lengths, state.hidden, *memory
+            generator.word_embedding(replies), lengths, state.hidden, Readable(*memory)
         )
         logits = generator.decoder.vocabulary(output)
     hidden = state.hidden.unsqueeze(1)

@@ -59,16 +59,9 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
     """Return Psi_g of one batch by teacher forcing (Eq. 9)."""
     memory = sample_memory(generator, batch)
     decoder = generator.decoder
-    keys, values, hidden = decoder.prepare(memory.rows, memory.newest, memory.mask, memory.row_of)
-    output = decoder(
-        generator.word_embedding(batch.response_in),
-        lengths_of(batch.response_in),
-        hidden,
-        keys,
-        values,
-        memory.mask,
-        memory.row_of,
-    )
+    read, hidden = generator.readable(memory)
+    embedded = generator.word_embedding(batch.response_in)
+    output = decoder(embedded, lengths_of(batch.response_in), hidden, read)
     targets = batch.response_out.flatten()[batch.response_at]
     nats = summed_nats(_entries(output, batch.response_at), decoder.vocabulary, targets)
     response = nats / batch.counts.tokens

@@ -15,7 +15,6 @@ from torch.nn import functional
 from empgan_rt.graph_spec import EOS, PAD, SOS
 
 from ..data.batch import Batch
-from ..model.attention import of_each
 from ..model.decoder import Decoder
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, Memory
@@ -103,13 +102,9 @@ def chosen(replies: Tensor, max_length: int) -> Tensor:
 
 def step_outputs(generator: Generator, memory: Memory, replies: Tensor) -> Tensor:
     """Return d^o (Eq. 6), (S, T, H), from which each token of given replies is predicted."""
-    decoder = generator.decoder
-    row_of = memory.row_of
-    keys, values, hidden = decoder.prepare(memory.rows, memory.newest, memory.mask, row_of)
+    read, hidden = generator.readable(memory)
     embedded = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
-    outputs: Tensor = decoder(
-        embedded, lengths_of(replies), hidden, keys, values, memory.mask, row_of
-    )
+    outputs: Tensor = generator.decoder(embedded, lengths_of(replies), hidden, read)
     return outputs
 
 
@@ -121,9 +116,8 @@ def draw_ids(decoder: Decoder, outputs: Tensor) -> Tensor:
 def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -> Words:
     """Return what `draw` makes of each step; weights where it returns them."""
     decoder = generator.decoder
-    row_of = memory.row_of
-    keys, values, first = decoder.prepare(memory.rows, memory.newest, memory.mask, row_of)
-    keys, values = of_each(row_of, keys, values)
+    read, first = generator.readable(memory)
+    keys, values, mask, _ = read.of_each()
     hidden = first.unsqueeze(1)
     drawn = torch.full((len(first),), SOS, device=first.device)
     embedded = generator.word_embedding(drawn)
@@ -131,8 +125,8 @@ def _decode(generator: Generator, memory: Memory, max_length: int, draw: Draw) -
     ids: list[Tensor] = []
     weights: list[Tensor] = []
     for _ in range(max_length):
-        read = (keys, values, memory.mask)
-        hidden, outputs = decoder.next_output(embedded.unsqueeze(1), hidden, *read)
+        embedded = embedded.unsqueeze(1)
+        hidden, outputs = decoder.next_output(embedded, hidden, keys, values, mask)
         drawn, soft = draw(outputs[:, 0])
         drawn = torch.where(going, drawn, PAD)
         if soft is None:

@@ -36,8 +36,7 @@ def completed_replies(
         max_length: most words of a reply, at least T - 1.
     """
     decoder = generator.decoder
-    row_of = memory.row_of
-    keys, values, first = decoder.prepare(memory.rows, memory.newest, memory.mask, row_of)
+    read, first = generator.readable(memory)
     before = generator.word_embedding(functional.pad(replies[:, :-1], (1, 0), value=SOS))
     states = decoder.gru.run(before, first, lengths_of(replies))  # (S, T, H)
     hidden = states[sample, said - 1]
@@ -51,9 +50,7 @@ def completed_replies(
             continue
         of = sample[rows]
         embedded = generator.word_embedding(completed[rows, t - 1])
-        state, outputs = decoder.next_output_of_words(
-            embedded, hidden[rows], of, keys, values, memory.mask, row_of
-        )
+        state, outputs = decoder.next_output_of_words(embedded, hidden[rows], of, read)
         drawn = draw_ids(decoder, outputs)
         hidden[rows] = state.to(hidden.dtype)
         completed[rows, t] = drawn

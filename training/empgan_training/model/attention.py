@@ -2,12 +2,36 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
 from .additive_scores import additive_scores
 from .padding import put_back, taken
 from .products import Linear
+
+
+class Readable(NamedTuple):
+    """What B replies read, prepared once: parts of R memories.
+
+    Attributes:
+        keys: (R, M, H), W_s g.
+        values: (R, M, W), which are averaged.
+        mask: (B, M), 0 where a reply reads its memory, STRUCK elsewhere.
+        row_of: (B,) which memory each reply reads; None if each has its own.
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor
+    row_of: Tensor | None = None
+
+    def of_each(self) -> Readable:
+        """Return the same with a memory of its own for each reply."""
+        if self.row_of is None:
+            return self
+        return Readable(self.keys[self.row_of], self.values[self.row_of], self.mask)
 
 
 class EmpatheticAttention(nn.Module):
@@ -39,51 +63,33 @@ class EmpatheticAttention(nn.Module):
         scores = self.score(energy).squeeze(-1) + mask.unsqueeze(1)  # Eq. 3
         return _averaged(scores, values)
 
-    def of_replies(
-        self,
-        states: Tensor,
-        lengths: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        mask: Tensor,
-        row_of: Tensor | None = None,
-    ) -> Tensor:
+    def of_replies(self, states: Tensor, lengths: Tensor, read: Readable) -> Tensor:
         """Return `forward` of given replies (B, T, W), zeros beyond the end of each on a CPU.
 
         Args:
             states: (B, T, H); lengths: (B,) steps of each that count, at least 1.
-            keys, values: of R memories, (R, M, H) and (R, M, W).
-            mask: (B, M), 0 where a reply reads its memory, STRUCK elsewhere.
-            row_of: (B,) which memory each reads; None if each has its own.
+            read: what the B replies read.
         """
         if states.is_cuda:  # there, one large call costs less than many
-            attended: Tensor = self(states, *of_each(row_of, keys, values), mask)
+            attended: Tensor = self(states, *read.of_each()[:3])
             return attended
         rows, steps, _ = states.shape
         places = (torch.arange(steps) < lengths.unsqueeze(1)).flatten().nonzero().squeeze(1)
         of = torch.arange(rows).repeat_interleave(lengths)
-        attended = self.of_words(taken(states, places), of, keys, values, mask, row_of)
-        return put_back(attended, places, rows, steps)
+        return put_back(self.of_words(taken(states, places), of, read), places, rows, steps)
 
-    def of_words(
-        self,
-        states: Tensor,
-        of: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        mask: Tensor,
-        row_of: Tensor | None = None,
-    ) -> Tensor:
+    def of_words(self, states: Tensor, of: Tensor, read: Readable) -> Tensor:
         """Return `forward` of single states (N, H), (N, W), of which many are of one reply.
 
         Args:
             states: (N, H), at least one.
             of: (N,) which of B replies each is of, ascending.
-            keys, values, mask, row_of: as in `of_replies`.
+            read: what the B replies read.
         """
+        keys, values, mask, row_of = read
         if states.is_cuda:
-            read = of if row_of is None else row_of[of]
-            attended: Tensor = self(states.unsqueeze(1), keys[read], values[read], mask[of])
+            row = of if row_of is None else row_of[of]
+            attended: Tensor = self(states.unsqueeze(1), keys[row], values[row], mask[of])
             return attended.squeeze(1)
         positions = torch.arange(1, mask.shape[1] + 1)
         ends = ((mask == 0) * positions).amax(1).tolist()  # behind the last one that is read
@@ -91,18 +97,13 @@ class EmpatheticAttention(nn.Module):
         queries = torch.split(self.hidden_projection(states), counts)
         direction = self.score.weight[0]
         all_keys, all_values = keys.unbind(), values.unbind()
-        memories = range(len(mask)) if row_of is None else row_of.tolist()
+        rows = range(len(mask)) if row_of is None else row_of.tolist()
         parts = []
-        for query, end, row, masked in zip(queries, ends, memories, mask, strict=True):
+        for query, end, row, masked in zip(queries, ends, rows, mask, strict=True):
             if len(query):
                 scores = additive_scores(query, all_keys[row][:end], direction) + masked[:end]
                 parts.append(_averaged(scores, all_values[row][:end]))
         return torch.cat(parts)
-
-
-def of_each(row_of: Tensor | None, *memories: Tensor) -> tuple[Tensor, ...]:
-    """Return memories (R, ...) as (B, ...), the row of each that reads one."""
-    return memories if row_of is None else tuple(memory[row_of] for memory in memories)
 
 
 def _averaged(scores: Tensor, values: Tensor) -> Tensor:

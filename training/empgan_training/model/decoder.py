@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from empgan_rt.graph_spec import STRUCK
 
-from .attention import EmpatheticAttention
+from .attention import EmpatheticAttention, Readable
 from .dropout import Dropout
 from .gru import GRU
 from .padding import put_back, taken
@@ -69,26 +69,17 @@ class Decoder(nn.Module):
             )
         return keys, values, torch.tanh(self.bridge(newest))
 
-    def forward(
-        self,
-        embedded: Tensor,
-        lengths: Tensor,
-        hidden: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        mask: Tensor,
-        row_of: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, embedded: Tensor, lengths: Tensor, hidden: Tensor, read: Readable) -> Tensor:
         """Return d^o (Eq. 6) of every step of a given reply, (B, T, H), for `vocabulary`.
 
         Args:
             embedded: (B, T, E) embeddings of SOS and the reply.
             lengths: (B,) steps of each reply.
             hidden: (B, H) first hidden state.
-            keys, values, mask, row_of: as in `EmpatheticAttention.of_replies`.
+            read: what the B replies read.
         """
         states = self.dropout(self.gru.run(self.dropout(embedded), hidden, lengths))
-        attended = self.attention.of_replies(states, lengths, keys, values, mask, row_of)
+        attended = self.attention.of_replies(states, lengths, read)
         output: Tensor = self.output_hidden(states) + attended  # Eq. 6
         return output
 
@@ -113,21 +104,13 @@ class Decoder(nn.Module):
         return state, output
 
     def next_output_of_words(
-        self,
-        embedded: Tensor,
-        hidden: Tensor,
-        of: Tensor,
-        keys: Tensor,
-        values: Tensor,
-        mask: Tensor,
-        row_of: Tensor | None = None,
+        self, embedded: Tensor, hidden: Tensor, of: Tensor, read: Readable
     ) -> tuple[Tensor, Tensor]:
         """Return `next_output` of N single words, (N, H) both, of which many are of one reply.
 
         Args:
             embedded: (N, E); hidden: (N, H).
-            of, keys, values, mask, row_of: as in `EmpatheticAttention.of_words`.
+            of, read: as in `EmpatheticAttention.of_words`.
         """
         state = self.gru.cell(embedded, hidden)
-        attended = self.attention.of_words(state, of, keys, values, mask, row_of)
-        return state, self.output_hidden(state) + attended  # Eq. 6
+        return state, self.output_hidden(state) + self.attention.of_words(state, of, read)  # Eq. 6

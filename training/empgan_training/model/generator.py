@@ -12,6 +12,7 @@ from torch.nn import functional
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import NUM_LABELS, STRUCK, UNKNOWN_LABEL
 
+from .attention import Readable
 from .auxiliary import EmotionWordDecoder
 from .decoder import Decoder
 from .encoders import (
@@ -207,6 +208,13 @@ class Generator(nn.Module):
         mask = unread.float() * STRUCK  # and the softmax over it: float32 even if weights are less
         newest = last_valid(rows, lengths) if row_of is None else rows[row_of, lengths - 1]
         return Memory(rows, row_of, newest, mask, emotional)
+
+    def readable(self, memory: Memory) -> tuple[Readable, Tensor]:
+        """Return what a given memory's replies read, and their first hidden state (B, H)."""
+        keys, values, hidden = self.decoder.prepare(
+            memory.rows, memory.newest, memory.mask, memory.row_of
+        )
+        return Readable(keys, values, memory.mask, memory.row_of), hidden
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
         """Return what the decoder needs; inputs as in `empgan_rt.graph_spec.EncoderInput`."""
