@@ -10,6 +10,7 @@ from torch.nn import functional
 from empgan_training.model import products
 from empgan_training.model.products import (
     Linear,
+    factor_of,
     filled_up,
     large_in_bfloat16,
     linear,
@@ -111,3 +112,17 @@ def test_large_sums_over_pairs_are_rounded(all_are_large: None) -> None:
     found, wanted = pairs_summed(left, right, rounded=True), left.t() @ right
     assert not torch.equal(found, wanted)
     torch.testing.assert_close(found, wanted, rtol=0.02, atol=0.6)
+
+
+def test_a_weight_is_rounded_once_in_each_context() -> None:
+    weight = torch.randn(4, 3)
+    assert factor_of(weight) is weight
+    with large_in_bfloat16():
+        first = factor_of(weight)
+        assert torch.equal(first, weight.to(torch.bfloat16))
+        assert factor_of(weight) is first
+        assert torch.equal(factor_of(weight.t()), first.t())
+    with torch.no_grad():
+        weight += 1
+    with large_in_bfloat16():
+        assert torch.equal(factor_of(weight), weight.to(torch.bfloat16))

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from .products import filled_up, rounds
+from .products import factor_of, filled_up
 
 TILE = 1 << 19  # logits of one tile: 2 MB in float32
 
@@ -32,7 +32,7 @@ def summed_nats(states: Tensor, layer: nn.Linear, targets: Tensor) -> Tensor:
     """
     if states.is_cuda:
         return functional.cross_entropy(layer(states).float(), targets, reduction="sum")
-    nats: Tensor = _SummedNats.apply(states, layer.weight, layer.bias, targets, _type_of(states))  # type: ignore[no-untyped-call]  # PyTorch's own
+    nats: Tensor = _SummedNats.apply(states, layer.weight, layer.bias, targets)  # type: ignore[no-untyped-call]  # PyTorch's own
     return nats
 
 
@@ -48,8 +48,8 @@ def drawn_ids(states: Tensor, layer: nn.Linear, never: Sequence[int]) -> Tensor:
         points = torch.rand(len(states), 1, device=states.device)
         if states.is_cuda:
             return _at_points(layer(states).float(), points, never)
-        dtype = _type_of(states)
-        logits = filled_up(states, dtype) @ layer.weight.to(dtype).t()
+        factor = factor_of(layer.weight)
+        logits = filled_up(states, factor.dtype) @ factor.t()
         tiles = _tiles(logits, layer.bias, points)
         return torch.cat([_at_points(tile, some, never) for _, tile, some in tiles])
 
@@ -61,10 +61,6 @@ def _at_points(logits: Tensor, points: Tensor, never: Sequence[int]) -> Tensor:
     cumulated = torch.softmax(logits, dim=-1).cumsum(-1)
     ids = torch.searchsorted(cumulated, points * cumulated[:, -1:], right=True).squeeze(1)
     return ids.clamp(max=logits.shape[-1] - 1)  # where rounding has met the very end
-
-
-def _type_of(states: Tensor) -> torch.dtype:
-    return torch.bfloat16 if rounds() else states.dtype
 
 
 def _tiles(
@@ -79,10 +75,9 @@ def _tiles(
 
 class _SummedNats(torch.autograd.Function):
     @staticmethod
-    def forward(
-        ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, dtype: torch.dtype
-    ) -> Tensor:
-        filled, factor = filled_up(states, dtype), weight.to(dtype)
+    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+        factor = factor_of(weight)
+        filled = filled_up(states, factor.dtype)
         products = filled @ factor.t()  # become their own gradient
         of_bias, nats = torch.zeros_like(bias), bias.new_zeros(())
         for part, logits, some in _tiles(products, bias, targets.unsqueeze(1)):
@@ -103,4 +98,4 @@ class _SummedNats(torch.autograd.Function):
         towards, states, weight, of_bias = ctx.saved_tensors
         of_states = (towards @ weight)[: ctx.rows].to(scale.dtype).mul_(scale)
         of_weight = (towards.t() @ states).to(scale.dtype).mul_(scale)
-        return of_states, of_weight, of_bias * scale, None, None
+        return of_states, of_weight, of_bias * scale, None

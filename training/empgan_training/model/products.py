@@ -20,17 +20,24 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 LEAST = 1 << 25  # multiplications of a product that pays for rounding its factors
-_rounding: ContextVar[bool] = ContextVar("rounding", default=False)
+_Place = tuple[int, torch.Size, tuple[int, ...]]  # address, shape and strides
+# weights, and what they were rounded to, by their place; None outside the context
+_rounded_weights: ContextVar[dict[_Place, tuple[Tensor, Tensor]] | None] = ContextVar(
+    "rounded_weights", default=None
+)
 
 
 @contextmanager
 def large_in_bfloat16() -> Iterator[None]:
-    """Within it, the large products of `linear` and their gradients are computed in bfloat16."""
-    token = _rounding.set(True)
+    """Within it, the large products of `linear` and their gradients are computed in bfloat16.
+
+    Each weight is rounded once, so none may change within it.
+    """
+    token = _rounded_weights.set({})
     try:
         yield
     finally:
-        _rounding.reset(token)
+        _rounded_weights.reset(token)
 
 
 class Linear(nn.Linear):
@@ -54,7 +61,18 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 def rounds() -> bool:
     """Return whether large products are computed in bfloat16 at present."""
-    return _rounding.get()
+    return _rounded_weights.get() is not None
+
+
+def factor_of(weight: Tensor) -> Tensor:
+    """Return a weight as it is multiplied at present: rounded, or as it is."""
+    known = _rounded_weights.get()
+    if known is None:
+        return weight
+    place = (weight.data_ptr(), weight.shape, weight.stride())
+    if place not in known:
+        known[place] = weight, weight.detach().to(torch.bfloat16)
+    return known[place][1]
 
 
 def pairs_summed(left: Tensor, right: Tensor, *, rounded: bool) -> Tensor:
@@ -81,7 +99,7 @@ def filled_up(vectors: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
 
 def _rounded(inputs: Tensor, weight: Tensor) -> bool:
     return (
-        _rounding.get()
+        rounds()
         and inputs.device.type == "cpu"
         and inputs.dtype == torch.float32
         and inputs.numel() * len(weight) >= LEAST
@@ -91,7 +109,7 @@ def _rounded(inputs: Tensor, weight: Tensor) -> bool:
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        filled, rounded = filled_up(inputs), weight.to(torch.bfloat16)
+        filled, rounded = filled_up(inputs), factor_of(weight)
         ctx.save_for_backward(filled, rounded)
         ctx.rows, ctx.has_bias = len(inputs), bias is not None
         product = (filled @ rounded.t())[: len(inputs)].float()
