@@ -13,6 +13,7 @@ from torch import Tensor
 from empgan_rt.bundle import Bundle
 from empgan_rt.graph_spec import Candidates, IntArray
 from empgan_training.eager import EagerBackend, EagerState, best_tokens, descended
+from empgan_training.model.attention import Readable
 
 from .engines import Engine, versions
 
@@ -80,11 +81,12 @@ class NaiveBackend(EagerBackend):
         slots, beams, length = state.token_ids.shape
         rows = slots * beams
         decoder = self.generator.decoder
+        row_of = torch.arange(slots).repeat_interleave(beams)
         outputs = decoder(
             self.generator.word_embedding(state.token_ids.view(rows, length)),
             torch.full((rows,), length),
             state.hidden.view(rows, -1),
-            *(t.repeat_interleave(beams, 0) for t in (state.keys, state.values, state.mask)),
+            Readable(state.keys, state.values, state.mask[row_of], row_of),
         )
         logits: Tensor = decoder.vocabulary(outputs)[:, -1]
         return logits.view(slots, beams, -1)

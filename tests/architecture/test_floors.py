@@ -187,7 +187,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
     "empgan_bench.first_reply": ("empgan_rt.__init__",),  # what a user's process imports
-    "empgan_bench.torch_engines": ("empgan_training.eager",),
+    "empgan_bench.torch_engines": ("empgan_training.eager", "empgan_training.model.attention"),
     "empgan_bench.gpu_check.engines": ("empgan_training.eager",),
     # They are users: of training's steps, and of the SDK.
     "empgan_bench.gpu_check.training": (

@@ -126,3 +126,9 @@ def test_a_weight_is_rounded_once_in_each_context() -> None:
         weight += 1
     with large_in_bfloat16():
         assert torch.equal(factor_of(weight), weight.to(torch.bfloat16))
+
+
+def test_a_compiled_layer_is_one_graph() -> None:
+    layer, inputs = Linear(4, 3), torch.randn(2, 4)
+    compiled = torch.compile(lambda x: torch.tanh(layer(x)), backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(inputs), torch.tanh(layer(inputs)))

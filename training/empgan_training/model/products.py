@@ -60,8 +60,8 @@ def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 
 
 def rounds() -> bool:
-    """Return whether large products are computed in bfloat16 at present."""
-    return _rounded_weights.get() is not None
+    """Return whether large products are computed in bfloat16 at present, never when compiled."""
+    return not torch.compiler.is_compiling() and _rounded_weights.get() is not None
 
 
 def factor_of(weight: Tensor) -> Tensor:
