@@ -61,7 +61,7 @@ def test_a_flat_memory_is_the_gru_over_that_sequence(name: SystemName) -> None:
             happy = generator.utterances.label_embedding[0]  # label 1, of the newest turn
             inputs = torch.cat([happy.view(1, 1, -1), inputs], dim=1)
         states, last = torch.nn.GRU.forward(generator.utterances.gru, inputs)
-    torch.testing.assert_close(memory.states[0], states[0], **TOL)
+    torch.testing.assert_close(memory.rows[0], states[0], **TOL)
     torch.testing.assert_close(memory.newest[0], last[0, 0], **TOL)
     assert (memory.mask[0] == 0).all()
     words = 3 + (name == "Emo-S2S")
@@ -87,13 +87,13 @@ def test_the_label_gru_of_emo_hred_starts_from_the_semantic_context() -> None:
     with torch.no_grad():
         probs = generator.encode(UTTERANCES, EMOTION_WORDS, LABELS).label_probs
         memory = generator.memory(UTTERANCES, EMOTION_WORDS, probs, torch.tensor([3, 1]))
-        semantic = memory.states[0, :, :8]
+        semantic = memory.rows[0, :, :8]
         states, _ = torch.nn.GRU.forward(
             generator.labels.gru,
             (probs[:1] @ generator.labels.embedding),
             semantic[2].view(1, 1, -1),
         )
-    torch.testing.assert_close(memory.states[0, :, 8:], states[0], **TOL)
+    torch.testing.assert_close(memory.rows[0, :, 8:], states[0], **TOL)
 
 
 @pytest.mark.parametrize("extra", [(0, 1, 0), (0, 0, 3), (0, 2, 2)])
@@ -151,7 +151,6 @@ def test_what_contexts_have_in_common_is_read_once(
 ) -> None:
     memory = sample_memory(generator_of(name), batch)
     assert len(memory.rows) == rows
-    assert len(memory.states) == batch.samples
 
 
 def test_every_parameter_gets_a_gradient(batch: Batch, generator: Generator) -> None:

@@ -208,7 +208,7 @@ def test_labels_change_the_memory_only_through_the_label_state(generator: Genera
         with torch.no_grad():
             probs = generator.encode(u, e, labels).label_probs
             memory = generator.memory(u, e, probs, torch.tensor([2]))
-        states.append(memory.states)
+        states.append(memory.rows)
     width = CONFIG.hidden_size
     torch.testing.assert_close(states[0][..., : 2 * width], states[1][..., : 2 * width])
     assert (states[0][..., 2 * width :] - states[1][..., 2 * width :]).abs().max() > 1e-3
@@ -223,7 +223,7 @@ def test_the_label_gru_starts_from_the_emotion_context_of_the_last_valid_turn(
         probs = generator.encode(u, e, labels).label_probs
         memory = generator.memory(u, e, probs, torch.tensor(turns))
     width = CONFIG.hidden_size
-    emotional = memory.states[..., width : 2 * width]
+    emotional = memory.rows[..., width : 2 * width]
     assert generator.labels is not None
     for b, count in enumerate(turns):
         embedded = probs[b, :count] @ generator.labels.embedding
@@ -231,8 +231,8 @@ def test_the_label_gru_starts_from_the_emotion_context_of_the_last_valid_turn(
             states, _ = torch.nn.GRU.forward(
                 generator.labels.gru, embedded.unsqueeze(0), emotional[b, count - 1].view(1, 1, -1)
             )
-        torch.testing.assert_close(memory.states[b, :count, 2 * width :], states[0], **TOL)
-        torch.testing.assert_close(memory.newest[b], memory.states[b, count - 1], **TOL)
+        torch.testing.assert_close(memory.rows[b, :count, 2 * width :], states[0], **TOL)
+        torch.testing.assert_close(memory.newest[b], memory.rows[b, count - 1], **TOL)
 
 
 def prepared(name: str, turns: Sequence[OracleTurn]) -> PreparedDialogue:
@@ -260,13 +260,13 @@ def test_samples_of_batched_dialogues_equal_each_context_alone(
 ) -> None:
     with torch.set_grad_enabled(gradients):
         memory = sample_memory(generator, batch)
-        keys, values, hidden = generator.decoder.prepare(memory.states, memory.newest)
+        keys, values, hidden = generator.decoder.prepare(memory.rows, memory.newest)
     assert batch.samples == 4
     for s in range(batch.samples):
         count = int(batch.context_turns[s])
         context = LABELLED[int(batch.dialogue_of[s])][:count]
         expected = oracle.encode(context)
-        close(memory.states[s, :count].detach(), expected.g)
+        close(memory.rows[s, :count].detach(), expected.g)
         close(memory.newest[s].detach(), expected.g[-1])
         close(hidden[s].detach(), expected.d0)
         assert memory.emotional is not None

@@ -61,11 +61,6 @@ class Memory(NamedTuple):
     mask: Tensor
     emotional: Tensor | None
 
-    @property
-    def states(self) -> Tensor:
-        """Return (B, P, G), a row for each sample."""
-        return self.rows if self.row_of is None else self.rows[self.row_of]
-
 
 class Generator(nn.Module):
     """Encoders, recogniser, decoder and the training-only heads of the streams it has."""
