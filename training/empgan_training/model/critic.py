@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .products import linear
+from .products import linear, rounds
 from .recurrent import run_recurrence
 from .words import Words
 
@@ -65,7 +65,8 @@ class Critic(nn.Module):
             else linear(words.weights, self.embedding.weight.t())
         )
         lengths = words.lengths
-        states, _ = run_recurrence(self.lstm, next(self.lstm.parameters()), embedded)
+        with _as_rounded():
+            states, _ = run_recurrence(self.lstm, next(self.lstm.parameters()), embedded)
         return States(states * _real(lengths, states.shape[1]).unsqueeze(-1), lengths)
 
     def forward(self, response: States, feedback: States | None, context: Tensor) -> Tensor:
@@ -82,12 +83,18 @@ class Critic(nn.Module):
         lengths = joined.lengths.clamp(min=max(KERNEL_WIDTHS))
         features = []
         for convolution, size in zip(self.convolutions, KERNEL_WIDTHS, strict=True):
-            found = torch.relu(convolution(values.transpose(1, 2)))  # (B, filters, windows)
+            with _as_rounded():
+                found = torch.relu(convolution(values.transpose(1, 2)))  # (B, filters, windows)
             inside = _real(lengths - size + 1, found.shape[2])
             features.append((found * inside.unsqueeze(1)).amax(-1))
         pooled = torch.cat(features, dim=-1)
         scores: Tensor = self.score(torch.relu(pooled + self.context(context.detach())))
         return scores.squeeze(-1).float()  # what is summed and compared is no bfloat16
+
+
+def _as_rounded() -> torch.autocast:
+    """Return the context of LSTM and convolutions on a CPU: autocast where products are rounded."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=rounds())
 
 
 def join(parts: Sequence[States]) -> States:
