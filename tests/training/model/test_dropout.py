@@ -44,6 +44,12 @@ def test_nothing_is_dropped_in_evaluation_or_at_zero() -> None:
     assert torch.equal(Dropout(0.0)(entries), entries)
 
 
+@pytest.mark.parametrize("probability", [0.999999, 1.0])
+def test_everything_may_be_dropped(probability: float) -> None:
+    torch.manual_seed(3)
+    assert Dropout(probability)(torch.ones(50)).eq(0).all()
+
+
 def test_a_seed_decides_what_is_dropped() -> None:
     found = []
     for seed in (1, 1, 2):

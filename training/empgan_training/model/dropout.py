@@ -19,9 +19,9 @@ class Dropout(nn.Dropout):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return inputs of any shape, entries dropped and the others scaled up in training."""
-        if not self.training or self.p == 0 or inputs.device.type != "cpu":
-            return super().forward(inputs)
         dropped = round(self.p * _LEVELS)
+        if not self.training or inputs.device.type != "cpu" or dropped in (0, _LEVELS):
+            return super().forward(inputs)
         kept = _sixteen_bits(inputs.numel()).view(inputs.shape) >= dropped - _LEVELS // 2
         masked: Tensor = _Masked.apply(inputs, kept, _LEVELS / (_LEVELS - dropped))  # type: ignore[no-untyped-call]  # PyTorch's own
         return masked

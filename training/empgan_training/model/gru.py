@@ -2,8 +2,8 @@
 
 PyTorch's CPU GRU forms the gradient of the recurrent weights once per time step and computes
 padded steps as well. Here that gradient is one product for the whole sequence, and padding is left
-out before anything is computed. Products of all steps at once follow `products`, those of one step
-are float32.
+out before anything is computed. Products follow `products`, but for the recurrence's own, which are
+float32.
 Parameters and results are those of `torch.nn.GRU`, which runs whenever gradients are off or the
 tensors are on a GPU. Measured: docs/decisions/0005-cpu-gru.md.
 
