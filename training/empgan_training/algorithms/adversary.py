@@ -7,7 +7,8 @@ from typing import Protocol
 from torch import nn
 
 from ..data.batch import Batch
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from .mle import Losses, sample_memory
 
 

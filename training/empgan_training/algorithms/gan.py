@@ -12,7 +12,8 @@ from torch.nn import functional
 
 from ..data.batch import Batch
 from ..model.critic import Critic
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from ..model.words import Words, cut
 from .adversary import memory_without_dropout
 from .mle import Losses

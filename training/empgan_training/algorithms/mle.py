@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from ..data.batch import Batch
 from ..model.encoders import lengths_of
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from ..model.next_word import summed_nats
 
 Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged

@@ -17,7 +17,8 @@ from empgan_rt.graph_spec import PAD
 from ..data.batch import Batch
 from ..model.discriminator import ContextState, HierarchicalDiscriminator
 from ..model.encoders import lengths_of
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from ..model.words import cut
 from .adversary import memory_without_dropout
 from .mle import Losses

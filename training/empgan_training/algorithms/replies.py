@@ -17,7 +17,8 @@ from empgan_rt.graph_spec import EOS, PAD, SOS
 from ..data.batch import Batch
 from ..model.decoder import Decoder
 from ..model.encoders import lengths_of
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from ..model.next_word import drawn_ids
 from ..model.products import linear
 from ..model.words import Words, cut

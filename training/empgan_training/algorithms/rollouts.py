@@ -13,7 +13,8 @@ from torch.nn import functional
 from empgan_rt.graph_spec import EOS, PAD, SOS
 
 from ..model.encoders import lengths_of
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from .replies import draw_ids
 
 

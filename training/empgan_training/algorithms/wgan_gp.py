@@ -18,7 +18,8 @@ from torch.nn import functional
 
 from ..data.batch import Batch
 from ..model.critic import Critic, States
-from ..model.generator import Generator, Memory
+from ..model.generator import Generator
+from ..model.memory import Memory
 from ..model.words import EmotionWordView, Words, cut
 from ..systems import CriticName
 from .adversary import memory_without_dropout

@@ -10,19 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from empgan_rt.config import GeneratorConfig
-from empgan_rt.graph_spec import NUM_LABELS, STRUCK, UNKNOWN_LABEL
+from empgan_rt.graph_spec import NUM_LABELS, UNKNOWN_LABEL
 
 from .attention import Readable
 from .auxiliary import EmotionWordDecoder
 from .decoder import Decoder
-from .encoders import (
-    FlatEncoder,
-    HierarchicalEncoder,
-    LabelEncoder,
-    last_valid,
-    lengths_of,
-    one_sequence,
-)
+from .encoders import FlatEncoder, HierarchicalEncoder, LabelEncoder, last_valid, lengths_of
+from .memory import Memory, flat_memory, memory_of
 from .recogniser import EmotionRecogniser
 
 
@@ -42,24 +36,6 @@ class EncoderState(NamedTuple):
     mask: Tensor
     hidden: Tensor
     label_probs: Tensor
-
-
-class Memory(NamedTuple):
-    """The context of each sample before it is projected for the decoder.
-
-    Attributes:
-        rows: (R, P, G), Eq. 2; samples whose contexts begin alike may share one.
-        row_of: (B,) the row of each sample; None if each has its own.
-        newest: (B, G), the state of the last valid position.
-        mask: (B, P), 0 where the decoder reads, STRUCK elsewhere.
-        emotional: (B, H), the newest emotion-word context; None without that stream.
-    """
-
-    rows: Tensor
-    row_of: Tensor | None
-    newest: Tensor
-    mask: Tensor
-    emotional: Tensor | None
 
 
 class Generator(nn.Module):
@@ -138,10 +114,16 @@ class Generator(nn.Module):
         dialogue_of: Tensor | None = None,
     ) -> Memory:
         """Return `memory`, the turn vectors given."""
-
+        attention = self.config.attention
         if isinstance(self.utterances, FlatEncoder):
-            return self._in_flat_context(
-                self.utterances, utterances, label_probs, turns, dialogue_of
+            return flat_memory(
+                self.utterances,
+                self.word_embedding,
+                utterances,
+                label_probs,
+                turns,
+                dialogue_of,
+                attention=attention,
             )
 
         def of_contexts(states: Tensor) -> Tensor:
@@ -156,53 +138,7 @@ class Generator(nn.Module):
             emotional = last_valid(streams[-1], turns)
         if self.labels is not None:
             streams.append(self.labels(label_probs, last_valid(streams[-1], turns)))
-        return self._memory(streams, turns, emotional)
-
-    def _in_flat_context(
-        self,
-        encoder: FlatEncoder,
-        utterances: Tensor,
-        label_probs: Tensor,
-        turns: Tensor,
-        dialogue_of: Tensor | None,
-    ) -> Memory:
-        """Return `memory` of a flat encoder.
-
-        What contexts have in common is read once: a context's states are the first of its
-        dialogue's, or of those that begin with the same label.
-        """
-        row_of, read = dialogue_of, turns
-        if dialogue_of is not None:
-            label_probs = label_probs[dialogue_of]
-        label = last_valid(label_probs, turns)
-        if dialogue_of is not None and encoder.label_embedding is not None:
-            some, row_of = _distinct(dialogue_of, label)
-            utterances, label = utterances[dialogue_of[some]], label[some]
-        if row_of is not None:
-            read = turns.new_zeros(len(utterances)).scatter_reduce(0, row_of, turns, "amax")
-        ids = one_sequence(utterances, read)
-        states, lengths = encoder(self.word_embedding(ids), lengths_of(ids), label)
-        if row_of is not None:
-            words = (utterances != 0).sum(-1) + 1  # of each turn, EOS included
-            before = (lengths - lengths_of(ids))[row_of]  # a label's place
-            total = words.cumsum(1)[row_of].gather(1, turns.unsqueeze(1) - 1).squeeze(1)
-            lengths = before + total
-        return self._memory([states], lengths, None, row_of)
-
-    def _memory(
-        self,
-        streams: Sequence[Tensor],
-        lengths: Tensor,
-        emotional: Tensor | None,
-        row_of: Tensor | None = None,
-    ) -> Memory:
-        rows = torch.cat([*streams], dim=-1)
-        position = torch.arange(rows.shape[1], device=rows.device)
-        end = lengths.unsqueeze(1)
-        unread = position >= end if self.config.attention else position != end - 1
-        mask = unread.float() * STRUCK  # and the softmax over it: float32 even if weights are less
-        newest = last_valid(rows, lengths) if row_of is None else rows[row_of, lengths - 1]
-        return Memory(rows, row_of, newest, mask, emotional)
+        return memory_of(streams, turns, attention=attention, emotional=emotional)
 
     def readable(self, memory: Memory) -> tuple[Readable, Tensor]:
         """Return what a given memory's replies read, and their first hidden state (B, H)."""
@@ -245,19 +181,6 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Return the next hidden state (B, K, H) and the logits (B, K, V) after (B, K) tokens."""
         return self.decoder.step(self.word_embedding(tokens), hidden, keys, values, mask)
-
-
-def _distinct(dialogue_of: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-    """Return a sample of each pair of dialogue and label there is, and each sample's pair (B,).
-
-    On a GPU, where the host would have to wait for their number, each sample is a pair.
-    """
-    everyone = torch.arange(len(label), device=label.device)
-    if label.is_cuda:
-        return everyone, everyone
-    pairs = torch.cat([dialogue_of.unsqueeze(1).to(label.dtype), label], dim=1)
-    distinct, pair_of = torch.unique(pairs, dim=0, return_inverse=True)
-    return everyone.new_zeros(len(distinct)).scatter(0, pair_of, everyone), pair_of
 
 
 def _label_probs(logits: Tensor, labels: Tensor) -> Tensor:
