@@ -99,6 +99,8 @@ def test_records_tell_of_both_sides(folder: Path, shared: str, tmp_path: Path) -
         "critic_semantic_distance",
         "critic_emotional_distance",
         "critic_semantic_penalty",
+        "critic_semantic_ranked",
+        "critic_emotional_ranked",
         "critic_gradient",
         "total",
         "response",
@@ -109,6 +111,7 @@ def test_records_tell_of_both_sides(folder: Path, shared: str, tmp_path: Path) -
         "likelihood_gradient",
         "gradient",
     } <= record.keys()
+    assert 0 <= record["critic_semantic_ranked"] <= 1
     assert record["adversarial_gradient"] > 0
     assert record["likelihood_gradient"] > 0
 

@@ -108,6 +108,32 @@ def test_the_critics_loss_is_eq_15(data: PreparedData, generator: Generator, bat
     assert losses["total"] == pytest.approx(expected, rel=1e-5)
 
 
+def test_ranked_counts_pairs_and_half_of_ties(
+    data: PreparedData, generator: Generator, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever a constant critic reads, it ranks nothing; one that likes length ranks by it."""
+    ours = adversary(data, generator)
+    for critic in ours.critic_of.values():
+        torch.nn.init.zeros_(critic.score.weight)
+    losses = ours.critic_losses(generator, batch)
+    assert float(losses["semantic_ranked"]) == float(losses["emotional_ranked"]) == 0.5
+
+    scored: list[Tensor] = []
+
+    def by_length(response: States, feedback: States | None, context: Tensor) -> Tensor:
+        scored.append(response.lengths)
+        return response.values.sum((1, 2)) * 0 + response.lengths
+
+    monkeypatch.setattr(ours.critic_of["semantic"], "forward", by_length)
+    ranked = float(ours.critic_losses(generator, batch)["semantic_ranked"])
+    on_real, on_fake, *_ = (lengths.tolist() for lengths in scored)
+    pairs = [
+        1.0 if r > f else 0.5 if r == f else 0.0 for r, f in zip(on_real, on_fake, strict=True)
+    ]
+    assert ranked == pytest.approx(sum(pairs) / len(pairs))
+    assert 0 < ranked < 1
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("relaxation", ["straight_through", "soft", "reinforce"])
 def test_each_side_trains_itself_alone(

@@ -75,7 +75,11 @@ class WassersteinAdversary:
         self.options = options
 
     def critic_losses(self, generator: Generator, batch: Batch) -> Losses:
-        """Return Eq. 15 of every critic, summed, with the parts of each."""
+        """Return Eq. 15 of every critic, summed, with the parts of each.
+
+        "ranked" is the share of pairs in which the real reply scores above the generated one, 0.5
+        if the critic tells nothing; the distance can be large while a few pairs make all of it.
+        """
         real = Words(cut(batch.response_out, self.options.max_length))
         with torch.no_grad():
             memory = memory_without_dropout(generator, batch)
@@ -89,6 +93,7 @@ class WassersteinAdversary:
             penalty = gradient_penalty(critic, states[0], states[1], feedback, memory.newest)
             losses[f"{name}_distance"] = (on_real - on_fake).mean()
             losses[f"{name}_penalty"] = penalty
+            losses[f"{name}_ranked"] = _ranked(on_real.detach(), on_fake.detach())
             total = total - losses[f"{name}_distance"] + self.options.penalty * penalty
         return {"total": total, **losses}
 
@@ -160,6 +165,11 @@ def gradient_penalty(
     norm = gradient.flatten(1).norm(dim=1)
     penalty: Tensor = ((norm - 1) ** 2).mean()
     return penalty
+
+
+def _ranked(on_real: Tensor, on_fake: Tensor) -> Tensor:
+    """Return the share of pairs in which the first is larger, ties counted half."""
+    return (0.5 * (1 + torch.sign(on_real - on_fake))).mean()
 
 
 def _widened(values: Tensor, steps: int) -> Tensor:
