@@ -73,6 +73,7 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
         steps: generator steps, at most.
         adversarial_weight: of the adversarial term beside Psi_g.
         penalty: sigma of Eq. 15, of Wasserstein critics.
+        critic_loss: of both sides, of Wasserstein critics, see `algorithms.wgan_gp`.
         relaxation: how their gradient reaches the generator, see `WassersteinOptions`.
         temperature: of that relaxation.
         rollouts: Monte-Carlo completions of each prefix, of policy gradients.
@@ -92,6 +93,7 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     steps: Count = 2000
     adversarial_weight: Annotated[float, Meta(ge=0)] = 1.0
     penalty: Annotated[float, Meta(ge=0)] = 10.0
+    critic_loss: Literal["wasserstein", "relativistic"] = "wasserstein"
     relaxation: Literal["straight_through", "soft", "reinforce"] = "straight_through"
     temperature: Positive = 1.0
     rollouts: Count = 5

@@ -179,7 +179,12 @@ def _adversary(parts: RunParts) -> Adversary:
     if row.algorithm == "gan":
         return RewardAdversary(critics["semantic"], config.max_length)
     options = WassersteinOptions(
-        row.feedback, config.penalty, config.relaxation, config.temperature, config.max_length
+        row.feedback,
+        config.critic_loss,
+        config.penalty,
+        config.relaxation,
+        config.temperature,
+        config.max_length,
     )
     view = EmotionWordView(parts.data.featurizer).to(parts.workers.device())
     return WassersteinAdversary(critics, view, options)

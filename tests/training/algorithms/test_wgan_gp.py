@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from empgan_rt.config import Limits
 from empgan_rt.graph_spec import EOS
 from empgan_rt.text.featurizer import TurnFeatures
 from empgan_training.algorithms.adversary import memory_without_dropout
 from empgan_training.algorithms.gan import RewardAdversary, advantage
+from empgan_training.algorithms.mle import Losses
 from empgan_training.algorithms.wgan_gp import (
+    CriticLoss,
     Relaxation,
     WassersteinAdversary,
     WassersteinOptions,
@@ -31,7 +35,7 @@ from empgan_training.precision import mixed_precision
 from empgan_training.systems import SYSTEMS
 from support.small_data import SMALL_SIZES, prepare_own, small_generator
 
-OPTIONS = WassersteinOptions(True, 10.0, "straight_through", 1.0, 8)
+OPTIONS = WassersteinOptions(True, "wasserstein", 10.0, "straight_through", 1.0, 8)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +104,7 @@ def test_the_penalty_alone_trains_the_critic_above_its_lstm() -> None:
 
 def test_the_critics_loss_is_eq_15(data: PreparedData, generator: Generator, batch: Batch) -> None:
     ours = adversary(data, generator)
-    losses = {n: float(loss.detach()) for n, loss in ours.critic_losses(generator, batch).items()}
+    losses = numbers(ours.critic_losses(generator, batch))
     expected = sum(
         10.0 * losses[f"{name}_penalty"] - losses[f"{name}_distance"]
         for name in ("semantic", "emotional")
@@ -108,42 +112,78 @@ def test_the_critics_loss_is_eq_15(data: PreparedData, generator: Generator, bat
     assert losses["total"] == pytest.approx(expected, rel=1e-5)
 
 
-def test_ranked_counts_pairs_and_half_of_ties(
-    data: PreparedData, generator: Generator, batch: Batch, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever a constant critic reads, it ranks nothing; one that likes length ranks by it."""
-    ours = adversary(data, generator)
-    for critic in ours.critic_of.values():
-        torch.nn.init.zeros_(critic.score.weight)
-    losses = ours.critic_losses(generator, batch)
-    assert float(losses["semantic_ranked"]) == float(losses["emotional_ranked"]) == 0.5
-
+def score_by_length(ours: WassersteinAdversary, patch: pytest.MonkeyPatch) -> list[Tensor]:
+    """Make D the length of what is scored; return where each critic's scores will be added."""
     scored: list[Tensor] = []
 
     def by_length(response: States, feedback: States | None, context: Tensor) -> Tensor:
-        scored.append(response.lengths)
-        return response.values.sum((1, 2)) * 0 + response.lengths
+        scored.append(response.lengths.float())
+        return response.values.sum((1, 2)) * 0 + scored[-1]
 
-    monkeypatch.setattr(ours.critic_of["semantic"], "forward", by_length)
-    ranked = float(ours.critic_losses(generator, batch)["semantic_ranked"])
-    on_real, on_fake, *_ = (lengths.tolist() for lengths in scored)
-    pairs = [
-        1.0 if r > f else 0.5 if r == f else 0.0 for r, f in zip(on_real, on_fake, strict=True)
-    ]
-    assert ranked == pytest.approx(sum(pairs) / len(pairs))
-    assert 0 < ranked < 1
+    for critic in ours.critic_of.values():
+        patch.setattr(critic, "forward", by_length)
+    return scored
+
+
+def numbers(losses: Losses) -> dict[str, float]:
+    return {name: float(loss.detach()) for name, loss in losses.items()}
+
+
+def test_ranked_counts_pairs_and_half_of_ties(
+    data: PreparedData, generator: Generator, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = adversary(data, generator)
+    scored = score_by_length(ours, monkeypatch)
+    found = numbers(ours.critic_losses(generator, batch))
+    for name, (on_real, on_fake, _) in zip(ours.critic_of, (scored[:3], scored[3:]), strict=True):
+        more, equal = (on_real > on_fake).sum(), (on_real == on_fake).sum()
+        by_hand = float(more + 0.5 * equal) / len(on_real)
+        assert found[f"{name}_ranked"] == pytest.approx(by_hand)
+        assert 0 < found[f"{name}_ranked"] < 1
+
+
+def test_relativistic_losses_compare_a_reply_with_the_real_one(
+    data: PreparedData, generator: Generator, batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = adversary(data, generator, loss="relativistic")
+    scored = score_by_length(ours, monkeypatch)
+    total = numbers(ours.critic_losses(generator, batch))["total"]
+    expected = sum(
+        float(functional.softplus(on_fake - on_real).mean()) + 10.0  # the penalty of slope 0
+        for on_real, on_fake, _ in (scored[:3], scored[3:])
+    )
+    assert total == pytest.approx(expected, rel=1e-5)
+    scored.clear()
+    found = numbers(ours.generator_losses(generator, batch))
+    for name, (on_fake, on_real) in zip(ours.critic_of, (scored[:2], scored[2:]), strict=True):
+        by_hand = float(functional.softplus(on_real - on_fake).mean())
+        assert found[name] == pytest.approx(by_hand, rel=1e-5)
+    assert found["total"] == pytest.approx(found["semantic"] + found["emotional"], rel=1e-5)
+
+
+def test_critics_that_tell_nothing_rank_half_and_cost_log_2(
+    data: PreparedData, generator: Generator, batch: Batch
+) -> None:
+    ours = adversary(data, generator, loss="relativistic")
+    for critic in ours.critic_of.values():
+        torch.nn.init.zeros_(critic.score.weight)
+    found = numbers(ours.critic_losses(generator, batch))
+    assert found["semantic_ranked"] == found["emotional_ranked"] == 0.5
+    assert found["total"] == pytest.approx(2 * (math.log(2) + 10.0), rel=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("loss", ["wasserstein", "relativistic"])
 @pytest.mark.parametrize("relaxation", ["straight_through", "soft", "reinforce"])
 def test_each_side_trains_itself_alone(
     data: PreparedData,
     generator: Generator,
     batch: Batch,
     relaxation: Relaxation,
+    loss: CriticLoss,
     precision: Precision,
 ) -> None:
-    ours = adversary(data, generator, relaxation=relaxation)
+    ours = adversary(data, generator, relaxation=relaxation, loss=loss)
     with mixed_precision(torch.device("cpu"), precision):
         critic_loss = ours.critic_losses(generator, batch)["total"]
     assert critic_loss.dtype == torch.float32
@@ -154,9 +194,9 @@ def test_each_side_trains_itself_alone(
     before = [g.clone() for g in learnt if g is not None]
 
     with mixed_precision(torch.device("cpu"), precision):
-        loss = ours.generator_losses(generator, batch)["total"]
+        generator_loss = ours.generator_losses(generator, batch)["total"]
     parameters = dict(generator.named_parameters())
-    gradients = torch.autograd.grad(loss, [*parameters.values()], allow_unused=True)
+    gradients = torch.autograd.grad(generator_loss, [*parameters.values()], allow_unused=True)
     heads = ("recogniser.", "emotion_decoder.", "label_head.")
     for name, gradient in zip(parameters, gradients, strict=True):
         learns = gradient is not None and bool(gradient.abs().max() > 0)
@@ -233,9 +273,11 @@ def preference(generator: Generator, batch: Batch) -> float:
     return float(log_probs[0, :2].sum().exp())
 
 
-@pytest.mark.parametrize("algorithm", ["wgan_gp", pytest.param("gan", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "algorithm", ["wasserstein", "relativistic", pytest.param("gan", marks=pytest.mark.slow)]
+)
 def test_training_moves_the_generator_towards_a_toy_distribution(
-    data: PreparedData, algorithm: str
+    data: PreparedData, algorithm: CriticLoss | Literal["gan"]
 ) -> None:
     torch.manual_seed(1)
     sizes = {"vocabulary_size": 12, "emotion_vocabulary_size": 8, **SMALL_SIZES}
@@ -246,7 +288,7 @@ def test_training_moves_the_generator_towards_a_toy_distribution(
     if algorithm == "gan":
         ours = RewardAdversary(critic, 4)
     else:
-        options = WassersteinOptions(False, 10.0, "straight_through", 1.0, 4)
+        options = WassersteinOptions(False, algorithm, 10.0, "straight_through", 1.0, 4)
         ours = WassersteinAdversary({"semantic": critic}, EmotionWordView(data.featurizer), options)
     learners = list(generator.decoder.parameters())
     optimisers = [

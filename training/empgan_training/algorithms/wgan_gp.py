@@ -4,6 +4,10 @@ A critic's loss is D(fake) - D(real) + sigma * (|gradient| - 1)^2, the mean over
 generator's is -D(fake), summed over the critics. The penalty has the square that Eq. 15 lacks,
 and acts on states of the reply alone: the feedback and the context are conditions. What is bounded
 so is the critic above its LSTM, whose states lie in (-1, 1); it is no distance over texts.
+
+"relativistic" replaces the mean difference by the logistic loss of each pair (Jolicoeur-Martineau
+2018, RSGAN): log(1 + exp(D(fake) - D(real))) for a critic and the same, exchanged, for the
+generator. No pair can outweigh the others then.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from .gan import advantage
 from .mle import Losses
 from .replies import relaxed_replies, sampled_replies, soft_responses, token_log_probs
 
+CriticLoss = Literal["wasserstein", "relativistic"]
 Relaxation = Literal["straight_through", "soft", "reinforce"]
 
 
@@ -36,6 +41,7 @@ class WassersteinOptions:
 
     Attributes:
         feedback: whether the critics see the user's next turn.
+        loss: of both sides, see above.
         penalty: sigma of Eq. 15.
         relaxation: how a gradient gets from the critics to the generator: through
             "straight_through" Gumbel samples, "soft" distributions under teacher forcing, or as
@@ -45,6 +51,7 @@ class WassersteinOptions:
     """
 
     feedback: bool
+    loss: CriticLoss
     penalty: float
     relaxation: Relaxation
     temperature: float
@@ -75,7 +82,7 @@ class WassersteinAdversary:
         self.options = options
 
     def critic_losses(self, generator: Generator, batch: Batch) -> Losses:
-        """Return Eq. 15 of every critic, summed, with the parts of each.
+        """Return the critics' losses, Eq. 15 or relativistic, summed, with the parts of each.
 
         "ranked" is the share of pairs in which the real reply scores above the generated one, 0.5
         if the critic tells nothing; the distance can be large while a few pairs make all of it.
@@ -91,30 +98,33 @@ class WassersteinAdversary:
             feedback = self._feedback(name, critic, batch)
             on_real, on_fake = (critic(s, feedback, memory.newest) for s in states)
             penalty = gradient_penalty(critic, states[0], states[1], feedback, memory.newest)
-            losses[f"{name}_distance"] = (on_real - on_fake).mean()
+            losses[f"{name}_distance"] = (on_real - on_fake).mean().detach()
             losses[f"{name}_penalty"] = penalty
             losses[f"{name}_ranked"] = _ranked(on_real.detach(), on_fake.detach())
-            total = total - losses[f"{name}_distance"] + self.options.penalty * penalty
+            total = total + self._loss(on_real, on_fake).mean() + self.options.penalty * penalty
         return {"total": total, **losses}
 
     def generator_losses(self, generator: Generator, batch: Batch) -> Losses:
-        """Return -D(fake), summed over the critics, and each critic's part."""
+        """Return -D(fake), or the relativistic loss, summed over the critics, and the parts."""
         memory = memory_without_dropout(generator, batch)
         if self.options.relaxation == "reinforce":
             return self._reinforce(generator, memory, batch)
-        scores = self._scores(self._fake(generator, memory, batch), memory, batch)
-        losses = {name: -score.mean() for name, score in scores.items()}
+        found = self._generator_losses(self._fake(generator, memory, batch), memory, batch)
+        losses = {name: loss.mean() for name, loss in found.items()}
         return {"total": torch.stack([*losses.values()]).sum(), **losses}
 
     def _reinforce(self, generator: Generator, memory: Memory, batch: Batch) -> Losses:
-        """Return -(D - the mean D of the others) log P of samples (Williams 1992)."""
+        """Return -(reward - the others' mean) log P of samples (Williams 1992).
+
+        The reward is D(fake), or less the relativistic loss, summed over the critics.
+        """
         replies = sampled_replies(generator, memory, self.options.max_length)
         with torch.no_grad():
-            scores = self._scores(Words(replies), memory, batch)
-            reward = torch.stack([*scores.values()]).sum(0)
+            losses = self._generator_losses(Words(replies), memory, batch)
+            reward = -torch.stack([*losses.values()]).sum(0)
         log_probs = token_log_probs(generator, memory, replies, self.options.max_length)
         total = -(advantage(reward) * log_probs.sum(1)).mean()
-        return {"total": total, **{name: -score.mean() for name, score in scores.items()}}
+        return {"total": total, **{name: loss.mean() for name, loss in losses.items()}}
 
     def _fake(self, generator: Generator, memory: Memory, batch: Batch) -> Words:
         options = self.options
@@ -124,15 +134,25 @@ class WassersteinAdversary:
             return relaxed_replies(generator, memory, options.max_length, options.temperature)
         return Words(sampled_replies(generator, memory, options.max_length))
 
-    def _scores(self, words: Words, memory: Memory, batch: Batch) -> dict[str, Tensor]:
-        return {
-            name: critic(
-                critic.read(self._seen(name, words)),
-                self._feedback(name, critic, batch),
-                memory.newest,
-            )
-            for name, critic in self.critic_of.items()
-        }
+    def _generator_losses(self, words: Words, memory: Memory, batch: Batch) -> Losses:
+        """Return the generator's loss (S,) against each critic."""
+        losses: dict[str, Tensor] = {}
+        for name, critic in self.critic_of.items():
+            feedback = self._feedback(name, critic, batch)
+            on_fake = critic(critic.read(self._seen(name, words)), feedback, memory.newest)
+            on_real = torch.zeros_like(on_fake)
+            if self.options.loss == "relativistic":
+                real = Words(cut(batch.response_out, self.options.max_length))
+                with torch.no_grad():
+                    on_real = critic(critic.read(self._seen(name, real)), feedback, memory.newest)
+            losses[str(name)] = self._loss(on_fake, on_real)
+        return losses
+
+    def _loss(self, wanted: Tensor, other: Tensor) -> Tensor:
+        """Return (S,) how far `wanted` is from scoring above `other`."""
+        if self.options.loss == "relativistic":
+            return functional.softplus(other - wanted)
+        return other - wanted
 
     def _seen(self, name: CriticName, words: Words) -> Words:
         """Return what a critic sees of a text."""
