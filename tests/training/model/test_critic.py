@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from empgan_training.model.critic import KERNEL_WIDTHS, Critic, States, join
+from empgan_training.model.products import large_in_bfloat16
 from empgan_training.model.words import Words
 
 V, E, H, G = 13, 6, 32, 10
@@ -120,3 +121,22 @@ def test_every_parameter_learns_and_the_context_does_not(critic: Critic) -> None
     names = {name for name, _ in critic.named_parameters()}
     assert {f"convolutions.{i}.weight" for i in range(4)} <= names  # learned, not drawn anew
     assert given.grad is None
+
+
+def test_where_products_are_rounded_lstm_and_convolutions_are_too() -> None:
+    """States and scores differ from float32's by what bfloat16 loses; scores stay float32."""
+    torch.manual_seed(0)
+    critic = Critic(V, E, H, G)
+    words = Words(torch.randint(4, V, (5, 9)))
+    dialogue = torch.randn(5, G)
+    exact = critic.read(words).values
+    with large_in_bfloat16():
+        rounded = critic.read(words)
+        scores = critic(States(exact, words.lengths), None, dialogue)
+    assert torch.equal(rounded.values, rounded.values.bfloat16().float())
+    assert not torch.equal(exact, exact.bfloat16().float())
+    torch.testing.assert_close(rounded.values.float(), exact, rtol=0, atol=0.02)
+    plain = critic(States(exact, words.lengths), None, dialogue)
+    assert scores.dtype == torch.float32
+    assert not torch.equal(scores, plain)
+    torch.testing.assert_close(scores, plain, rtol=0, atol=0.02)
