@@ -116,7 +116,7 @@ class WassersteinAdversary:
     def _reinforce(self, generator: Generator, memory: Memory, batch: Batch) -> Losses:
         """Return -(reward - the others' mean) log P of samples (Williams 1992).
 
-        The reward is D(fake), or less the relativistic loss, summed over the critics.
+        The reward is D(fake), or minus the relativistic loss, summed over the critics.
         """
         replies = sampled_replies(generator, memory, self.options.max_length)
         with torch.no_grad():
