@@ -131,12 +131,13 @@ def resample_texts(
     drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
     draws = np.stack([np.bincount(row, minlength=n) for row in drawn])  # (R, n) times drawn
     bleu_counts, rouge_f = _sample_statistics(hypotheses, references)
+    sums = np.einsum("rn,nk->rk", draws, rouge_f)  # BLAS adds in an order of its threads
     return TextResamples(
         n=n,
         seed=seed,
         references_sha256=_digest(references),
         values=_values(hypotheses, references),
-        replicates=np.hstack([_corpus_bleu(draws @ bleu_counts), draws @ rouge_f / n]),
+        replicates=np.hstack([_corpus_bleu(draws @ bleu_counts), sums / n]),
         deletions=np.stack([_deletions(hypotheses, 1), _deletions(hypotheses, 2)], axis=1),
     )
 
