@@ -17,6 +17,8 @@ from empgan_rt.errors import InputError
 from .systems import SystemName
 
 Precision = Literal["fp32", "bf16"]
+CriticLoss = Literal["wasserstein", "relativistic"]
+Relaxation = Literal["straight_through", "soft", "reinforce"]
 
 SHIPPED_NAMES = ("default", "paper", "tiny")
 SHIPPED = resources.files(__package__) / "recipes"
@@ -93,8 +95,8 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     steps: Count = 2000
     adversarial_weight: Annotated[float, Meta(ge=0)] = 1.0
     penalty: Annotated[float, Meta(ge=0)] = 10.0
-    critic_loss: Literal["wasserstein", "relativistic"] = "wasserstein"
-    relaxation: Literal["straight_through", "soft", "reinforce"] = "straight_through"
+    critic_loss: CriticLoss = "wasserstein"
+    relaxation: Relaxation = "straight_through"
     temperature: Positive = 1.0
     rollouts: Count = 5
     max_length: Count = 30

@@ -19,13 +19,11 @@ from empgan_training.algorithms.adversary import memory_without_dropout
 from empgan_training.algorithms.gan import RewardAdversary, advantage
 from empgan_training.algorithms.mle import Losses
 from empgan_training.algorithms.wgan_gp import (
-    CriticLoss,
-    Relaxation,
     WassersteinAdversary,
     WassersteinOptions,
     gradient_penalty,
 )
-from empgan_training.config import Precision
+from empgan_training.config import CriticLoss, Precision, Relaxation
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedData, PreparedDialogue
 from empgan_training.model.critic import Critic, States

@@ -14,12 +14,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..config import CriticLoss, Relaxation
 from ..data.batch import Batch
 from ..model.critic import Critic, States
 from ..model.generator import Generator
@@ -30,9 +30,6 @@ from .adversary import memory_without_dropout
 from .gan import advantage
 from .mle import Losses
 from .replies import relaxed_replies, sampled_replies, soft_responses, token_log_probs
-
-CriticLoss = Literal["wasserstein", "relativistic"]
-Relaxation = Literal["straight_through", "soft", "reinforce"]
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class WassersteinAdversary:
         memory = memory_without_dropout(generator, batch)
         if self.options.relaxation == "reinforce":
             return self._reinforce(generator, memory, batch)
-        found = self._generator_losses(self._fake(generator, memory, batch), memory, batch)
+        found = self._losses_against_each(self._fake(generator, memory, batch), memory, batch)
         losses = {name: loss.mean() for name, loss in found.items()}
         return {"total": torch.stack([*losses.values()]).sum(), **losses}
 
@@ -120,7 +117,7 @@ class WassersteinAdversary:
         """
         replies = sampled_replies(generator, memory, self.options.max_length)
         with torch.no_grad():
-            losses = self._generator_losses(Words(replies), memory, batch)
+            losses = self._losses_against_each(Words(replies), memory, batch)
             reward = -torch.stack([*losses.values()]).sum(0)
         log_probs = token_log_probs(generator, memory, replies, self.options.max_length)
         total = -(advantage(reward) * log_probs.sum(1)).mean()
@@ -134,7 +131,7 @@ class WassersteinAdversary:
             return relaxed_replies(generator, memory, options.max_length, options.temperature)
         return Words(sampled_replies(generator, memory, options.max_length))
 
-    def _generator_losses(self, words: Words, memory: Memory, batch: Batch) -> Losses:
+    def _losses_against_each(self, words: Words, memory: Memory, batch: Batch) -> Losses:
         """Return the generator's loss (S,) against each critic."""
         losses: dict[str, Tensor] = {}
         for name, critic in self.critic_of.items():
@@ -145,7 +142,7 @@ class WassersteinAdversary:
                 real = Words(cut(batch.response_out, self.options.max_length))
                 with torch.no_grad():
                     on_real = critic(critic.read(self._seen(name, real)), feedback, memory.newest)
-            losses[str(name)] = self._loss(on_fake, on_real)
+            losses[name] = self._loss(on_fake, on_real)
         return losses
 
     def _loss(self, wanted: Tensor, other: Tensor) -> Tensor:
