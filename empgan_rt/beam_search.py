@@ -157,8 +157,6 @@ class BeamSearch:
 
     def num_candidates(self) -> int:
         """Return C: so many candidates of each row make the next step exact."""
-        if self._rules.penalises:
-            self._needed = self._most_needed()
         return self._needed
 
     def advance(self, candidates: Candidates) -> list[int]:
@@ -247,11 +245,8 @@ class BeamSearch:
     def _recount(self) -> None:
         """Take stock of the slots, after a search has begun or ended."""
         self._progress = Progress.of(self._active, self._lengths, self._rules)
-        self._needed = self._most_needed()
-
-    def _most_needed(self) -> int:
-        needed = self._rules.num_candidates(self._lengths) * self._active
-        return min(max(int(needed.max()), 1), self._vocabulary_size)
+        needed = int((self._rules.num_candidates * self._active).max())
+        self._needed = min(max(needed, 1), self._vocabulary_size)
 
     def _settle(self, slot: int) -> bool:
         """Return whether the search of a slot is over, and close the slot if it is."""

@@ -196,3 +196,14 @@ class SearchConfig:
     def rows(self) -> int:
         """Hypotheses decoded side by side: the beam, or one chain per sampled reply."""
         return self.num_hypotheses if self.sample else self.beam_size
+
+    @property
+    def candidates(self) -> int:
+        """Next tokens of each row that make every step exact, whatever the model says.
+
+        One more than the beams suffices, because one may be the end of sequence. A repetition
+        penalty pushes down at most as many as there are tokens in the reply. That is counted with
+        its longest reply, so that the number is of the request alone and not of a step.
+        """
+        fewest = self.top_k if self.sample else self.beam_size + 1
+        return fewest + (self.max_length if self.repetition_penalty > 1.0 else 0)

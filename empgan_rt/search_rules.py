@@ -27,6 +27,7 @@ class SearchRules:
             samples has no row for it.
         narrower: whether there are such rows.
         min_length, max_length: (B,) tokens.
+        num_candidates: (B,) of each row, so many as make the steps of each slot exact.
         temperature, top_k, top_p: (B,) of the slots that sample.
         sampled: the slots that sample, ascending.
     """
@@ -35,6 +36,7 @@ class SearchRules:
     narrower: bool
     min_length: LengthArray
     max_length: LengthArray
+    num_candidates: LengthArray
     temperature: Float64Array
     top_k: LengthArray
     top_p: Float64Array
@@ -42,12 +44,6 @@ class SearchRules:
     _always_banned: IntArray  # (B, K, S); column 0 is for the end of sequence, and PAD
     _ngram_sizes: tuple[tuple[int, BoolArray | None], ...]  # n, and (B, 1, 1) the slots it holds in
     _penalty: Float64Array | None  # (B, 1, 1); None if no slot has one
-    _fewest_candidates: LengthArray  # (B,) before penalties
-
-    @property
-    def penalises(self) -> bool:
-        """Whether a slot has a repetition penalty, so that each token asks for a candidate more."""
-        return self._penalty is not None
 
     @classmethod
     def of(
@@ -70,6 +66,7 @@ class SearchRules:
             narrower=not inside.all(),
             min_length=np.array([c.min_length for c in configs]),
             max_length=np.array([c.max_length for c in configs]),
+            num_candidates=np.array([c.candidates for c in configs]),
             temperature=np.array([c.temperature for c in configs]),
             top_k=np.array([c.top_k for c in configs]),
             top_p=np.array([c.top_p for c in configs]),
@@ -80,9 +77,6 @@ class SearchRules:
                 for n in np.unique(sizes[sizes > 0])
             ),
             _penalty=penalty[:, None, None] if (penalty > 1.0).any() else None,
-            _fewest_candidates=np.array(
-                [c.top_k if c.sample else c.beam_size + 1 for c in configs]
-            ),
         )
 
     def banned(
@@ -106,16 +100,6 @@ class SearchRules:
             if ids is not None:
                 extra.append(ids)
         return np.concatenate((columns, *extra), axis=2) if extra else columns
-
-    def num_candidates(self, lengths: LengthArray) -> LengthArray:
-        """Return (B,) how many candidates of a row make the next step of each slot exact.
-
-        One more than the beams suffices, because one candidate may be the end of sequence. A
-        repetition penalty pushes down at most as many as there are tokens so far.
-        """
-        if self._penalty is None:
-            return self._fewest_candidates
-        return self._fewest_candidates + (self._penalty[:, 0, 0] > 1.0) * lengths
 
     def counted(
         self, candidates: Candidates, sequences: IntArray, scores: Float64Array

@@ -365,14 +365,18 @@ def test_banned_holds_what_the_rules_strike_and_nothing_else() -> None:
     assert set(search.banned()[1, 0].tolist()) == {PAD, SOS}
 
 
-def test_candidates_grow_with_the_repetition_penalty_up_to_the_vocabulary() -> None:
-    search = BeamSearch(1, 2, 6)
-    search.start([0], [SearchConfig(beam_size=2, repetition_penalty=2.0, min_length=9)], [()])
+@pytest.mark.parametrize(("words", "wanted"), [(60, 2 + 1 + 4), (6, 6)])
+def test_candidates_are_the_requests_own_at_every_step(words: int, wanted: int) -> None:
+    """A penalty pushes down at most the tokens of the reply, and that is at most its length."""
+    search = BeamSearch(1, 2, words)
+    config = SearchConfig(beam_size=2, repetition_penalty=2.0, min_length=4, max_length=4)
+    search.start([0], [config], [()])
     counts = []
     for token in (A, B, A, B):
         counts.append(search.num_candidates())
         search.advance(always(token, (1, 2, 3)))
-    assert counts == [3, 4, 5, 6]
+    assert counts == [wanted] * 4
+    assert config.candidates == 2 + 1 + 4
 
 
 def always(token: int, shape: tuple[int, int, int]) -> Candidates:
