@@ -1,11 +1,9 @@
-"""The responder for event loops: replies as coroutines, decoded in one batch by one thread."""
+"""The responder for event loops: replies as coroutines, decoded in one batch."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
-import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -18,8 +16,6 @@ from .request import Turns
 from .responder import Responder
 from .session_pool import SessionPool
 from .ticket import Ticket
-
-_log = logging.getLogger(__name__)
 
 
 class AsyncResponder:
@@ -37,10 +33,6 @@ class AsyncResponder:
         if max_queue < 0:
             raise InputError(f"max_queue is {max_queue}", hint="give 0 or more")
         self.responder, self.max_queue = responder, max_queue
-        self._wake = threading.Event()
-        self._closing = False
-        self._worker = threading.Thread(target=self._work, name="empgan-rt", daemon=True)
-        self._worker.start()
 
     @classmethod
     def load(
@@ -77,7 +69,7 @@ class AsyncResponder:
             DeadlineError: the reply was not there in time; its slot is free again.
             DivergenceError: the model computed NaN or infinity.
         """
-        ticket = self._ticket(turns, search, deadline_s)
+        ticket = self.responder.ticket(turns, search, deadline_s)
         async with aclosing(self._progress(ticket)) as progress:
             async for _ in progress:
                 pass
@@ -93,7 +85,7 @@ class AsyncResponder:
         Raises:
             EmpganError: as `reply`.
         """
-        ticket = self._ticket(turns, search, deadline_s)
+        ticket = self.responder.ticket(turns, search, deadline_s)
         ticket.streams = True
         pieces = self.responder.pieces_of(ticket)
         async with aclosing(self._progress(ticket)) as progress:
@@ -123,23 +115,14 @@ class AsyncResponder:
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""
-        self._closing = True
-        self._wake.set()
-        await asyncio.to_thread(self._worker.join)
-        self.responder.close()
+        self.responder.engine.drain()
+        await asyncio.to_thread(self.responder.engine.join)
 
     async def __aenter__(self) -> AsyncResponder:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
-
-    def _ticket(
-        self, turns: Turns, search: SearchConfig | None, deadline_s: float | None
-    ) -> Ticket:
-        if self._closing:
-            raise InputError("the responder is closed", hint="load the model again")
-        return self.responder.ticket(turns, search, deadline_s)
 
     async def _progress(self, ticket: Ticket) -> AsyncGenerator[None, None]:
         """Hand in a request and yield as it goes on, without its end; or raise what it met."""
@@ -152,7 +135,6 @@ class AsyncResponder:
 
         ticket.on_step = on_step
         self.responder.engine.submit(ticket, self.max_queue)
-        self._wake.set()
         try:
             while not ticket.is_done:
                 await moved.wait()
@@ -162,15 +144,3 @@ class AsyncResponder:
             ticket.check()
         finally:
             ticket.cancel()  # of no consequence to one that is done
-
-    def _work(self) -> None:
-        """Step as long as there is work; wait for more until closed."""
-        engine = self.responder.engine
-        while not (self._closing and engine.is_idle):
-            if engine.is_idle:
-                self._wake.wait()
-                self._wake.clear()
-            try:
-                engine.step()
-            except Exception:  # its requests have failed with it; the next ones may do better
-                _log.exception("a step was broken off")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from .errors import QueueFullError
 from .request import MAX_BATCH, MAX_ROWS
-from .ticket import Ticket
+from .ticket import LaneKey, Ticket
 
 
-class WaitingRoom:
-    """First come, first served; for one thread at a time."""
+class RequestQueue:
+    """First come, first served. Any thread may add; one thread takes.
+
+    It has no lock: each change is one operation of a deque, so an exception at any place leaves
+    it whole.
+    """
 
     def __init__(self) -> None:
         self._tickets: deque[Ticket] = deque()
@@ -19,41 +22,40 @@ class WaitingRoom:
     def __len__(self) -> int:
         return len(self._tickets)
 
-    def add(self, ticket: Ticket, most: int | None) -> None:
-        """Let a request wait behind the others.
-
-        Raises:
-            QueueFullError: `most` are here already.
-        """
-        if most is not None and len(self._tickets) >= most:
-            raise QueueFullError(
-                f"{len(self._tickets)} requests are waiting already, as many as may",
-                hint="ask again later, or raise max_queue",
-            )
+    def add(self, ticket: Ticket) -> None:
+        """Let a request wait behind the others."""
         self._tickets.append(ticket)
 
-    def turn_out(self, now: float) -> list[Ticket]:
-        """Remove and return the requests that are taken back or late at a `time.perf_counter()`."""
-        over = [ticket for ticket in self._tickets if ticket.is_over(now)]
+    def put_back(self, tickets: Sequence[Ticket]) -> None:
+        """Let requests that have waited before go first, in their order."""
+        self._tickets.extendleft(reversed(tickets))
+
+    def clear(self) -> None:
+        """Forget all requests."""
+        self._tickets.clear()
+
+    def expire(self, now: float) -> list[Ticket]:
+        """Remove and return the requests that are over at a `time.perf_counter()`."""
+        over = [ticket for ticket in list(self._tickets) if ticket.is_over(now)]
         for ticket in over:
             self._tickets.remove(ticket)
         return over
 
-    def next_batch(self, running: Mapping[int, int], max_running: int) -> list[Ticket]:
-        """Remove and return the oldest requests of one width that there is room for.
+    def next_batch(self, running: Mapping[LaneKey, int], max_running: int) -> list[Ticket]:
+        """Remove and return the oldest requests of one lane that there is room for.
 
         Args:
-            running: beam width -> requests of that width in decoding.
+            running: lane -> requests in decoding there.
             max_running: most requests in decoding, those returned included.
         """
         batch: list[Ticket] = []
         room = min(MAX_BATCH, max_running - sum(running.values()))
         while self._tickets and len(batch) < room:
-            width = self._tickets[0].request.search.rows
-            rows = (running.get(width, 0) + len(batch) + 1) * width
-            if rows > max(MAX_ROWS, width):
+            key = self._tickets[0].lane_key
+            rows = (running.get(key, 0) + len(batch) + 1) * key.rows
+            if rows > max(MAX_ROWS, key.rows):
                 break
-            if batch and width != batch[0].request.search.rows:
+            if batch and key != batch[0].lane_key:
                 break
             batch.append(self._tickets.popleft())
         return batch

@@ -7,17 +7,17 @@ import math
 import os
 import time
 from collections.abc import Generator, Sequence
-from itertools import islice
 
 from .answer import Pieces, reply_of
 from .backend import Backend
 from .backends.loader import load_backend
+from .batch import Batch
 from .bundle import Bundle
 from .config import SearchConfig
 from .dialogue import Chunk, Reply
 from .engine import Engine
-from .errors import InputError
-from .request import MAX_BATCH, MAX_RUNNING, TURN_CACHE, Request, Turns, by_length, read_request
+from .errors import EmpganError, InputError
+from .request import MAX_BATCH, MAX_RUNNING, TURN_CACHE, Request, Turns, read_request
 from .session import Session
 from .ticket import Ticket
 
@@ -177,21 +177,22 @@ class Responder:
         Raises:
             DivergenceError: the model computed NaN or infinity.
         """
-        order = iter(by_length(requests))
-        running: dict[int, Ticket] = {}
-        replies: dict[int, Reply] = {}
-        try:
-            while len(replies) < len(requests):
-                if len(running) <= max_batch * 3 // 4:  # several at once, for the encoder's sake
-                    for place in islice(order, max_batch - len(running)):
-                        running[place] = self.engine.submit(Ticket(requests[place]))
-                self.engine.step()
-                for place in [place for place, ticket in running.items() if ticket.is_done]:
-                    replies[place] = self.reply_of(running.pop(place))
-        finally:
-            for ticket in running.values():
-                ticket.cancel()
+        batch, replies = Batch(requests, max_batch), {}
+        for place in self.engine.completed(batch):
+            replies[place] = self.reply_of(batch.tickets[place])
         return [replies[place] for place in range(len(requests))]
+
+    def outcomes(
+        self, requests: Sequence[Request], max_batch: int = MAX_BATCH
+    ) -> list[Reply | EmpganError]:
+        """Return what became of each request, in their order; one that fails stops no other."""
+        batch = Batch(requests, max_batch)
+        for _ in self.engine.completed(batch):
+            pass
+        return [
+            self.reply_of(ticket) if ticket.error is None else ticket.error
+            for ticket in batch.tickets
+        ]
 
     def stream(
         self, turns: Turns, search: SearchConfig | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, BinaryIO
@@ -121,7 +121,7 @@ def answers(
     lines = (_line(responder, base, number, raw) for number, raw in numbered_lines(file))
     while window := list(islice(lines, _BATCHES_IN_MEMORY * batch_size)):
         requests = [line.asks for line in window if isinstance(line.asks, Request)]
-        replies = iter(_answer(responder, requests, batch_size))
+        replies = iter(responder.outcomes(requests, batch_size))
         for line in window:
             outcome = next(replies) if isinstance(line.asks, Request) else line.asks
             name = {} if line.id is None else {"id": line.id}
@@ -132,22 +132,6 @@ def _outcome_record(outcome: Reply | EmpganError) -> dict[str, Any]:
     if isinstance(outcome, EmpganError):
         return {"error": error_record(outcome)}
     return reply_record(outcome)
-
-
-def _answer(
-    responder: Responder, requests: Sequence[Request], batch_size: int
-) -> list[Reply | EmpganError]:
-    """Return the reply to each request; if a batch fails, find out whose fault it was."""
-    try:
-        return list(responder.answer(requests, batch_size))
-    except EmpganError as error:
-        if len(requests) == 1:
-            return [error]
-    half = len(requests) // 2
-    return [
-        *_answer(responder, requests[:half], batch_size),
-        *_answer(responder, requests[half:], batch_size),
-    ]
 
 
 def _line(responder: Responder, base: SearchConfig, number: int, raw: bytes | None) -> _Line:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -148,6 +149,32 @@ def test_two_event_loops_share_it(toy_folder: Path) -> None:
         thread.join()
     assert same(replies[0], replies[1])
     asyncio.run(answers.aclose())
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_what_meets_a_closing_is_answered_or_refused(toy_folder: Path, _: int) -> None:
+    """Two event loops ask as fast as they can while a third one closes."""
+    answers = AsyncResponder.load(toy_folder, max_queue=1000)
+    found: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: asyncio.run(_ask(answers, found, 100)), daemon=True)
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    while not found:
+        time.sleep(0.001)
+    asyncio.run(answers.aclose())
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a request that was accepted is lost"
+    assert len(found) == 200
+    assert all(isinstance(one, Reply | InputError) for one in found)
+
+
+async def _ask(answers: AsyncResponder, found: list[object], times: int) -> None:
+    for _ in range(times):
+        found += await asyncio.gather(answers.reply(["I am"], SHORT), return_exceptions=True)
 
 
 def test_a_thread_that_shares_the_model_leaves_nobody_behind(toy_folder: Path) -> None:

@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from empgan_rt import DivergenceError, Responder, SearchConfig
+from empgan_rt.backend import Encoded
+from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.commands import jsonl
+from empgan_rt.graph_spec import EncoderInput
 from support.command_line import Outcome
 
 Command = Callable[..., Outcome]
@@ -133,14 +136,14 @@ def test_a_line_beyond_all_bounds_is_skipped(
 def test_one_dialogue_that_breaks_the_model_takes_no_other_along(
     command: Command, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer = Responder.answer
+    encode = OrtBackend.encode
 
-    def fragile(self: Responder, requests: Any, max_batch: int = 32) -> Any:
-        if any(len(request.features.turns) == 2 for request in requests):
+    def fragile(self: OrtBackend, inputs: EncoderInput) -> Encoded:
+        if ((inputs.emotion_labels > 0).sum(axis=1) == 2).any():  # a dialogue of two turns
             raise DivergenceError("NaN")
-        return answer(self, requests, max_batch)
+        return encode(self, inputs)
 
-    monkeypatch.setattr(Responder, "answer", fragile)
+    monkeypatch.setattr(OrtBackend, "encode", fragile)
     source, out = write(tmp_path / "in.jsonl", GOOD * 3), tmp_path / "out.jsonl"
     assert command("reply", toy_folder, source, out).code == 7
     codes = [row.get("error", {}).get("code") for row in read(out)]

@@ -392,12 +392,22 @@ def test_a_stream_equals_the_reply(responder: Responder, place: int) -> None:
     assert sum(chunk.tokens for chunk in (*chunks, last)) == len(reply.token_ids)
 
 
-def test_a_greedy_stream_comes_word_by_word(bundle: Bundle) -> None:
+def test_a_greedy_stream_comes_word_by_word(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
     responder, backend = counting(bundle)
     search = SearchConfig(beam_size=1, min_length=8, max_length=8)
+    read, step = threading.Semaphore(1), backend.step
+
+    def step_when_read(*arguments: Any) -> Any:
+        read.acquire()
+        return step(*arguments)
+
+    monkeypatch.setattr(backend, "step", step_when_read)
     seen = []
     for chunk in responder.stream(["I am happy."], search):
         seen.append((backend.steps, chunk.tokens))
+        read.release()
     assert seen == [(step, 1) for step in range(1, 9)]
 
 
@@ -430,12 +440,13 @@ def test_a_forked_child_is_told_and_never_waits(
     stream = responder.stream(["I am happy."], SearchConfig(beam_size=1, min_length=5))
     next(stream)
     parent = os.getpid()
-    with responder.engine._turn:  # as another thread of the parent might, for ever
-        monkeypatch.setattr(os, "getpid", lambda: parent + 1)
-        with pytest.raises(ProviderError, match="forked"):
-            responder.reply(["I am happy."], deadline_s=0.2)
-        with pytest.raises(ProviderError, match="forked"):
-            next(stream)
+    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
+    with pytest.raises(ProviderError, match="forked"):
+        responder.reply(["I am happy."], deadline_s=0.2)
+    with pytest.raises(ProviderError, match="forked"):
+        next(stream)
+    with pytest.raises(ProviderError, match="forked"):
+        responder.close()
 
 
 def test_what_is_no_tuple_of_turns_is_no_dialogue() -> None:

@@ -46,9 +46,10 @@ class CountingBackend:
         self.inside += 1
         assert self.inside == 1, "two threads in one backend"
         time.sleep(self.pause_s)
-        found = self.inner.step(state, *arguments)
-        self.inside -= 1
-        return found
+        try:
+            return self.inner.step(state, *arguments)
+        finally:
+            self.inside -= 1
 
     def close(self) -> None:
         self.inner.close()

@@ -25,6 +25,7 @@ from empgan_rt.backends.ort_state import OrtState
 from empgan_rt.bundle import Bundle
 from empgan_rt.errors import InputError, ProviderError
 from empgan_rt.graph_spec import SOS, STRUCK
+from empgan_rt.scheduler import Scheduler
 from support.toy_bundle import make_toy_bundle, toy_inputs
 
 DIALOGUES = [
@@ -234,22 +235,25 @@ def test_memory_that_runs_out_fails_newcomers_alone(monkeypatch: pytest.MonkeyPa
             raise ProviderError("memory ran out", hint="ask for less")
         return inner(self, old, fresh, *more)
 
-    with (
-        Responder(bundle, DeviceBackend(bundle, "cpu"), max_running=8) as responder,
-        Responder.load("tiny") as other,
-    ):
-        running = [responder.engine.submit(responder.ticket(DIALOGUES[0])) for _ in range(7)]
-        responder.engine.step()
+    scheduler = Scheduler(DeviceBackend(bundle, "cpu"), bundle.model.vocabulary_size, 8)
+    with Responder.load("tiny") as other:
+        running = [scheduler.submit(other.ticket(DIALOGUES[0])) for _ in range(7)]
+        scheduler.step()
         with monkeypatch.context() as patch:
             patch.setattr(DeviceRows, "joined", full)
-            newcomer = responder.engine.submit(responder.ticket(DIALOGUES[3]))
-            responder.engine.step()
+            newcomer = scheduler.submit(other.ticket(DIALOGUES[3]))
+            scheduler.step()
         with pytest.raises(ProviderError, match="memory ran out"):
-            responder.engine.wait(newcomer)
+            newcomer.check()
+        while not scheduler.is_idle:
+            scheduler.step()
+        alone = scheduler.submit(other.ticket(DIALOGUES[0]))
+        while not scheduler.is_idle:
+            scheduler.step()
         wanted = other.reply(DIALOGUES[0]).token_ids
         for ticket in running:
-            responder.engine.wait(ticket)
-            assert responder.reply_of(ticket).token_ids == wanted
+            assert other.reply_of(ticket).token_ids == wanted
+            assert ticket.steps == alone.steps  # it was not begun again
 
 
 def test_memory_that_cannot_be_had_is_told_as_such(

@@ -25,6 +25,7 @@ from empgan_rt.errors import DependencyError, InputError, ProviderError
 from empgan_rt.graph_spec import SOS
 from empgan_rt.lane import Lane
 from empgan_rt.responder import Responder
+from empgan_rt.scheduler import Scheduler
 from empgan_rt.static_batch import decode
 from empgan_rt.tensorrt import profiles as profiles_module
 from runtime.backends.conftest import Fakes
@@ -80,7 +81,7 @@ def test_replies_are_those_of_onnx_runtime(fakes: Fakes, precision: str) -> None
         Responder.load("tiny", backend="tensorrt", device="cuda", precision=precision) as responder,
         Responder.load("tiny", precision=precision) as other,
     ):
-        assert responder.engine._backend.device == "cuda"
+        assert responder.engine._scheduler._backend.device == "cuda"
         # Of int8 equal numbers of candidates are compared: it scores so many words again.
         searches = SEARCHES if precision == "fp32" else SEARCHES[:3]
         for search in searches:
@@ -126,8 +127,8 @@ def test_coming_and_going_changes_nobodys_result(fakes: Fakes, beams: int) -> No
     bundle = Bundle.open("tiny")
     config = SearchConfig(beam_size=beams)
     words = bundle.model.vocabulary_size
-    responder = Responder(bundle, TrtBackend(bundle))
-    backend = responder.engine._backend
+    backend = TrtBackend(bundle)
+    responder = Responder(bundle, backend)
     from empgan_rt.text.featurizer import encoder_input
 
     requests = [responder.request(dialogue, config) for dialogue in DIALOGUES * 3]
@@ -317,18 +318,23 @@ def test_a_failed_step_leaves_everything_usable(
 
 def test_full_memory_fails_newcomers_alone(fakes: Fakes) -> None:
     """A batch that finds no room is refused; who is in decoding goes on, and so does the next."""
-    responder = Responder.load("tiny", backend="tensorrt", device="cuda")
-    ticket = responder.engine.submit(responder.ticket(DIALOGUES[0]))
-    responder.engine.step()
-    fakes.cuda.memory = sum(a.nbytes for _, a in fakes.cuda.allocated.values())
-    with pytest.raises(ProviderError, match="memory is full"):
-        responder.reply_batch(DIALOGUES * 6)
-    fakes.cuda.memory = 1 << 30
-    responder.engine.wait(ticket)
+    bundle = Bundle.open("tiny")
+    scheduler = Scheduler(TrtBackend(bundle), bundle.model.vocabulary_size, 64)
     with Responder.load("tiny") as other:
-        assert say(responder.reply_of(ticket)) == say(other.reply(DIALOGUES[0]))
-        assert say(responder.reply(DIALOGUES[1])) == say(other.reply(DIALOGUES[1]))
-    responder.close()
+        ticket = scheduler.submit(other.ticket(DIALOGUES[0]))
+        scheduler.step()
+        fakes.cuda.memory = sum(a.nbytes for _, a in fakes.cuda.allocated.values())
+        newcomer = scheduler.submit(other.ticket(DIALOGUES[2] * 12))
+        scheduler.step()
+        fakes.cuda.memory = 1 << 30
+        with pytest.raises(ProviderError, match="memory is full"):
+            newcomer.check()
+        after = scheduler.submit(other.ticket(DIALOGUES[1]))
+        while not scheduler.is_idle:
+            scheduler.step()
+        assert say(other.reply_of(ticket)) == say(other.reply(DIALOGUES[0]))
+        assert say(other.reply_of(after)) == say(other.reply(DIALOGUES[1]))
+    scheduler.close()
     assert fakes.cuda.left == (0, 0, 0)
 
 

@@ -1,0 +1,98 @@
+"""However a program ends, its exit code is its own: no thread of ours takes it along."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+BUSY = """
+import asyncio, sys, threading, time
+from empgan_rt import AsyncResponder, Responder, SearchConfig
+LONG = SearchConfig(beam_size=5, min_length=100, max_length=100, no_repeat_ngram=0)
+dialogues = [["I lost my keys today."], ["I got the job!"], ["My dog died.", "Oh no."]] * 4
+
+def ready():
+    print("ready", flush=True)
+"""
+ENDINGS = {
+    "a loop that ends with replies under way": """
+async def main():
+    answers = AsyncResponder.load("tiny")
+    tasks = [asyncio.ensure_future(answers.reply(d, LONG)) for d in dialogues]
+    await asyncio.sleep(0.05)
+    ready()
+    {wait}
+asyncio.run(main())
+sys.exit(7)
+""",
+    "a responder shared by threads": """
+responder = Responder.load("tiny")
+for dialogue in dialogues:
+    threading.Thread(target=responder.reply, args=(dialogue, LONG), daemon=True).start()
+time.sleep(0.05)
+ready()
+{wait}
+sys.exit(7)
+""",
+    "a stream that is not read to its end": """
+responder = Responder.load("tiny")
+stream = responder.stream(dialogues[0], LONG)
+next(stream)
+ready()
+{wait}
+sys.exit(7)
+""",
+    "replies that nobody waits for, and an exit handler that asks": """
+import atexit
+responder = Responder.load("tiny")
+atexit.register(lambda: responder.reply(["I am here."]))
+for dialogue in dialogues:
+    responder.engine.submit(responder.ticket(dialogue, LONG))
+ready()
+{wait}
+sys.exit(7)
+""",
+}
+
+
+def program(ending: str, wait: str) -> list[str]:
+    return [sys.executable, "-c", BUSY + ENDINGS[ending].replace("{wait}", wait)]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.slow)])
+def test_a_program_ends_with_its_own_code(ending: str, times: int, tmp_path: Path) -> None:
+    for _ in range(times):
+        done = subprocess.run(
+            program(ending, "pass"), capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert done.returncode == 7, done.stderr
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.slow)])
+def test_ctrl_c_ends_a_program_as_it_ends_any(ending: str, times: int, tmp_path: Path) -> None:
+    wait = "await asyncio.sleep(60)" if "loop" in ending else "time.sleep(60)"
+    for turn in range(times):
+        with subprocess.Popen(
+            program(ending, wait),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == "ready\n"
+            time.sleep(0.01 * (turn % 5))
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.005 * (turn % 3))
+            process.send_signal(signal.SIGINT)  # the user is impatient
+            errors = process.stderr.read()
+            # Python dies by the interrupt that it did not catch: 130 to a shell.
+            assert process.wait() in (-signal.SIGINT, 130), errors
