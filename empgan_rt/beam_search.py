@@ -17,6 +17,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from .bans import Bans
 from .config import SearchConfig
 from .errors import InputError
 from .expansion import Expansion, expand_beams, extend_chains
@@ -51,10 +52,10 @@ class BeamSearch:
         self._lengths = np.zeros(slots, np.int64)
         self._active = np.zeros(slots, np.int64)  # 1 while a slot is searched
         self._configs = [SearchConfig(beam_size=1)] * slots
-        self._banned_ids: list[Sequence[int]] = [()] * slots
+        self._bans = [Bans()] * slots
         self._pools = [Pool(config) for config in self._configs]
         self._contested: set[int] = set()  # full pools that a live beam may still improve
-        self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+        self._rules = SearchRules.of(self._configs, self._bans, beam_size)
         self._recount()
 
     @property
@@ -76,22 +77,22 @@ class BeamSearch:
         self,
         slots: Sequence[int],
         configs: Sequence[SearchConfig],
-        banned: Sequence[Sequence[int]],
+        bans: Sequence[Bans],
     ) -> None:
         """Begin a request in each of `slots`, replacing what was there.
 
         Args:
             slots: where the requests go.
             configs: how to search, one for each request.
-            banned: token ids that never come, one list for each request.
+            bans: what never comes, one for each request.
 
         Raises:
             InputError: the arguments differ in number, or a request has more rows than K.
         """
         beam_size = self._rows.shape[1]
-        if not len(slots) == len(configs) == len(banned):
+        if not len(slots) == len(configs) == len(bans):
             raise InputError(
-                f"{len(slots)} slots, {len(configs)} configs and {len(banned)} banned lists",
+                f"{len(slots)} slots, {len(configs)} configs and {len(bans)} bans",
                 hint="give one of each for every request",
             )
         widest = max((config.rows for config in configs), default=0)
@@ -104,9 +105,9 @@ class BeamSearch:
         if longest > self._sequences.shape[2]:
             self._sequences = _grown(self._sequences, longest)
             self._uniform = _grown(self._uniform, longest)
-        for slot, config, ids in zip(slots, configs, banned, strict=True):
+        for slot, config, own in zip(slots, configs, bans, strict=True):
             self._clear(slot)
-            self._configs[slot], self._banned_ids[slot] = config, tuple(ids)
+            self._configs[slot], self._bans[slot] = config, own
             self._pools[slot] = Pool(config)
             self._token_ids[slot] = SOS
             self._active[slot] = 1
@@ -114,7 +115,7 @@ class BeamSearch:
             self._scores[slot, : config.rows if config.sample else 1] = 0.0
             if config.sample:
                 self._uniform[slot, : config.rows, : config.max_length] = uniform_numbers(config)
-        self._rules = SearchRules.of(self._configs, self._banned_ids, beam_size)
+        self._rules = SearchRules.of(self._configs, self._bans, beam_size)
         self._recount()
 
     def stop(self, slot: int) -> None:
@@ -133,11 +134,11 @@ class BeamSearch:
             getattr(other, f"_{name}")[: len(kept)] = getattr(self, f"_{name}")[kept]
         for place, slot in enumerate(kept):
             other._configs[place] = self._configs[slot]
-            other._banned_ids[place] = self._banned_ids[slot]
+            other._bans[place] = self._bans[slot]
             other._pools[place] = self._pools[slot]
             if slot in self._contested:
                 other._contested.add(place)
-        other._rules = SearchRules.of(other._configs, other._banned_ids, beam_size)
+        other._rules = SearchRules.of(other._configs, other._bans, beam_size)
         other._recount()
         return other
 
@@ -145,8 +146,8 @@ class BeamSearch:
         """Return (B, K, S) int32: ids to strike in the next step, padded with PAD.
 
         They are SOS, UNK unless it is allowed, the request's own, the end of sequence before
-        the minimum length, and whatever completes an n-gram that its row already holds. They
-        are to be read only.
+        the minimum length, and whatever completes a banned phrase or an n-gram that its row
+        already holds. They are to be read only.
         """
         return self._rules.banned(
             self._written(),

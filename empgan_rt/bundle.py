@@ -168,7 +168,8 @@ class Bundle:
         """Return the reader and writer of text for this model.
 
         Raises:
-            BundleError: a text file is damaged, or of another size than the model's vocabularies.
+            BundleError: a text file is damaged, of another size than the model's vocabularies, or
+                bans what is no word.
         """
         tokenizer = Tokenizer.from_json(self.files["tokenizer.json"])
         lexicon = EmotionLexicon.from_files(
@@ -182,7 +183,12 @@ class Bundle:
                 f"{wanted[1]}",
                 hint="export the bundle again",
             )
-        return Featurizer(tokenizer, lexicon, self.limits)
+        featurizer = Featurizer(tokenizer, lexicon, self.limits)
+        try:
+            featurizer.bans(self.search.banned_words)
+        except InputError as error:
+            raise BundleError(f"generation.json: {error.message}", hint=error.hint) from None
+        return featurizer
 
     def text(self, name: str) -> str:
         """Return a text file of the bundle.

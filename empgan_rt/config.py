@@ -11,6 +11,8 @@ Context = Literal["hierarchical", "flat"]
 Stream = Literal["utterances", "emotion_words", "emotion_labels"]
 
 MAX_BEAM_SIZE = 128
+MAX_SEED = 2**63 - 1  # what JSON, PyTorch and msgspec all hold
+MAX_BANNED_CHARACTERS = 200  # of one entry
 MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 3840
 
 
@@ -21,7 +23,22 @@ def _check(owner: Any, name: str, low: float, high: float) -> None:
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     is_number = is_whole or isinstance(value, float)
     if not (is_whole if declared == "int" else is_number) or not low <= value <= high:
-        raise InputError(f"{name} is {value!r}", hint=f"give {declared} from {low:g} to {high:g}")
+        raise InputError(
+            f"{name} is {_shown(value)}", hint=f"give {declared} from {low:g} to {high:g}"
+        )
+
+
+def check_seed(seed: object, name: str = "seed", most: int = MAX_SEED) -> None:
+    """Raise InputError unless a seed is a whole number from 0 to `most`."""
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= most:
+        raise InputError(f"{name} is {_shown(seed)}", hint=f"give a whole number from 0 to {most}")
+
+
+def _shown(value: object) -> str:
+    """Return a value for a message; Python writes no number of thousands of digits."""
+    if isinstance(value, int) and value.bit_length() > 256:
+        return f"a number of {value.bit_length():,} bits"
+    return repr(value)[:60]
 
 
 @dataclass(frozen=True)
@@ -135,7 +152,10 @@ class SearchConfig:
         no_repeat_ngram: no sequence of this many tokens comes twice in a reply; 0 is off.
         repetition_penalty: log-probabilities of tokens already in the reply are multiplied by
             this (Keskar et al. 2019, on log-probabilities); 1 is off.
-        banned_words: words that never come, looked up in the vocabulary as they are written.
+        banned_words: words and phrases that a reply never says, read as text is: capitals, kinds
+            of apostrophes and spaces make no difference, "it's" and "shut up" are banned as a
+            whole, and a word with a hyphen is one word. Entries with a word outside of the
+            model's vocabulary can never come; they are allowed, and a warning is logged.
         allow_unknown: whether the unknown-word token may come.
         early_stopping: end as soon as beam_size hypotheses ended; otherwise only when no live
             one can still win.
@@ -176,21 +196,34 @@ class SearchConfig:
         for name in ("allow_unknown", "early_stopping", "sample"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name} is {getattr(self, name)!r}", hint="give true or false")
-        if not isinstance(self.banned_words, tuple | list) or not all(
-            isinstance(word, str) for word in self.banned_words
-        ):
-            raise InputError("banned_words are not words", hint="give a tuple of strings")
+        self._check_banned_words()
         if self.num_hypotheses > self.beam_size and not self.sample:
             raise InputError(
                 f"num_hypotheses is {self.num_hypotheses} with beam_size {self.beam_size}",
                 hint="raise beam_size to at least num_hypotheses",
             )
-        if self.seed is not None and (
-            not isinstance(self.seed, int)
-            or isinstance(self.seed, bool)
-            or not 0 <= self.seed < 2**63
-        ):
-            raise InputError(f"seed is {self.seed!r}", hint="give an int from 0 to 2**63 - 1")
+        if self.seed is not None:
+            check_seed(self.seed)
+
+    def _check_banned_words(self) -> None:
+        if not isinstance(self.banned_words, tuple | list):
+            raise InputError("banned_words are not words", hint="give a tuple of strings")
+        for place, entry in enumerate(self.banned_words):
+            if not isinstance(entry, str):
+                raise InputError(
+                    f"banned_words[{place}] is of type {type(entry).__name__}", hint="give a string"
+                )
+            if not entry.strip():
+                raise InputError(f"banned_words[{place}] is blank", hint="leave empty entries out")
+            if len(entry) > MAX_BANNED_CHARACTERS:
+                raise InputError(
+                    f"banned_words[{place}] has {len(entry):,} characters",
+                    hint=f"give words and phrases of at most {MAX_BANNED_CHARACTERS}",
+                )
+            if any("\ud800" <= character <= "\udfff" for character in entry):
+                raise InputError(
+                    f"banned_words[{place}] has a lone surrogate", hint="decode the text as UTF-8"
+                )
 
     @property
     def rows(self) -> int:

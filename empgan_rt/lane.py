@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from .backend import Backend, Encoded
+from .bans import Bans
 from .beam_search import BeamSearch
 from .config import SearchConfig
 from .hypothesis import Hypothesis
@@ -56,7 +57,7 @@ class Lane(Generic[Tenant]):
         tenants: Sequence[Tenant],
         encoded: Encoded,
         configs: Sequence[SearchConfig],
-        banned: Sequence[Sequence[int]],
+        bans: Sequence[Bans],
     ) -> None:
         """Begin the search of tenant i for a reply to row i of `encoded`.
 
@@ -64,7 +65,7 @@ class Lane(Generic[Tenant]):
             tenants: at least one.
             encoded: from the lane's backend.
             configs: how to search; none has more rows than the lane has beams.
-            banned: token ids that never come.
+            bans: what never comes.
 
         Raises:
             EmpganError: the backend or the search refused; those who were here go on.
@@ -74,7 +75,7 @@ class Lane(Generic[Tenant]):
         seats = self._seats
         slots = np.flatnonzero([tenant is None for tenant in seats.tenants]).astype(np.int32)
         self._backend.admit(seats.state, slots, encoded)
-        seats.search.start(slots.tolist(), configs, banned)
+        seats.search.start(slots.tolist(), configs, bans)
         for slot, tenant in zip(slots.tolist(), tenants, strict=True):
             seats.tenants[slot] = tenant
 

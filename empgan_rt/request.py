@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .bans import Bans
 from .config import SearchConfig
 from .dialogue import Dialogue, Turn
 from .errors import InputError
@@ -26,35 +27,30 @@ class Request:
     Attributes:
         features: the turns that are read.
         search: how to search.
-        banned: token ids that never come.
+        bans: what the reply may not say.
         featurize_ms: how long reading took.
     """
 
     features: DialogueFeatures
     search: SearchConfig
-    banned: tuple[int, ...]
+    bans: Bans
     featurize_ms: float
 
 
 def read_request(turns: Turns, search: SearchConfig, featurizer: Featurizer) -> Request:
     """Return the request to answer a dialogue.
 
-    Banned words outside the vocabulary need no ban: they cannot come.
-
     Raises:
         InputError: there is no turn, or one is empty, too long, or no text, or its label is none
-            of the seven.
+            of the seven; or a banned entry has no word.
     """
     started = time.perf_counter()
     if not isinstance(search, SearchConfig):
         raise InputError(f"a search of type {type(search).__name__}", hint="give a SearchConfig")
     dialogue = Dialogue.of(turns)
     features = featurizer.features(dialogue)
-    vocabulary = featurizer.tokenizer.vocabulary
-    ids = featurizer.tokenizer.ids(search.banned_words)
-    found = zip(ids, search.banned_words, strict=True)
-    banned = tuple(i for i, word in found if vocabulary[i] == word)
-    return Request(features, search, banned, (time.perf_counter() - started) * 1e3)
+    bans = featurizer.bans(tuple(search.banned_words))
+    return Request(features, search, bans, (time.perf_counter() - started) * 1e3)
 
 
 def by_length(requests: Sequence[Request]) -> list[int]:

@@ -221,7 +221,7 @@ class Scheduler:
             newcomers,
             encoded,
             [ticket.search for ticket in newcomers],
-            [ticket.request.banned for ticket in newcomers],
+            [ticket.request.bans for ticket in newcomers],
         )
         self._lanes[key] = lane
 

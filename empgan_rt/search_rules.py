@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .bans import Bans
 from .config import SearchConfig
 from .errors import DivergenceError
 from .graph_spec import EOS, PAD, SOS, STRUCK, UNK, Candidates, IntArray
 from .ngram import completions
+from .phrase_ends import phrase_ends
 from .sampling import Float64Array
 
 BoolArray = npt.NDArray[np.bool_]
@@ -43,20 +45,21 @@ class SearchRules:
     sampled: LengthArray
     _always_banned: IntArray  # (B, K, S); column 0 is for the end of sequence, and PAD
     _ngram_sizes: tuple[tuple[int, BoolArray | None], ...]  # n, and (B, 1, 1) the slots it holds in
+    _phrases: tuple[tuple[int, Bans], ...]  # of the slots that ban some
     _penalty: Float64Array | None  # (B, 1, 1); None if no slot has one
 
     @classmethod
     def of(
-        cls, configs: Sequence[SearchConfig], banned: Sequence[Sequence[int]], beam_size: int
+        cls, configs: Sequence[SearchConfig], bans: Sequence[Bans], beam_size: int
     ) -> SearchRules:
-        """Return the rules of slots with these configs and these banned ids, K = beam_size."""
+        """Return the rules of slots with these configs and these bans, K = beam_size."""
         sample = np.array([c.sample for c in configs])
         beams = np.array([0 if c.sample else c.beam_size for c in configs])
         penalty = np.array([c.repetition_penalty for c in configs])
         sizes = np.array([c.no_repeat_ngram for c in configs])
         lists = [
-            (PAD, PAD, SOS, *(() if config.allow_unknown else (UNK,)), *ids)
-            for config, ids in zip(configs, banned, strict=True)
+            (PAD, PAD, SOS, *(() if config.allow_unknown else (UNK,)), *own.ids)
+            for config, own in zip(configs, bans, strict=True)
         ]
         width = max(map(len, lists))
         padded = np.array([[*ids, *[PAD] * (width - len(ids))] for ids in lists], np.int32)
@@ -76,6 +79,7 @@ class SearchRules:
                 (int(n), None if (sizes == n).all() else (sizes == n)[:, None, None])
                 for n in np.unique(sizes[sizes > 0])
             ),
+            _phrases=tuple((slot, own) for slot, own in enumerate(bans) if own.phrases),
             _penalty=penalty[:, None, None] if (penalty > 1.0).any() else None,
         )
 
@@ -97,6 +101,10 @@ class SearchRules:
         extra = []
         for n, has in self._ngram_sizes:
             ids = completions(sequences, lengths, n, has, together=together)
+            if ids is not None:
+                extra.append(ids)
+        if self._phrases:
+            ids = phrase_ends(sequences, lengths, self._phrases)
             if ids is not None:
                 extra.append(ids)
         return np.concatenate((columns, *extra), axis=2) if extra else columns

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .backend import Backend, Encoded
+from .bans import Bans
 from .beam_search import BeamSearch
 from .config import SearchConfig
 from .hypothesis import Hypothesis
@@ -16,7 +17,7 @@ def decode(
     backend: Backend,
     encoded: Encoded,
     configs: Sequence[SearchConfig],
-    banned: Sequence[Sequence[int]],
+    bans: Sequence[Bans],
     vocabulary_size: int,
     on_step: Callable[[BeamSearch], None] | None = None,
 ) -> list[list[Hypothesis]]:
@@ -26,17 +27,17 @@ def decode(
         backend: computes the steps; nobody else may use it meanwhile.
         encoded: from `backend.encode`; dialogue i is searched in slot i.
         configs: how to search, one for each dialogue.
-        banned: token ids that never come, one list for each dialogue.
+        bans: what never comes, one for each dialogue.
         vocabulary_size: V of the backend's model.
         on_step: called after each step; what it raises ends the search.
 
     Raises:
-        InputError: `configs` or `banned` do not match the dialogues in number.
+        InputError: `configs` or `bans` do not match the dialogues in number.
         DivergenceError: the model returned NaN or infinity.
     """
     beam_size = max((config.rows for config in configs), default=1)
     search = BeamSearch(encoded.rows, beam_size, vocabulary_size)
-    search.start(range(encoded.rows), configs, banned)
+    search.start(range(encoded.rows), configs, bans)
     state = backend.open(encoded.rows, beam_size)
     backend.admit(state, np.arange(encoded.rows, dtype=np.int32), encoded)
     while not search.is_finished:

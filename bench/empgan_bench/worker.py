@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from empgan_rt.backend import Backend, Encoded
+from empgan_rt.bans import Bans
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
@@ -112,7 +113,7 @@ def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sampl
     start = time.perf_counter()
     encoded = clock.encode(inputs)
     encode_ended = time.perf_counter()
-    found = decode(clock, encoded, [search] * rows, [()] * rows, engine.vocabulary_size)
+    found = decode(clock, encoded, [search] * rows, [Bans()] * rows, engine.vocabulary_size)
     end = time.perf_counter()
     on_device = engine.clock.read()  # the encoder's, then those of the steps
     best = [hypotheses[0] for hypotheses in found]

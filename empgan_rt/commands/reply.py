@@ -75,8 +75,10 @@ def reply(
     """Answer each dialogue in IN.jsonl with the model in BUNDLE; "-" is stdin or stdout.
 
     A line is {"turns": [...]}, with "id" and "search" if wanted; a turn is a string or
-    {"text": ..., "emotion": ...}. A line that cannot be answered gets an "error" in OUT.jsonl and
-    stops no other; then the exit code is 7. With OUT "-" the summary goes to stderr.
+    {"text": ..., "emotion": ...}. "search" holds settings of this line alone, such as
+    {"beam_size": 1, "banned_words": ["shut up", "don't"]}: words and phrases that the reply never
+    says, capitals and kinds of apostrophes aside. A line that cannot be answered gets an "error" in
+    OUT.jsonl and stops no other; then the exit code is 7. With OUT "-" the summary goes to stderr.
     """
     if not 2 <= len(paths) <= 3:
         raise click.UsageError(f"{len(paths)} paths given, wanted [BUNDLE] IN.jsonl OUT.jsonl")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
+from ..bans import Bans
 from ..config import Limits
 from ..dialogue import Dialogue, Turn
 from ..errors import InputError
 from ..graph_spec import EOS, UNK, UNKNOWN_LABEL, EncoderInput, IntArray
+from .banned_words import BannedWords
 from .detokenizer import detokenise
 from .emotion_lexicon import EmotionLexicon
 from .tokenizer import Tokenizer
+
+_BAN_LISTS = 64  # that are remembered, the last used ones; most programs have one
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class Featurizer:
         self.tokenizer = tokenizer
         self.lexicon = lexicon
         self.limits = limits
+        self._bans = lru_cache(_BAN_LISTS)(BannedWords(tokenizer).bans)
 
     def turn_features(self, turn: Turn) -> TurnFeatures:
         """Return the ids of one turn.
@@ -101,6 +107,14 @@ class Featurizer:
             turns=tuple(self.turn_features(turn) for turn in kept),
             turns_dropped=len(dialogue.turns) - len(kept),
         )
+
+    def bans(self, banned_words: tuple[str, ...]) -> Bans:
+        """Return the tokens and phrases that `SearchConfig.banned_words` keeps from a reply.
+
+        Raises:
+            InputError: an entry has no word, or too many spellings.
+        """
+        return self._bans(banned_words)
 
     def text_of(self, token_ids: Sequence[int]) -> str:
         """Return readable text; the text of a prefix is a prefix of the text."""

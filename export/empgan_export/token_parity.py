@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from empgan_rt.backend import Backend
+from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import UNK
 from empgan_rt.hypothesis import Hypothesis
@@ -42,7 +43,7 @@ def best_replies(
     for start in range(0, len(contexts), _BATCH):
         part = contexts[start : start + _BATCH]
         encoded = backend.encode(encoder_input(part))
-        settings = [search] * len(part), [[UNK]] * len(part)
+        settings = [search] * len(part), [Bans((UNK,))] * len(part)
         replies += [found[0] for found in decode(backend, encoded, *settings, vocabulary_size)]
     return replies
 

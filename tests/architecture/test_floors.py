@@ -20,6 +20,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
     "empgan_rt": {
         "_version": 0,
         "errors": 0,
+        "bans": 1,
         "config": 1,
         "console": 1,
         "dialogue": 1,
@@ -34,6 +35,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "goldens": 3,
         "manifest": 3,
         "ngram": 3,
+        "phrase_ends": 3,
         "text": 3,
         "bundle": 4,
         "graph_audit": 5,

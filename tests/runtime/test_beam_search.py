@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from empgan_rt.bans import Bans, Phrase
 from empgan_rt.beam_search import BeamSearch
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DivergenceError, InputError
@@ -30,12 +31,17 @@ def search_for(
     *,
     dialogues: Sequence[int] | None = None,
     banned: Sequence[Sequence[int]] | None = None,
+    phrases: Sequence[Sequence[Phrase]] | None = None,
     spare: int = 0,
 ) -> list[list[Hypothesis]]:
     backend = ScriptedBackend(model, vocabulary_size, spare=spare)
     encoded = backend.encoded(dialogues if dialogues is not None else range(len(configs)))
-    banned = banned if banned is not None else [()] * len(configs)
-    return decode(backend, encoded, configs, banned, vocabulary_size)
+    none: list[tuple[()]] = [()] * len(configs)
+    bans = [
+        Bans.of([*((frozenset((i,)),) for i in ids), *own])
+        for ids, own in zip(banned or none, phrases or none, strict=True)
+    ]
+    return decode(backend, encoded, configs, bans, vocabulary_size)
 
 
 def sequences(hypotheses: Sequence[Hypothesis]) -> list[tuple[int, ...]]:
@@ -57,6 +63,12 @@ def beam_configs(draw: st.DrawFn, max_length: int = 8, max_beam: int = 6) -> Sea
         allow_unknown=draw(st.booleans()),
         early_stopping=draw(st.booleans()),
     )
+
+
+def phrases_of(most: int) -> st.SearchStrategy[list[Phrase]]:
+    """Return phrases of one to three places over ids up to `most`."""
+    place = st.frozensets(st.integers(A, most), min_size=1, max_size=2)
+    return st.lists(st.lists(place, min_size=1, max_size=3).map(tuple), max_size=4)
 
 
 @st.composite
@@ -166,7 +178,7 @@ def test_a_search_ends_at_the_first_step_at_which_no_beam_can_win() -> None:
     model = table_model(8, {(): {EOS: 0.6, A: 0.4}}, {B: 0.5, C: 0.5})
     backend = ScriptedBackend(model, 8)
     config = SearchConfig(beam_size=1, min_length=0, max_length=4, early_stopping=False)
-    ((found,),) = decode(backend, backend.encoded([0]), [config], [()], 8)
+    ((found,),) = decode(backend, backend.encoded([0]), [config], [Bans()], 8)
     # log 0.6 = -0.51; four tokens could reach -0.92 / 4, then -1.61 / 4, then -2.30 / 4 = -0.58.
     assert found.token_ids == ()
     assert len(backend.steps) == 3
@@ -188,6 +200,7 @@ def test_rounding_lifts_no_log_probability_above_zero() -> None:
     vocabulary_size=st.integers(5, 12),
     ties=st.booleans(),
     banned=st.lists(st.integers(UNK, 7), max_size=2),
+    phrases=phrases_of(7),
     spare=st.sampled_from([0, 1, ALL]),
 )
 def test_equals_a_plain_beam_search_over_the_whole_vocabulary(
@@ -196,12 +209,16 @@ def test_equals_a_plain_beam_search_over_the_whole_vocabulary(
     vocabulary_size: int,
     ties: bool,
     banned: list[int],
+    phrases: list[Phrase],
     spare: int,
 ) -> None:
     banned = [i for i in banned if i < vocabulary_size]
+    phrases = [p for p in phrases if max(frozenset().union(*p)) < vocabulary_size]
     model = cache(random_model(seed, vocabulary_size, ties=ties))
-    (found,) = search_for(model, vocabulary_size, [config], banned=[banned], spare=spare)
-    assert found == reference_search.beam_search(model, 0, config, banned)
+    (found,) = search_for(
+        model, vocabulary_size, [config], banned=[banned], phrases=[phrases], spare=spare
+    )
+    assert found == reference_search.beam_search(model, 0, config, banned, phrases)
 
 
 @settings(max_examples=60, deadline=None)
@@ -280,19 +297,24 @@ def test_one_beam_equals_greedy(config: SearchConfig, seed: int) -> None:
 @settings(max_examples=100, deadline=None)
 @given(
     configs=st.lists(any_configs(), min_size=2, max_size=6),
+    phrases=st.lists(phrases_of(10), min_size=6, max_size=6),
     seed=st.integers(0, 10**6),
     ties=st.booleans(),
 )
 def test_a_reply_is_the_same_alone_and_in_company(
-    configs: list[SearchConfig], seed: int, ties: bool
+    configs: list[SearchConfig], phrases: list[list[Phrase]], seed: int, ties: bool
 ) -> None:
     model = cache(random_model(seed, 11, ties=ties))
     banned = [[A + i % 3] if i % 2 else [] for i in range(len(configs))]
-    together = search_for(model, 11, configs, banned=banned)
+    phrases = phrases[: len(configs)]
+    together = search_for(model, 11, configs, banned=banned, phrases=phrases)
     for i, config in enumerate(configs):
-        alone = search_for(model, 11, [config], dialogues=[i], banned=[banned[i]])
+        alone = search_for(
+            model, 11, [config], dialogues=[i], banned=[banned[i]], phrases=[phrases[i]]
+        )
         assert together[i] == alone[0]
-    assert search_for(model, 11, configs, banned=banned, spare=ALL) == together
+    whole = search_for(model, 11, configs, banned=banned, phrases=phrases, spare=ALL)
+    assert whole == together
 
 
 def test_a_finished_slot_stays_inert_and_can_be_used_again() -> None:
@@ -304,7 +326,7 @@ def test_a_finished_slot_stays_inert_and_can_be_used_again() -> None:
     search = BeamSearch(2, 3, vocabulary_size)
     state = backend.open(2, 3)
     backend.admit(state, np.arange(2, dtype=np.int32), backend.encoded([0, 1]))
-    search.start([0, 1], [short, replace(long, min_length=9)], [(), ()])
+    search.start([0, 1], [short, replace(long, min_length=9)], [Bans(), Bans()])
     refilled = False
     while not search.is_finished:
         candidates = backend.step(
@@ -316,7 +338,7 @@ def test_a_finished_slot_stays_inert_and_can_be_used_again() -> None:
             assert (search.parents[0] == np.arange(3)).all()
             # In-flight: another request enters while the neighbour is in the middle of its own.
             backend.admit(state, np.array([0], np.int32), backend.encoded([1]))
-            search.start([0], [long], [()])
+            search.start([0], [long], [Bans()])
             assert (search.token_ids[0] == SOS).all()
             refilled = True
     assert refilled
@@ -332,17 +354,20 @@ def test_a_finished_slot_stays_inert_and_can_be_used_again() -> None:
     config=any_configs(),
     seed=st.integers(0, 10**6),
     banned=st.lists(st.integers(A, 8), max_size=3),
+    phrases=phrases_of(8),
 )
 def test_every_hypothesis_keeps_the_rules(
-    config: SearchConfig, seed: int, banned: list[int]
+    config: SearchConfig, seed: int, banned: list[int], phrases: list[Phrase]
 ) -> None:
-    (found,) = search_for(cache(random_model(seed, 9)), 9, [config], banned=[banned])
+    model = cache(random_model(seed, 9))
+    (found,) = search_for(model, 9, [config], banned=[banned], phrases=[phrases])
     assert 1 <= len(found) <= config.num_hypotheses
     assert [h.score for h in found] == sorted((h.score for h in found), reverse=True)
     for hypothesis in found:
         tokens = hypothesis.token_ids
         assert len(tokens) <= config.max_length
         assert not {PAD, SOS, EOS, *banned} & set(tokens)
+        assert not any(reference_search.holds(tokens, phrase) for phrase in phrases)
         assert config.allow_unknown or UNK not in tokens
         if hypothesis.finish_reason == "eos":
             assert len(tokens) >= config.min_length
@@ -355,7 +380,9 @@ def test_every_hypothesis_keeps_the_rules(
 def test_banned_holds_what_the_rules_strike_and_nothing_else() -> None:
     search = BeamSearch(2, 2, 20)
     strict = SearchConfig(beam_size=2, no_repeat_ngram=2, min_length=4)
-    search.start([0, 1], [strict, SearchConfig(beam_size=1, allow_unknown=True)], [(7, 8), ()])
+    search.start(
+        [0, 1], [strict, SearchConfig(beam_size=1, allow_unknown=True)], [Bans((7, 8)), Bans()]
+    )
     assert search.banned().dtype == np.int32
     assert set(search.banned()[0].ravel().tolist()) == {PAD, UNK, SOS, EOS, 7, 8}
     assert set(search.banned()[1].ravel().tolist()) == {PAD, SOS, EOS}
@@ -365,12 +392,27 @@ def test_banned_holds_what_the_rules_strike_and_nothing_else() -> None:
     assert set(search.banned()[1, 0].tolist()) == {PAD, SOS}
 
 
+def test_the_last_token_of_a_phrase_is_struck_where_the_rest_stands_before_it() -> None:
+    search = BeamSearch(2, 2, 20)
+    config = SearchConfig(beam_size=2, no_repeat_ngram=0, min_length=0)
+    phrase = (frozenset((A, B)), frozenset((C,)), frozenset((7, 8)))
+    search.start([0, 1], [config] * 2, [Bans.of([phrase, phrase[1:]]), Bans()])
+    search.advance(always(C, (2, 2, 3)))
+    always_struck = {PAD, UNK, SOS}
+    assert set(search.banned()[0, 0].tolist()) == always_struck | {7, 8}  # of the shorter phrase
+    assert set(search.banned()[1].ravel().tolist()) == always_struck
+    search.start([0], [config], [Bans.of([phrase])])
+    for token, struck in ((C, set()), (A, set()), (C, {7, 8}), (C, set())):
+        search.advance(always(token, (2, 2, 3)))
+        assert set(search.banned()[0, 0].tolist()) == always_struck | struck
+
+
 @pytest.mark.parametrize(("words", "wanted"), [(60, 2 + 1 + 4), (6, 6)])
 def test_candidates_are_the_requests_own_at_every_step(words: int, wanted: int) -> None:
     """A penalty pushes down at most the tokens of the reply, and that is at most its length."""
     search = BeamSearch(1, 2, words)
     config = SearchConfig(beam_size=2, repetition_penalty=2.0, min_length=4, max_length=4)
-    search.start([0], [config], [()])
+    search.start([0], [config], [Bans()])
     counts = []
     for token in (A, B, A, B):
         counts.append(search.num_candidates())
@@ -465,7 +507,7 @@ def test_a_shared_prefix_is_never_taken_back(config: SearchConfig, seed: int, ti
         backend,
         backend.encoded([0]),
         [config],
-        [()],
+        [Bans()],
         8,
         lambda search: prefixes.append(search.shared_prefix(0)),
     )
@@ -482,7 +524,7 @@ def test_a_greedy_search_streams_every_token_at_once() -> None:
         backend,
         backend.encoded([0]),
         [config],
-        [()],
+        [Bans()],
         9,
         lambda search: lengths.append(len(search.shared_prefix(0))),
     )
@@ -496,7 +538,7 @@ def test_what_on_step_raises_ends_the_search() -> None:
         raise TimeoutError
 
     with pytest.raises(TimeoutError):
-        decode(backend, backend.encoded([0]), [SearchConfig()], [()], 9, cancel)
+        decode(backend, backend.encoded([0]), [SearchConfig()], [Bans()], 9, cancel)
     assert len(backend.steps) == 1
 
 
@@ -519,7 +561,7 @@ def test_not_a_number_is_an_error_and_never_text(bad: float, sample: bool) -> No
 
 def test_not_a_number_in_a_dead_row_is_nothing() -> None:
     search = BeamSearch(2, 3, 9)
-    search.start([0], [SearchConfig(beam_size=1)], [()])
+    search.start([0], [SearchConfig(beam_size=1)], [Bans()])
     log_probs = np.full((2, 3, 2), np.nan, np.float32)
     log_probs[0, 0] = [-0.1, STRUCK]
     ids = np.full((2, 3, 2), B, np.int32)
@@ -530,6 +572,6 @@ def test_not_a_number_in_a_dead_row_is_nothing() -> None:
 def test_requests_that_do_not_fit_are_refused() -> None:
     search = BeamSearch(1, 2, 9)
     with pytest.raises(InputError, match="3 rows in a search of 2"):
-        search.start([0], [SearchConfig(beam_size=3)], [()])
+        search.start([0], [SearchConfig(beam_size=3)], [Bans()])
     with pytest.raises(InputError, match="2 configs"):
-        search.start([0], [SearchConfig(beam_size=1)] * 2, [()])
+        search.start([0], [SearchConfig(beam_size=1)] * 2, [Bans()])

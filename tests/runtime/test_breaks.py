@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from empgan_rt.backend import Encoded
+from empgan_rt.bans import Bans
 from empgan_rt.batch import Batch
 from empgan_rt.config import SearchConfig
 from empgan_rt.engine import Engine
@@ -31,12 +32,14 @@ WORDS = 9
 SEARCH = [
     f"empgan_rt.{name}"
     for name in [
+        "bans",
         "batch",
         "beam_search",
         "expansion",
         "hypothesis",
         "lane",
         "ngram",
+        "phrase_ends",
         "progress",
         "request_queue",
         "sampling",
@@ -69,7 +72,7 @@ def backend() -> Numbered:
 
 def asked(dialogue: int) -> Request:
     turn = TurnFeatures([dialogue], [3], label=8, tokens_dropped=0)
-    return Request(DialogueFeatures((turn,), 0), config_of(dialogue), (), 0.0)
+    return Request(DialogueFeatures((turn,), 0), config_of(dialogue), Bans(), 0.0)
 
 
 def config_of(dialogue: int) -> SearchConfig:
@@ -79,7 +82,9 @@ def config_of(dialogue: int) -> SearchConfig:
 def wanted(dialogues: range) -> dict[int, list[Hypothesis]]:
     """Return what each dialogue is answered when it is alone."""
     alone = backend()
-    return {d: decode(alone, alone.encoded([d]), [config_of(d)], [()], WORDS)[0] for d in dialogues}
+    return {
+        d: decode(alone, alone.encoded([d]), [config_of(d)], [Bans()], WORDS)[0] for d in dialogues
+    }
 
 
 DIALOGUES = range(4, 16)

@@ -278,6 +278,21 @@ def test_unknown_search_setting_is_refused(tmp_path: Path) -> None:
         Bundle.seal(tmp_path / "toy", fields)
 
 
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        (" ", r"generation\.json.*banned_words\[1\] is blank"),
+        ("\u200b", r"generation\.json: .*no word"),
+    ],
+)
+def test_a_ban_of_nothing_is_refused(tmp_path: Path, entry: str, wanted: str) -> None:
+    fields = write_staging(tmp_path / "toy")
+    search = {"beam_size": 3, "banned_words": ["it's", entry]}
+    (tmp_path / "toy" / "generation.json").write_bytes(msgspec.json.encode(search))
+    with pytest.raises(BundleError, match=wanted):
+        Bundle.open(Bundle.seal(tmp_path / "toy", fields)).featurizer()
+
+
 def test_what_is_no_folder_is_refused(toy: Path) -> None:
     with pytest.raises(BundleError, match="no folder"):
         Bundle.open(toy / "absent")

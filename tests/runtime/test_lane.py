@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
 from empgan_rt.hypothesis import Hypothesis
@@ -25,7 +26,7 @@ CONFIGS = [
 
 def alone(seed: int, dialogue: int, config: SearchConfig) -> list[Hypothesis]:
     backend = ScriptedBackend(random_model(seed, WORDS), WORDS)
-    return decode(backend, backend.encoded([dialogue]), [config], [()], WORDS)[0]
+    return decode(backend, backend.encoded([dialogue]), [config], [Bans()], WORDS)[0]
 
 
 @settings(max_examples=60, deadline=None)
@@ -46,7 +47,7 @@ def test_coming_and_going_changes_nobodys_result(
         if arrivals and (count := arrivals.pop(0)):
             tenants = list(range(coming, coming + count))
             configs = [config_of[d] for d in tenants]
-            lane.enter(tenants, backend.encoded(tenants), configs, [()] * count)
+            lane.enter(tenants, backend.encoded(tenants), configs, [Bans()] * count)
             coming += count
         for quitter in quitters & set(lane.tenants):
             lane.leave(quitter)
@@ -65,7 +66,7 @@ def test_a_step_computes_little_for_nobody() -> None:
     configs = [
         SearchConfig(beam_size=1, min_length=n, max_length=n, no_repeat_ngram=0) for n in lengths
     ]
-    lane.enter(range(8), backend.encoded(range(8)), configs, [()] * 8)
+    lane.enter(range(8), backend.encoded(range(8)), configs, [Bans()] * 8)
     while lane.tenants:
         lane.step()
     assert [len(tokens) for tokens, *_ in backend.steps] == [8, 6, 6, 4, 4]
@@ -74,7 +75,7 @@ def test_a_step_computes_little_for_nobody() -> None:
 def test_without_room_for_newcomers_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = ScriptedBackend(random_model(4, WORDS), WORDS)
     lane: Lane[int] = Lane(backend, WIDTH, WORDS)
-    lane.enter([0], backend.encoded([0]), CONFIGS[:1], [()])
+    lane.enter([0], backend.encoded([0]), CONFIGS[:1], [Bans()])
     lane.step()
 
     def full(*arguments: object) -> None:
@@ -83,7 +84,7 @@ def test_without_room_for_newcomers_the_others_go_on(monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patch:
         patch.setattr(backend, "rearranged", full)
         with pytest.raises(ProviderError):
-            lane.enter([1, 2], backend.encoded([1, 2]), CONFIGS[:1] * 2, [()] * 2)
+            lane.enter([1, 2], backend.encoded([1, 2]), CONFIGS[:1] * 2, [Bans()] * 2)
     found: dict[int, list[Hypothesis]] = {}
     while lane.tenants:
         found.update(lane.step())

@@ -459,7 +459,24 @@ def test_what_is_no_tuple_of_turns_is_no_dialogue() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"banned_words": None}, {"banned_words": 3}, {"seed": True}, {"seed": 1.0}]
+    "wrong",
+    [
+        {"banned_words": None},
+        {"banned_words": 3},
+        {"banned_words": "tea"},
+        {"banned_words": ("tea", 3)},
+        {"banned_words": ("tea", "")},
+        {"banned_words": ["\t "]},
+        {"banned_words": ["x" * 201]},
+        {"banned_words": ["\ud800"]},
+        {"seed": True},
+        {"seed": 1.0},
+        {"seed": -1},
+        {"seed": 2**63},
+        {"seed": 2**64},
+        {"seed": 10**5000},
+        {"beam_size": 10**5000},
+    ],
 )
 def test_settings_of_another_type_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from empgan_rt.bans import Phrase
 from empgan_rt.config import SearchConfig
 from empgan_rt.dialogue import FinishReason
 from empgan_rt.graph_spec import EOS, PAD, SOS, UNK
@@ -19,18 +20,29 @@ def has_repeated_ngram(tokens: Sequence[int], size: int) -> bool:
     return len(set(ngrams)) < len(ngrams)
 
 
+def holds(tokens: Sequence[int], phrase: Phrase) -> bool:
+    """Return whether a phrase comes somewhere in the tokens."""
+    return any(
+        all(tokens[start + place] in ids for place, ids in enumerate(phrase))
+        for start in range(len(tokens) - len(phrase) + 1)
+    )
+
+
 def choices(
     model: LanguageModel,
     dialogue: int,
     prefix: Prefix,
     config: SearchConfig,
     banned: Sequence[int] = (),
+    phrases: Sequence[Phrase] = (),
 ) -> list[tuple[int, float]]:
     """Return the allowed next tokens with their log-probabilities, the model's best first."""
     out = []
     log_probs = model(dialogue, prefix)
     for token in np.argsort(-log_probs, kind="stable").tolist():
         if token in (PAD, SOS) or token in banned or (token == UNK and not config.allow_unknown):
+            continue
+        if any(holds((*prefix, token), phrase) for phrase in phrases):
             continue
         if token == EOS and len(prefix) < config.min_length:
             continue
@@ -68,7 +80,11 @@ def enumerate_all(
 
 
 def beam_search(
-    model: LanguageModel, dialogue: int, config: SearchConfig, banned: Sequence[int] = ()
+    model: LanguageModel,
+    dialogue: int,
+    config: SearchConfig,
+    banned: Sequence[int] = (),
+    phrases: Sequence[Phrase] = (),
 ) -> list[Hypothesis]:
     """Return what beam search with these settings finds, one hypothesis at a time."""
     live: list[tuple[Prefix, float]] = [((), 0.0)]
@@ -77,7 +93,7 @@ def beam_search(
     for length in range(1, config.max_length + 1):
         expansions = []
         for beam, (prefix, log_prob) in enumerate(live):
-            options = choices(model, dialogue, prefix, config, banned)
+            options = choices(model, dialogue, prefix, config, banned, phrases)
             if not options:
                 pool.append(finished(prefix, log_prob, "length", config))
             rank_of = {

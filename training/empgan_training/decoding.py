@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from empgan_rt import console
 from empgan_rt.backend import Backend
+from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DivergenceError
 from empgan_rt.graph_spec import EOS, PAD, SOS, UNKNOWN_LABEL, EncoderInput, IntArray
@@ -126,7 +127,7 @@ def generate(
     for rows in _batches(len(contexts), size, f"generation, beam {search.beam_size}"):
         encoded = backend.encode(encoder_input([contexts[i] for i in rows]))
         settings = [search] * len(rows)
-        found = decode(backend, encoded, settings, [()] * len(rows), vocabulary_size)
+        found = decode(backend, encoded, settings, [Bans()] * len(rows), vocabulary_size)
         for i, hypotheses in zip(rows, found, strict=True):
             replies[i] = hypotheses[0].token_ids if hypotheses else ()
     return replies

@@ -12,6 +12,7 @@ import torch
 from empgan_bench.on_cuda import graphs
 from empgan_bench.on_cuda.graphs import GraphBackend
 from empgan_rt.backend import Encoded
+from empgan_rt.bans import Bans
 from empgan_rt.config import GeneratorConfig, SearchConfig
 from empgan_rt.graph_spec import PAD, EncoderInput
 from empgan_rt.lane import Lane
@@ -129,13 +130,13 @@ def test_coming_and_going_changes_nobodys_result(
     while arrivals or lane.tenants:
         if arrivals and (count := arrivals.pop(0)):
             places = [*range(coming, coming + count)]
-            lane.enter(places, encoded(backend, places), [config] * count, [()] * count)
+            lane.enter(places, encoded(backend, places), [config] * count, [Bans()] * count)
             coming += count
         if lane.tenants:
             found.update(lane.step())
     assert len(found) == coming == 9
     for place, hypotheses in found.items():
-        alone = decode(eager, encoded(eager, [place]), [config], [()], WORDS)[0]
+        alone = decode(eager, encoded(eager, [place]), [config], [Bans()], WORDS)[0]
         assert [h.token_ids for h in hypotheses] == [h.token_ids for h in alone]
 
 
@@ -143,10 +144,10 @@ def test_a_shape_that_comes_again_is_captured_once(backend: GraphBackend) -> Non
     config = SearchConfig(beam_size=BEAMS, max_length=9)
     inputs = dialogues(2, 3, 0)
     for _ in range(3):
-        decode(backend, backend.encode(inputs), [config] * 2, [()] * 2, WORDS)
+        decode(backend, backend.encode(inputs), [config] * 2, [Bans()] * 2, WORDS)
         gc.collect()
     assert captured(backend) == 1
-    decode(backend, backend.encode(dialogues(2, 4, 0)), [config] * 2, [()] * 2, WORDS)
+    decode(backend, backend.encode(dialogues(2, 4, 0)), [config] * 2, [Bans()] * 2, WORDS)
     assert captured(backend) == 2
 
 

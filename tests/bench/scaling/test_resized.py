@@ -6,6 +6,7 @@ import safetensors.numpy
 
 from empgan_bench.scaling.resized import resized_tokenizer, resized_weights, write_resized
 from empgan_rt.backends.ort import OrtBackend
+from empgan_rt.bans import Bans
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.dialogue import Dialogue
@@ -70,7 +71,7 @@ def test_its_graphs_compute_what_eager_pytorch_does(tiny, tmp_path, words):
     search = SearchConfig(beam_size=5, min_length=20, max_length=20)
     replies = []
     for backend in (OrtBackend(made), EagerBackend.from_bundle(made)):
-        (found,) = decode(backend, backend.encode(inputs), [search], [()], words)
+        (found,) = decode(backend, backend.encode(inputs), [search], [Bans()], words)
         replies.append(found[0].token_ids)
     assert replies[0] == replies[1]
     OrtBackend(made, precision="int8").encode(inputs)

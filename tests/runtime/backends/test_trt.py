@@ -19,6 +19,7 @@ from empgan_rt import parity
 from empgan_rt.backends.loader import load_backend
 from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.backends.trt import TrtBackend
+from empgan_rt.bans import Bans
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError, InputError, ProviderError
@@ -138,7 +139,7 @@ def test_coming_and_going_changes_nobodys_result(fakes: Fakes, beams: int) -> No
 
     reference = OrtBackend(bundle)
     wanted = [
-        decode(reference, encode([place], reference), [config], [()], words)[0]
+        decode(reference, encode([place], reference), [config], [Bans()], words)[0]
         for place in range(len(requests))
     ]
     lane: Lane[int] = Lane(backend, beams, words)
@@ -146,7 +147,7 @@ def test_coming_and_going_changes_nobodys_result(fakes: Fakes, beams: int) -> No
     while arrivals or lane.tenants:
         if arrivals and (count := arrivals.pop(0)):
             places = [*range(coming, coming + count)]
-            lane.enter(places, encode(places, backend), [config] * count, [()] * count)
+            lane.enter(places, encode(places, backend), [config] * count, [Bans()] * count)
             coming += count
         if lane.tenants:
             found.update(lane.step())
