@@ -195,7 +195,9 @@ class SearchConfig:
         _check(self, "top_p", 1e-6, 1.0)
         for name in ("allow_unknown", "early_stopping", "sample"):
             if not isinstance(getattr(self, name), bool):
-                raise InputError(f"{name} is {getattr(self, name)!r}", hint="give true or false")
+                raise InputError(
+                    f"{name} is {_shown(getattr(self, name))}", hint="give true or false"
+                )
         self._check_banned_words()
         if self.num_hypotheses > self.beam_size and not self.sample:
             raise InputError(

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from empgan_rt import console, threads
-from empgan_rt.config import MAX_BEAM_SIZE
+from empgan_rt.config import MAX_BEAM_SIZE, MAX_SEED
 
 from .axes import AXES
 from .engine_names import ENGINES
@@ -55,7 +55,7 @@ _TIMING = (
 _RUN = (
     click.option(
         "--seed",
-        type=click.IntRange(0),
+        type=click.IntRange(0, MAX_SEED),
         default=0,
         show_default=True,
         help="Order of the dialogues, and resampling.",

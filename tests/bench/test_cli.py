@@ -421,3 +421,13 @@ def test_latency_of_tiny_against_eager(tmp_path):
     assert all(r["replies_equal"] and r["ratio"] > 0 for r in shown["ratios"])
     saved = json.loads((out / "report.json").read_text())
     assert [engine["name"] for engine in saved["engines"]] == ["onnxruntime", "eager"]
+
+
+@pytest.mark.parametrize("kind", ["latency", "throughput", "serve", "scaling"])
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 10**4000], ids=["-1", "2**63", "2**64", "huge"])
+def test_a_seed_that_no_report_can_hold_is_refused(kind, seed, bundle, tmp_path):
+    out = tmp_path / "out"
+    refused = CliRunner().invoke(cli.bench, [kind, bundle, "--seed", str(seed), "--out", str(out)])
+    assert refused.exit_code == 2
+    assert f"0<=x<={2**63 - 1}" in refused.output
+    assert not out.exists()

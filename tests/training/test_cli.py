@@ -11,7 +11,14 @@ import pytest
 import torch
 
 from empgan_rt.cli import main
+from empgan_rt.errors import InputError
+from empgan_training.config import TrainConfig
+from empgan_training.data.prepare import PrepareOptions
+from empgan_training.human.sheet import SheetOptions
+from empgan_training.metrics.bootstrap import resample_texts
 from empgan_training.report_text import train_text
+from empgan_training.reproduction.options import ReproduceOptions
+from empgan_training.trainer import Trainer
 from support.small_data import OWN_DIALOGUES, prepare_own, small_checkpoint
 
 SMALL = ["embedding_size=6", "emotion_embedding_size=5", "label_embedding_size=4"]
@@ -206,3 +213,51 @@ def test_train_tells_the_scores_of_a_system_with_critics() -> None:
         "mle: 1,234.6 samples/s on cuda (a GPU), fp32",
         "adversarial: 78.9 samples/s on cuda (a GPU), bf16",
     ]
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, 10**4000], ids=["-1", "2**63", "2**64", "huge"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("data", "prepare", OWN_DIALOGUES, "{out}", "--seed"),
+        (
+            "human",
+            "sheet",
+            "--data",
+            "{prepared}",
+            "--out",
+            "{out}",
+            "--predictions",
+            "A=a",
+            "--seed",
+        ),
+        ("reproduce", "{prepared}", "{out}", "--seeds"),
+    ],
+    ids=["prepare", "sheet", "reproduce"],
+)
+def test_a_seed_that_cannot_be_kept_is_refused_before_anything_is_done(
+    capfd: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    prepared: Path,
+    arguments: tuple[object, ...],
+    seed: int,
+) -> None:
+    out = tmp_path / "out"
+    given = [str(a).format(out=out, prepared=prepared) for a in arguments]
+    assert main([*given, str(seed)]) == InputError.exit_code
+    assert str(2**63 - 1)[:10] in capfd.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64, pytest.param(10**5000, id="huge"), True, 1.0])
+def test_a_seed_of_the_library_is_refused_likewise(tmp_path: Path, seed: Any) -> None:
+    for make in (
+        lambda: PrepareOptions(seed=seed),
+        lambda: SheetOptions(seed=seed),
+        lambda: ReproduceOptions(("EmpG",), (1, seed), TrainConfig()),
+        lambda: Trainer(TrainConfig(seed=seed, out=str(tmp_path / "out"))),
+        lambda: resample_texts([["a"]], [["a"]], seed=seed),
+    ):
+        with pytest.raises(InputError, match=r"seed is .*from 0 to 92"):
+            make()
+    assert not (tmp_path / "out").exists()

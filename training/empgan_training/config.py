@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from empgan_rt.config import MAX_SEED
 from empgan_rt.errors import InputError
 
 from .systems import SystemName
@@ -126,7 +127,7 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     system: SystemName = "EmpG"
     data: str = "prepared"
     out: str = "runs/empg"
-    seed: Annotated[int, Meta(ge=0)] = 1
+    seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 1
     threads: Annotated[int, Meta(ge=0)] = 0
     max_response: Count = 60
     save_every_s: Positive = 600.0

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from empgan_rt import console
+from empgan_rt.config import MAX_SEED
 from empgan_rt.errors import InputError
 
 from .config import find_recipe, load_recipe
@@ -82,6 +83,8 @@ def tables(results: Path, data: Path, out: Path | None, as_json: bool) -> None:
 
 def _seeds(text: str) -> tuple[int, ...]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and len(part) <= 18 for part in parts):
-        raise InputError(f"--seeds {text[:40]!r}", hint="give whole numbers, such as 1,2,3")
+    if not all(part.isdecimal() and len(part) <= len(str(MAX_SEED)) for part in parts):
+        raise InputError(
+            f"--seeds {text[:40]!r}", hint=f"give whole numbers from 0 to {MAX_SEED}, such as 1,2,3"
+        )
     return tuple(dict.fromkeys(int(part) for part in parts))

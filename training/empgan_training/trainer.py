@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import torch
 
-from empgan_rt.config import Limits
+from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
 
 from .checkpoint import Checkpoint, texts_of
@@ -51,6 +51,7 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, *, resume: bool = False) -> None:
+        check_seed(config.seed)
         self.config = config
         self.out = Path(config.out)
         self.workers = Workers.of_environment()

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from empgan_rt.config import check_seed
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
@@ -52,6 +53,9 @@ class PrepareOptions:
         samples_per_dialogue: table samples drawn from each of those.
         seed: of the re-split and of the draws.
         licence: SPDX name of the corpus's licence, which what is trained on it inherits.
+
+    Raises:
+        InputError: the seed is negative or too large.
     """
 
     vocabulary: VocabularyOptions = field(default_factory=VocabularyOptions)
@@ -62,6 +66,9 @@ class PrepareOptions:
     samples_per_dialogue: int = 1
     seed: int = 1
     licence: str = DAILYDIALOG_LICENCE
+
+    def __post_init__(self) -> None:
+        check_seed(self.seed)
 
 
 def prepare(

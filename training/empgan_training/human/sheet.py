@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from empgan_rt.config import Limits
+from empgan_rt.config import Limits, check_seed
 from empgan_rt.dialogue import Emotion
 from empgan_rt.errors import InputError
 from empgan_rt.text.detokenizer import detokenise
@@ -49,7 +49,7 @@ class SheetOptions:
     """How many contexts and raters, and the seed of every draw.
 
     Raises:
-        InputError: less than one context or rater.
+        InputError: less than one context or rater, or a seed that is negative or too large.
     """
 
     contexts: int = 100
@@ -61,6 +61,7 @@ class SheetOptions:
             raise InputError(
                 f"{self.contexts} contexts for {self.raters} raters", hint="give at least 1 of each"
             )
+        check_seed(self.seed)
 
 
 def make_sheets(

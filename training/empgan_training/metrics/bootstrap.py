@@ -28,6 +28,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from empgan_rt.config import check_seed
 from empgan_rt.errors import DataError, InputError
 
 from .bleu import score_bleu
@@ -121,12 +122,13 @@ def resample_texts(
 
     Raises:
         DataError: the lists are empty or do not pair up.
-        InputError: fewer than 40 resamples.
+        InputError: fewer than 40 resamples, or a seed that is negative or too large.
         DependencyError: sacrebleu or rouge-score is missing.
     """
     check_pairs(hypotheses, references)
     if resamples < MIN_RESAMPLES:
         raise InputError(f"resamples is {resamples}", hint=f"give at least {MIN_RESAMPLES}")
+    check_seed(seed)
     n = len(hypotheses)
     drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
     draws = np.stack([np.bincount(row, minlength=n) for row in drawn])  # (R, n) times drawn

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from empgan_rt.config import MAX_SEED, check_seed
 from empgan_rt.errors import InputError
 
 from ..config import StageConfig, TrainConfig
 from ..systems import SYSTEMS, SystemName
 
+CLASSIFIER_SEED = 1000  # added to a run's seed: the classifier shares no draw with any system
 SHARED: SystemName = "EmpG"  # what the systems with its generator start from
 
 
@@ -24,12 +26,19 @@ class ReproduceOptions:
         seeds: of training.
         recipe: for every system; its system, seed, folders and sources are filled in.
         budget: optimiser steps of each stage, at most; None leaves that to the recipe.
+
+    Raises:
+        InputError: a seed is negative or too large.
     """
 
     systems: tuple[SystemName, ...]
     seeds: tuple[int, ...]
     recipe: TrainConfig
     budget: int | None = None
+
+    def __post_init__(self) -> None:
+        for seed in self.seeds:
+            check_seed(seed, "a training seed", MAX_SEED - CLASSIFIER_SEED)
 
 
 def starts_from_shared(system: SystemName) -> bool:

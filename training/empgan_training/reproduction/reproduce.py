@@ -36,12 +36,17 @@ from ..tables.results import COSTS_NAME
 from ..tables.written import write_tables
 from ..trainer import Trainer
 from .ledger import Ledger, Step, file_sha256
-from .options import SHARED, ReproduceOptions, starts_from_shared, within, without_places
+from .options import (
+    CLASSIFIER_SEED,
+    SHARED,
+    ReproduceOptions,
+    starts_from_shared,
+    within,
+    without_places,
+)
 from .stored import STORED_NAMES, TrainedSystem, store
 
 log = logging.getLogger(__name__)
-
-CLASSIFIER_SEED = 1000  # added to a run's seed: the classifier shares no draw with any system
 
 
 def reproduce(corpus: Path, out: Path, options: ReproduceOptions) -> Mapping[str, Any]:
