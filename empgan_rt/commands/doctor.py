@@ -24,7 +24,7 @@ EXTRAS = {
     "train": ("torch", "safetensors", "tensorboard"),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
-    "eval": ("sacrebleu", "rouge-score", "krippendorff", "alt-profanity-check"),
+    "eval": ("sacrebleu", "rouge-score", "krippendorff"),
     "bench": ("psutil", "plotly"),
 }
 PROBE = "tiny"  # the model that other devices are tried with

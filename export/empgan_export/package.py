@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
-import onnx
 import safetensors.torch
 import torch
 
@@ -205,8 +204,8 @@ def _seal(
             "trained_with": info["versions"],
             "exported_with": {
                 "empgan-rt": __version__,
-                "torch": str(torch.__version__),
-                "onnx": onnx.__version__,
+                "torch": metadata.version("torch"),
+                "onnx": metadata.version("onnx"),
                 "onnxscript": metadata.version("onnxscript"),
             },
             "weights": options.weights,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from support.pickle_uses import uses_of_pickle
 from support.source_tree import PACKAGES, ROOT, module_paths
 
 MAX_LINES = 300
@@ -16,7 +17,14 @@ MAX_BUNDLE_BYTES = {"default": 36 * MIB, "tiny": 2 * MIB}
 MODULES = module_paths()
 # Spelled in pieces, so that this file does not hold what it looks for.
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:" + "|".join(("wor" + "k", "ro" + "ot", "home")) + r")/")
-UNPICKLING = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+# Elsewhere a version may stand in a message; what is recorded asks the installed distribution.
+VERSION_READERS = {
+    "empgan_rt.backends.cuda_diagnosis",
+    "empgan_rt.backends.ort_session",
+    "empgan_rt.tensorrt.machine",  # of the library that builds, whichever wheel brought it
+    "empgan_bench.gpu_check.needs",
+    "empgan_bench.on_cuda.torch_engines",
+}
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".json", ".jsonl", ".tsv", ".html", ""}
 FOLDERS = ("empgan_rt", "training", "export", "bench", "tests", "docs", "scripts", ".ci")
 
@@ -29,30 +37,6 @@ def _repository_files() -> list[Path]:
     return [
         path for path in files if path.suffix in TEXT_SUFFIXES and "__pycache__" not in path.parts
     ]
-
-
-def uses_of_pickle(source: str) -> list[str]:
-    """Return what in a module's source could unpickle a file."""
-    found = []
-    for node in ast.walk(ast.parse(source)):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module]
-            if node.module == "torch" and any(alias.name == "load" for alias in node.names):
-                found.append("torch.load")
-        elif isinstance(node, ast.Call):
-            called = ast.unparse(node.func)
-            if called in ("torch.load", "torch.jit.load", "torch.hub.load"):
-                found.append(called)
-            found += [
-                "allow_pickle"
-                for keyword in node.keywords
-                if keyword.arg == "allow_pickle" and ast.unparse(keyword.value) != "False"
-            ]
-        found += [name for name in names if name.split(".")[0] in UNPICKLING]
-    return found
 
 
 def test_modules_are_short_enough() -> None:
@@ -72,12 +56,28 @@ def test_no_module_unpickles() -> None:
         "def f():\n    from joblib import load",
         "import torch\ntorch.load('x', weights_only=True)",
         "from torch import load",
+        "from torch import hub\ntorch.hub.load('x', 'y')",
         "import numpy as np\nnp.load('x', allow_pickle=True)",
+        "from sklearn.svm import LinearSVC",
+        "package = import_eval_package('profanity_check')",
+        "import importlib\nimportlib.import_module('joblib.numpy_pickle')",
+        "frame.read_pickle('x')",
     ],
 )
 def test_the_check_for_pickle_can_fail(source: str) -> None:
     assert uses_of_pickle(source)
     assert not uses_of_pickle("import numpy as np\nnp.load('x', allow_pickle=False)")
+
+
+def test_recorded_versions_are_those_of_the_installed_distributions() -> None:
+    """A package's own `__version__` may name another one than is installed."""
+    readers = {
+        name
+        for name, path in MODULES.items()
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "__version__"
+    }
+    assert readers == VERSION_READERS
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -6,6 +6,7 @@ import logging
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -53,7 +54,7 @@ def run_facts(config: TrainConfig, data: PreparedData, workers: Workers) -> dict
         "precision": {stage: computed_in(device, each) for stage, each in precisions.items()},
         "versions": {
             "empgan-rt": __version__,
-            "torch": str(torch.__version__),
+            "torch": version("torch"),
             "python": platform.python_version(),
         },
     }
@@ -116,7 +117,7 @@ def check_same_run(
             hint="resume with as many, for what is drawn at random is theirs",
         )
     now = {
-        "torch": str(torch.__version__),
+        "torch": version("torch"),
         "device": workers.device_name(),
         "threads": torch.get_num_threads(),
         "bf16": has_bf16(workers.device()),

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from ..metrics.diversity import score_diversity
 from ..metrics.inputs import TokenLists
-from ..metrics.toxicity import score_toxicity
 from ..systems import SYSTEMS
 from .figures import FigureRow, over_seeds
 from .results import MAIN, Facts, Perplexities, ReplyEmotions, Run
@@ -26,8 +25,8 @@ class Beyond:
         rows: columns "perplexity_gold", "perplexity_recognised" and "validation_perplexity";
             "reply_emotion_macro_f1", "reply_emotion_accuracy" and "classifier_macro_f1", in
             percent; "adjusted_distinct_1" in percent, "entropy_2" in nats, "self_bleu",
-            "repetition_rate", "generic_rate" and "toxicity" in percent, "length_ratio".
-        signatures: what it takes to compute self-BLEU and toxicity again.
+            "repetition_rate" and "generic_rate" in percent, "length_ratio".
+        signatures: what it takes to compute self-BLEU again.
     """
 
     n: int
@@ -42,23 +41,20 @@ def make_beyond(runs: Sequence[Run], references: TokenLists, vocabulary_size: in
     Raises:
         DataError: there are fewer than two references.
         InputError: some text holds more different tokens than the vocabulary.
-        DependencyError: sacrebleu or alt-profanity-check is missing.
+        DependencyError: sacrebleu is missing.
     """
 
     def of_texts(texts: TokenLists) -> tuple[Values, dict[str, str]]:
         scores = score_diversity(texts, vocabulary_size)
-        toxicity = score_toxicity(texts)
         values: Values = {
             "adjusted_distinct_1": scores.adjusted_distinct_1,
             "entropy_2": scores.entropy_2,
             "self_bleu": scores.self_bleu.value,
             "repetition_rate": scores.repetition_rate,
             "generic_rate": scores.generic_rate,
-            "toxicity": toxicity.value,
             "length_ratio": sum(map(len, texts)) / max(sum(map(len, references)), 1),
         }
-        signatures = {"self-BLEU": scores.self_bleu.signature, "toxicity": toxicity.signature}
-        return values, signatures
+        return values, {"self-BLEU": scores.self_bleu.signature}
 
     rows = []
     for system in SYSTEMS:

@@ -38,7 +38,6 @@ _TEXT_COLUMNS = {
     "self_bleu": "self-BLEU",
     "repetition_rate": "repetition, %",
     "generic_rate": "generic, %",
-    "toxicity": "toxic, %",
     "length_ratio": "length ratio",
 }
 
@@ -130,9 +129,8 @@ def beyond_page(beyond: Beyond) -> str:
             f"Of the replies, N = {beyond.n:,}. Adjusted Distinct is for V = "
             f"{beyond.vocabulary_size:,}; repetition is the share of replies in which a word "
             "follows itself or a trigram comes twice, generic the share that is word for word "
-            "another reply too; toxic is what a bag of words calls offensive, to be read beside "
-            "the references' share; the length ratio is to the references. High self-BLEU means "
-            "little variety.",
+            "another reply too; the length ratio is to the references. High self-BLEU means little "
+            "variety.",
             _column_grid(beyond.rows, _TEXT_COLUMNS),
         ]
     )
