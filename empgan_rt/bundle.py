@@ -42,6 +42,7 @@ from .strict_json import load_json, strict_convert
 from .text.emotion_lexicon import EmotionLexicon
 from .text.featurizer import Featurizer
 from .text.tokenizer import Tokenizer
+from .weights_file import check_weights
 
 EMBEDDED = ("default", "tiny")
 ASSETS = Path(__file__).with_name("assets")  # a plain folder, for descriptors cannot enter a zip
@@ -71,6 +72,7 @@ class Bundle:
         Raises:
             BundleError: it is not there, or a file is missing, extra, altered, linked, special or
                 too large, or the manifest is unsound or too new.
+            DivergenceError: a weight is NaN or infinite.
         """
         if isinstance(path_or_name, str) and path_or_name in EMBEDDED:
             if not (ASSETS / path_or_name).is_dir():
@@ -101,6 +103,7 @@ class Bundle:
                 files[name] = data
         generation = load_json(files["generation.json"], "generation.json")
         search = strict_convert(generation, SearchConfig, "generation.json")
+        check_weights(files[WEIGHTS_NAME])
         return cls(manifest, files, search)
 
     @classmethod
@@ -111,6 +114,7 @@ class Bundle:
 
         Raises:
             BundleError: the files do not make a bundle.
+            DivergenceError: a weight is NaN or infinite.
             StorageError: the manifest could not be written.
         """
         folder = Path(staging)

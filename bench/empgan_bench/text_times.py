@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 
 import msgspec
-import tokenizers
 
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.text.featurizer import Featurizer, encoder_input
@@ -63,8 +62,7 @@ class TextTimer:
     def __init__(self, workload: Workload) -> None:
         self._workload = workload
         own = workload.featurizer
-        rules = own.tokenizer.to_json().decode("utf-8")
-        self._clock = TokenizerClock(tokenizers.Tokenizer.from_str(rules))
+        self._clock = TokenizerClock.from_json(own.tokenizer.to_json())
         self._featurizer = Featurizer(self._clock, own.lexicon, own.limits)
 
     def measure(

@@ -13,11 +13,17 @@ import numpy as np
 
 from ..backend import Encoded
 from ..bundle import Bundle
-from ..errors import DivergenceError, InputError
-from ..graph_spec import UNKNOWN_LABEL, Candidates, EncoderInput, FloatArray, IntArray
+from ..errors import InputError
+from ..graph_spec import (
+    NUM_LABELS,
+    UNKNOWN_LABEL,
+    Candidates,
+    EncoderInput,
+    FloatArray,
+    IntArray,
+)
+from .outputs import check_finite, check_ids, check_shapes
 from .turn_reader import TurnReader
-
-_NAN_HINT = "the weights are damaged; export the bundle again"
 
 
 class GraphBackend(ABC):
@@ -45,6 +51,7 @@ class GraphBackend(ABC):
         Raises:
             InputError: an array is not int32, of the wrong shape, empty, not right-padded, or holds
                 a wrong id.
+            BundleError: a graph computed another shape than its signature says.
             DivergenceError: the model computed NaN or infinity.
         """
         model = self.bundle.model
@@ -58,8 +65,16 @@ class GraphBackend(ABC):
             "context_encoder",
             {"turn_vectors": vectors, "utterances": words, "emotion_labels": labels},
         )
-        if not np.isfinite(encoded["hidden"]).all():
-            raise DivergenceError("the encoders computed NaN or infinity", hint=_NAN_HINT)
+        memory = (len(labels), max((1, *encoded["mask"].shape[1:2])))  # (B, P)
+        shapes = {
+            "mask": memory,
+            "values": (*memory, model.hidden_size),
+            "keys": (*memory, model.hidden_size),
+            "hidden": (len(labels), model.hidden_size),
+            "label_probs": (*labels.shape, NUM_LABELS),
+        }
+        check_shapes("context encoder", encoded, shapes)
+        check_finite("context encoder", encoded, "mask", "hidden", "label_probs")
         return Encoded(len(labels), encoded.pop("label_probs"), encoded)
 
     def open(self, slots: int, beam_size: int) -> Any:
@@ -109,6 +124,7 @@ class GraphBackend(ABC):
         Raises:
             InputError: an array is not int32, of the wrong shape, or holds a wrong id, or more
                 candidates are wanted than there are words.
+            BundleError: the graph computed another shape than its signature says, or no words.
             DivergenceError: the model computed NaN or infinity.
         """
         words = self.bundle.model.vocabulary_size
@@ -128,8 +144,15 @@ class GraphBackend(ABC):
                 "num_candidates": np.array([num_candidates], np.int64),
             },
         )
-        if not np.isfinite(result["candidate_log_probs"]).all():
-            raise DivergenceError("the decoder computed NaN or infinity", hint=_NAN_HINT)
+        candidates = (*rows, num_candidates)
+        shapes = {
+            "next_hidden": (*rows, self.bundle.model.hidden_size),
+            "candidate_ids": candidates,
+            "candidate_log_probs": candidates,
+        }
+        check_shapes("decoder step", result, shapes)
+        check_finite("decoder step", result, "candidate_log_probs")
+        check_ids("decoder step", result["candidate_ids"], words)
         state.hidden = result["next_hidden"]
         return Candidates(result["candidate_ids"], result["candidate_log_probs"])
 
@@ -146,7 +169,11 @@ class GraphBackend(ABC):
         """Return the outputs of a graph by name."""
 
     def _encode_turns(self, feeds: Mapping[str, IntArray]) -> FloatArray:
-        vectors: FloatArray = self._run("turn_encoder", feeds)["turn_vectors"]
+        found = self._run("turn_encoder", feeds)
+        shape = (len(feeds["utterances"]), sum(self.bundle.model.turn_sizes))
+        check_shapes("turn encoder", found, {"turn_vectors": shape})
+        check_finite("turn encoder", found, "turn_vectors")
+        vectors: FloatArray = found["turn_vectors"]
         return vectors
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 
 import click
 import msgspec
 
-from .. import console, parity
-from ..backends.loader import load_backend
+from .. import console
 from ..bundle import Bundle
-from ..graph_audit import audit, probe
+from ..graph_audit import audit
+from ..quarantine import Replay, probe
+from ..verification import verified
 from .search_options import engine_options
 
 
@@ -40,16 +40,18 @@ def inspect(
     """Show the facts of BUNDLE (a folder, "default" or "tiny"), whose hashes are always checked.
 
     --backend and --device tell where --verify replays. A stranger's bundle should be looked at with
-    --untrusted before anything else loads it.
+    --untrusted before anything else loads it; then a child process with limits replays.
     """
     opened = Bundle.open(bundle)
     record = facts(opened)
     if untrusted:
         audit(opened)
-        probe(bundle, opened.bundle_id)
+        found = probe(bundle, opened, Replay(atol, backend, device) if verify else None)
         record["audited"] = True
+    elif verify:
+        found = verified(opened, atol, backend, device)
     if verify:
-        record["verified"] = verified(opened, atol, backend, device)
+        record["verified"] = msgspec.to_builtins(found)
     console.emit(record, as_text(record), as_json=as_json)
 
 
@@ -59,28 +61,6 @@ def facts(bundle: Bundle) -> dict[str, Any]:
     manifest["generation"] = msgspec.to_builtins(bundle.search)
     manifest["total_bytes"] = sum(entry["size"] for entry in manifest["files"].values())
     return dict(manifest)
-
-
-def verified(bundle: Bundle, atol: float | None, backend: str, device: str) -> dict[str, Any]:
-    """Return how far each variant, on an engine of `load_backend`, is from the bundle's goldens.
-
-    Raises:
-        ParityError: further than `atol`; None is what the export of each allowed.
-        BundleError: the goldens or the text files are damaged.
-    """
-    bundle.featurizer()
-    found = {}
-    for precision, variant in bundle.manifest.variants.items():
-        allowed = variant.atol if atol is None else atol
-        with closing(load_backend(bundle, backend, device, precision)) as engine:
-            deviation = parity.replay(engine, bundle.goldens(precision), allowed)
-        parity.check(deviation, allowed)
-        found[precision] = {
-            "max_abs": dict(deviation.max_abs),
-            "ties": deviation.ties,
-            "atol": allowed,
-        }
-    return found
 
 
 def as_text(record: dict[str, Any]) -> str:
@@ -102,7 +82,8 @@ def as_text(record: dict[str, Any]) -> str:
         lines.append(f"  {entry['size']:>12,}  {entry['sha256'][:16]}  {name}")
     if record.get("audited"):
         lines.append(
-            "audited      standard operators only, data in place, loads in a child process"
+            "audited      our operators and rules for words only, data in place, loads in a child "
+            "process"
         )
     for precision, found in record.get("verified", {}).items():
         gaps = ", ".join(f"{name} {value:.1e}" for name, value in found["max_abs"].items())

@@ -2,7 +2,8 @@
 
 `tokenizer.json` carries normaliser, word rules and vocabulary, so that training, the runtime
 and any other language's binding read text alike. Words are cased and Treebank-like: clitics
-come off ("I 'm"), negations stay whole ("couldn't").
+come off ("I 'm"), negations stay whole ("couldn't"). The library runs our own rules alone, never
+those of a file (see `tokenizer_file`).
 
 >>> Tokenizer.from_words(["I", "'m", "fine", "."]).words("I ’ m fine.")
 ['I', "'m", 'fine', '.']
@@ -10,106 +11,60 @@ come off ("I 'm"), negations stay whole ("couldn't").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Self
 
 import tokenizers
 from tokenizers import Regex, models, normalizers, pre_tokenizers
 
 from ..errors import BundleError
 from ..graph_spec import EOS, PAD, SOS, SPECIALS, UNK
-
-CLITIC = r"(?i:s|m|d|re|ve|ll)"
-
-# Each rule is (pattern, replacement); lookarounds because replacements take no groups.
-_REWRITES = (
-    (r"[\u2018\u2019\u2032\u00b4\u02bc`]", "'"),
-    (r"[\u201c\u201d\u2033\u00ab\u00bb]", '"'),
-    (r"[\u2010\u2011]", "-"),
-    (r"[\u2012-\u2015]", " - "),
-    (r"\u2026", "..."),
-    (r"\u3002", ". "),
-    (r"[\u3001\uff0c]", ", "),
-    (r"\uff1f", "? "),
-    (r"\uff01", "! "),
-    (r"\p{Cf}+", ""),
-    (r"[\p{Cc}\p{Zs}\p{Zl}\p{Zp}]+", " "),
-    # "don ' t", "it ' s": the corpus writes many apostrophes with spaces around them
-    (r"(?<=[A-Za-z]) ?' ?(?=t\b)(?<=n ' |n' |n '|n')", "'"),
-    (rf"(?<=[A-Za-z]) ' ?(?={CLITIC}\b)", "'"),
-    (rf"(?<=[A-Za-z])' (?={CLITIC}\b)", "'"),
-    (r"(?<=[A-Za-z])'Ve\b", "'ve"),
-    (r"\b[Oo] ' (?=clock\b)", "o'"),
-    # "right.But": a full stop, question or exclamation mark glued to the next sentence
-    (r"(?<=[a-z]{2}[.?!])(?=[A-Z])", " "),
-    (r"(?<=[a-z]{2},)(?=[A-Za-z])", " "),
-    # "Mr . Brown", "p . m .": abbreviations that the corpus splits
-    (r"(?<=\b(?:Mr|Ms|Dr|St)) (?=\.)", ""),
-    (r"(?<=\bMrs) (?=\.)", ""),
-    (r"(?<=\b[ap]) ?\. ?(?=m\b)", "."),
-    (r"(?<=\b[ap]\.m) (?=\.)", ""),
-)
-
-_WORD = "|".join(
-    (
-        r"(?:Mr|Mrs|Ms|Dr|St)\.",
-        r"[ap]\.m\.?",
-        r"\d+(?:[.,:]\d+)*(?:st|nd|rd|th)?",
-        rf"'{CLITIC}(?![\w'])",
-        rf"[^\W\d_]+(?:(?:-|'(?!{CLITIC}(?![\w'])))[^\W_]+)*",
-        r"\.{2,}",
-        r"\w+",
-        r"[^\w\s]",
-    )
-)
+from .tokenizer_file import read_tokenizer_file
+from .word_rules import REWRITES, SPACE, WORD
 
 
 class Tokenizer:
     """Words and ids of a text, by the rules and vocabulary of one `tokenizer.json`."""
 
-    def __init__(self, tokenizer: tokenizers.Tokenizer) -> None:
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+    def __init__(self, tokenizer: tokenizers.Tokenizer, vocabulary: Mapping[str, int]) -> None:
         self._tokenizer = tokenizer
-        self._ids: dict[str, int] = tokenizer.get_vocab()
-        self.vocabulary: tuple[str, ...] = tuple(sorted(self._ids, key=self._ids.__getitem__))
-        if self.vocabulary[: len(SPECIALS)] != SPECIALS:
-            raise BundleError(
-                f"tokenizer.json begins with {self.vocabulary[:4]}", hint=f"wanted {SPECIALS}"
-            )
+        self._ids = vocabulary
+        self.vocabulary: tuple[str, ...] = tuple(vocabulary)
 
     @classmethod
-    def from_json(cls, data: bytes) -> Tokenizer:
+    def from_json(cls, data: bytes) -> Self:
         """Return the tokenizer stored in a `tokenizer.json`.
 
         Raises:
-            BundleError: the bytes are no tokenizer file or its first ids are not the specials.
+            BundleError: the bytes are no tokenizer file of ours; see `read_tokenizer_file`.
         """
-        try:
-            return cls(tokenizers.Tokenizer.from_str(data.decode("utf-8")))
-        except BundleError:
-            raise
-        except Exception as error:  # `tokenizers` raises bare Exception for any fault
-            raise BundleError(
-                "tokenizer.json cannot be read", hint="fetch the bundle anew"
-            ) from error
+        words, lowercase = read_tokenizer_file(data)
+        return cls.from_words(words, lowercase=lowercase)
 
     @classmethod
-    def from_words(cls, words: Sequence[str], *, lowercase: bool = False) -> Tokenizer:
-        """Return a word-level tokenizer; `words` get the ids after the four specials."""
+    def from_words(cls, words: Sequence[str], *, lowercase: bool = False) -> Self:
+        """Return a word-level tokenizer; `words` get the ids after the four specials.
+
+        Raises:
+            BundleError: a word comes twice or has the name of a special.
+        """
         vocabulary = {word: i for i, word in enumerate((*SPECIALS, *words))}
+        twice = len(SPECIALS) + len(words) - len(vocabulary)
+        if twice:
+            raise BundleError(f"{twice} of {len(words)} words come twice or are {SPECIALS}")
         tokenizer = tokenizers.Tokenizer(models.WordLevel(vocabulary, unk_token=SPECIALS[UNK]))
         steps: list[normalizers.Normalizer] = [normalizers.NFC()]
-        steps += [normalizers.Replace(Regex(pattern), new) for pattern, new in _REWRITES]
+        steps += [normalizers.Replace(Regex(pattern), new) for pattern, new in REWRITES]
         if lowercase:
             steps.append(normalizers.Lowercase())
         tokenizer.normalizer = normalizers.Sequence(steps)
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
-                pre_tokenizers.Split(Regex(r"\s+"), "removed"),
-                pre_tokenizers.Split(Regex(_WORD), "isolated"),
+                pre_tokenizers.Split(Regex(SPACE), "removed"),
+                pre_tokenizers.Split(Regex(WORD), "isolated"),
             ]
         )
-        return cls(tokenizer)
+        return cls(tokenizer, vocabulary)
 
     def to_json(self) -> bytes:
         """Return the `tokenizer.json` that `from_json` reads."""

@@ -1,4 +1,4 @@
-"""One hostile graph for each rule, and children that crash, hang or lie."""
+"""One hostile graph for each rule, and bundles of ours that keep to all of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from empgan_rt import BundleError, DependencyError, graph_audit
-from empgan_rt.bundle import Bundle
-from empgan_rt.graph_audit import audit, probe
-from support.toy_bundle import write_staging
+from empgan_rt import BundleError, DependencyError
+from empgan_rt.bundle import EMBEDDED, Bundle
+from empgan_rt.graph_audit import audit
 
 GRAPH = "turn_encoder.fp32.onnx"
 
@@ -50,11 +49,36 @@ def nest(model: onnx.ModelProto, depth: int, leaf: onnx.NodeProto) -> None:
     model.graph.node.append(node)
 
 
-def hidden_tensor(model: onnx.ModelProto) -> None:
-    """Put external data of another file into a constant inside a subgraph."""
+def elsewhere() -> onnx.NodeProto:
+    """Return a constant with external data of another file."""
     tensor = TensorProto(name="t", data_type=1, dims=[1], data_location=TensorProto.EXTERNAL)
     tensor.external_data.add(key="location", value="/etc/hostname")
-    nest(model, 2, helper.make_node("Constant", [], ["t"], value=tensor))
+    return helper.make_node("Constant", [], ["t"], value=tensor)
+
+
+def constant_elsewhere(model: onnx.ModelProto) -> None:
+    model.graph.node.append(elsewhere())
+
+
+def hidden_tensor(model: onnx.ModelProto) -> None:
+    nest(model, 2, elsewhere())
+
+
+def endless_loop(model: onnx.ModelProto) -> None:
+    """Add a loop whose condition stays true."""
+    condition = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+    counter = helper.make_tensor_value_info("i", TensorProto.INT64, [])
+    again = helper.make_tensor_value_info("again", TensorProto.BOOL, [])
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["again"])], "body", [counter, condition], [again]
+    )
+    model.graph.node.append(helper.make_node("Loop", ["", ""], [], body=body))
+
+
+def graph_list(model: onnx.ModelProto) -> None:
+    attribute = model.graph.node[0].attribute.add(name="g", type=onnx.AttributeProto.GRAPHS)
+    attribute.graphs.add(name="inner")
+    model.graph.node[0].op_type = "Abs"
 
 
 def repeated(model: onnx.ModelProto) -> None:
@@ -74,12 +98,22 @@ HOSTILE: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
     ),
     "domain in a subgraph": (
         lambda m: nest(m, 3, helper.make_node("Evil", [], ["x"], domain="com.evil")),
-        "operators of 'com.evil'",
+        "'If' with a graph inside",
     ),
-    "depth": (lambda m: nest(m, 10, helper.make_node("Abs", ["x"], ["y"])), "nested deeper"),
+    "depth": (
+        lambda m: nest(m, 10, helper.make_node("Abs", ["x"], ["y"])),
+        "'If' with a graph inside",
+    ),
+    "endless loop": (endless_loop, "'Loop' with a graph inside"),
+    "a list of graphs": (graph_list, "'Abs' with a graph inside"),
+    "an operator that no export writes": (
+        lambda m: m.graph.node.append(helper.make_node("RandomNormal", [], ["r"], shape=[9])),
+        "no export writes: 'RandomNormal'",
+    ),
     "training": (lambda m: m.training_info.add(), "training information"),
     "other file": (lambda m: external(m, "location", "../canary"), "not in weights.safetensors"),
-    "file in a subgraph": (hidden_tensor, "not in weights.safetensors"),
+    "file in a subgraph": (hidden_tensor, "'If' with a graph inside"),
+    "file in a constant": (constant_elsewhere, "not in weights.safetensors"),
     "beyond the end": (lambda m: external(m, "offset", "999999"), "out of range"),
     "negative": (lambda m: external(m, "offset", "-8"), "no sound offset"),
     "overflow": (lambda m: external(m, "offset", "9" * 40), "no sound offset"),
@@ -88,9 +122,9 @@ HOSTILE: dict[str, tuple[Callable[[onnx.ModelProto], None], str]] = {
 }
 
 
-def test_a_bundle_of_ours_passes(bundle: Bundle, toy_folder: Path) -> None:
-    audit(bundle)
-    probe(str(toy_folder), bundle.bundle_id)
+@pytest.mark.parametrize("name", [*EMBEDDED, "toy"])
+def test_a_bundle_of_ours_passes(bundle: Bundle, name: str) -> None:
+    audit(bundle if name == "toy" else Bundle.open(name))
 
 
 @pytest.mark.parametrize("rule", sorted(HOSTILE))
@@ -112,46 +146,3 @@ def test_without_onnx_the_extra_is_named(bundle: Bundle, monkeypatch: pytest.Mon
     with pytest.raises(DependencyError) as caught:
         audit(bundle)
     assert "empgan-rt[export]" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [
-        ("import os; os.abort()", "SIGABRT"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-        ("raise SystemExit(3)", "exit code 3"),
-        ("print('[]')", "exit code 0"),
-        ('print(\'{"bundle_id": "other", "error": ""}\')', "changed while"),
-        ("import time; time.sleep(60)", "more than 1 s"),
-    ],
-)
-def test_a_child_that_goes_wrong_is_a_bad_bundle(
-    monkeypatch: pytest.MonkeyPatch, code: str, message: str
-) -> None:
-    monkeypatch.setattr(graph_audit, "PROBE", (sys.executable, "-c", code))
-    monkeypatch.setattr(graph_audit, "PROBE_LIMIT_S", 1.0 if "sleep" in code else 60.0)
-    with pytest.raises(BundleError, match=message):
-        probe("anything", "an id")
-
-
-def test_the_child_runs_the_checker(tmp_path: Path) -> None:
-    """A graph that ONNX Runtime would not miss either: an operator without its input."""
-    fields = write_staging(tmp_path / "toy")
-    path = tmp_path / "toy" / GRAPH
-    model = onnx.load_model_from_string(path.read_bytes())
-    del model.graph.node[1].input[:]
-    path.write_bytes(model.SerializeToString())
-    folder = Bundle.seal(tmp_path / "toy", fields)
-    with pytest.raises(BundleError, match=GRAPH) as caught:
-        probe(str(folder), "any")
-    assert str(tmp_path) not in caught.value.message
-
-
-def test_the_child_runs_nothing_from_the_current_folder(
-    bundle: Bundle, toy_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "json.py").write_text("raise SystemExit(3)\n")
-    path = toy_folder.resolve()
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
-    monkeypatch.chdir(tmp_path)
-    probe(str(path), bundle.bundle_id)

@@ -168,7 +168,7 @@ def test_untrusted_refuses_before_anything_is_loaded(
     def never(*arguments: object, **more: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("empgan_rt.commands.inspect.load_backend", never)
+    monkeypatch.setattr("empgan_rt.commands.inspect.verified", never)
     monkeypatch.setattr("empgan_rt.commands.inspect.probe", never)
     outcome = command("inspect", folder, "--untrusted", "--verify")
     assert outcome.code == 4

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import safetensors.numpy
 
 from empgan_rt.backend import Encoded
 from empgan_rt.backends import ort_session
@@ -263,17 +264,23 @@ def test_bad_slots_are_refused(backend: OrtBackend) -> None:
         backend.open(0, 1)
 
 
-def test_nan_weights_diverge(kind: type[OrtBackend], tmp_path: Path) -> None:
+def with_nan(bundle: Bundle, name: str) -> Bundle:
+    """Return an opened bundle whose weights of one name became NaN afterwards."""
     broken = toy_weights()
-    broken["output"][:] = np.nan
-    backend = kind(Bundle.open(make_toy_bundle(tmp_path / "toy", weights=broken)), "cpu")
+    broken[name][:] = np.nan
+    files = {**bundle.files, "weights.safetensors": safetensors.numpy.save(broken)}
+    return dataclasses.replace(bundle, files=files)
+
+
+def test_nan_weights_diverge(kind: type[OrtBackend], tmp_path: Path) -> None:
+    backend = kind(with_nan(Bundle.open(make_toy_bundle(tmp_path / "toy")), "output"), "cpu")
     state = start(backend, toy_inputs(1), 1)
     with pytest.raises(DivergenceError):
         backend.step(state, int32([SOS]), int32([0]), int32([[0]]), 3)
-    broken["turn"][:] = np.nan
-    backend = kind(Bundle.open(make_toy_bundle(tmp_path / "toy2", weights=broken)), "cpu")
-    with pytest.raises(DivergenceError):
-        backend.encode(toy_inputs(1))
+    for name in ("turn", "heard", "recogniser", "emotion_embedding", "label_embedding"):
+        backend = kind(with_nan(Bundle.open(tmp_path / "toy"), name), "cpu")
+        with pytest.raises(DivergenceError):
+            backend.encode(toy_inputs(1))
 
 
 def test_a_closed_backend_says_so(kind: type[OrtBackend], bundle: Bundle) -> None:
