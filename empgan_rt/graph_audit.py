@@ -21,8 +21,9 @@ STANDARD_DOMAINS = ("", "ai.onnx")
 _WRITTEN = (
     "Abs Add Cast Clip Concat Constant ConstantOfShape CumSum DequantizeLinear Div Equal Exp "
     "Expand GRU Gather GatherElements GatherND Gemm GreaterOrEqual Identity Less Log LogSoftmax "
-    "MatMul Max Min Mod Mul Not Pad QuantizeLinear Range ReduceMax ReduceSum Reshape ScatterElements Shape "
-    "Sigmoid Slice Softmax Split Squeeze Sub Tanh TopK Transpose Unsqueeze Where"
+    "MatMul Max Min Mod Mul Not Pad QuantizeLinear Range ReduceMax ReduceSum Reshape "
+    "ScatterElements Shape Sigmoid Slice Softmax Split Squeeze Sub Tanh TopK Transpose Unsqueeze "
+    "Where"
 )
 # ... and what another version of PyTorch's exporter might write instead, just as harmless.
 _KINDRED = (

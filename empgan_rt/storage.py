@@ -2,21 +2,20 @@
 
 Reading goes through descriptors: no link is followed below the folder itself, so what was checked
 is what is read, whatever happens to the names meanwhile. Replacing is a rename after everything
-was flushed to the disk.
+was flushed to the disk (see `replacing`).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import secrets
-import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import BundleError, InputError, StorageError
+from .replacing import put_in_place, remove, replaced_file, restored, sweep
 
 _log = logging.getLogger(__name__)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
@@ -31,6 +30,7 @@ def open_folder(path: Path) -> Iterator[int]:
         BundleError: there is no folder, or it may not be read.
     """
     try:
+        restored(path)
         root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except NotADirectoryError:
         raise BundleError(
@@ -119,63 +119,52 @@ def replace_file(path: Path, data: bytes) -> None:
     Raises:
         StorageError: it cannot be written; one that was there is untouched.
     """
-    staging = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_bytes(data)
-        _flush(staging)
-        staging.replace(path)
+        with replaced_file(path) as file:
+            file.write(data)
     except OSError as error:
-        with suppress(OSError):
-            staging.unlink(missing_ok=True)
         raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def publish(staging: Path, out: Path, *, force: bool = False) -> None:
     """Rename the folder `staging` to `out`, all or nothing.
 
-    Both must lie on one file system. With `force` an older bundle at `out` is moved aside first,
-    put back if the rename fails, and removed at the end.
+    Both must lie on one file system. With `force` an older bundle at `out` is replaced in one step,
+    or put back if the rename fails, and removed at the end.
 
     Raises:
         InputError: `out` exists and `force` is not set, or it is no bundle.
         StorageError: the disk refused; what was at `out` is still there.
     """
-    exists = os.path.lexists(out)
+    exists = restored(out)
     if exists and not force:
         raise InputError(f"{out} exists", hint="give --force to replace it")
     if exists and not (out / "manifest.json").is_file():
         raise InputError(f"{out} is not a bundle", hint="--force replaces bundles only")
-    aside = out.with_name(f".{out.name}.{secrets.token_hex(4)}.old")
     try:
-        _flush_tree(staging)
-        if exists:
-            out.rename(aside)
-        try:
-            staging.rename(out)
-        except OSError:
-            if exists:
-                aside.rename(out)
-            raise
-        _flush(out.parent)
+        replace_folder(staging, out)
     except OSError as error:
         raise StorageError(
             f"{out} could not be published: {_reason(error)}",
             hint="nothing was changed; mend the disk and try again",
         ) from None
-    if exists:
-        _remove(aside)
 
 
-def _remove(path: Path) -> None:
-    """Delete a folder, or a link to one; a failure is logged, for the new bundle stands."""
-    try:
-        if path.is_symlink():
-            path.unlink()
-        else:
-            shutil.rmtree(path)
-    except OSError as error:
-        _log.warning("the replaced bundle %s could not be removed: %s", path.name, _reason(error))
+def replace_folder(staging: Path, out: Path) -> None:
+    """Rename the folder `staging` to `out` once all of it is on the disk; an older one is removed.
+
+    Raises:
+        OSError: the disk refused; what was at `out` is still there.
+    """
+    _flush_tree(staging)
+    old = put_in_place(staging, out)
+    _flush(out.parent)
+    if old is not None:
+        remove(old)
+        if os.path.lexists(old):
+            _log.warning("the replaced folder %s could not be removed", old.name)
+    sweep(out)
 
 
 def _flush_tree(folder: Path) -> None:

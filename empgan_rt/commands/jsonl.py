@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputError, StorageError
+from ..replacing import replaced_file
 
 STANDARD = "-"  # stdin or stdout
 MAX_LINE_BYTES = 1 << 24
@@ -87,24 +87,9 @@ def open_output(path: str) -> Iterator[BinaryIO]:
             with out.open("wb") as file:
                 yield file
         else:
-            with _replaced(Path(os.path.realpath(out))) as file:
+            with replaced_file(Path(os.path.realpath(out))) as file:
                 yield file
     except BrokenPipeError:
         raise  # whoever read stdout has had enough, which is no fault
     except OSError as error:
         raise StorageError(f"{path} could not be written: {error.strerror}", hint=hint) from None
-
-
-@contextmanager
-def _replaced(out: Path) -> Iterator[BinaryIO]:
-    """Open a file beside `out`; if the block ends well it is flushed to disk and renamed."""
-    part = out.with_name(f".{out.name[:100]}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)

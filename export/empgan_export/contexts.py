@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from contextlib import ExitStack
 from importlib import resources
+from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
 
 from empgan_rt.errors import DataError
+
+MAX_LINE_BYTES = 1 << 24
+_OWN = "own_dialogues.jsonl"
+
+
+class _Row(msgspec.Struct):
+    """One line: turns that end where a reply is due, or a dialogue whose last turn is the reply."""
+
+    turns: list[str] | None = None
+    dialogue: list[str] | None = None
 
 
 def read_contexts(path: Path | None, count: int) -> list[list[str]]:
@@ -16,31 +31,38 @@ def read_contexts(path: Path | None, count: int) -> list[list[str]]:
         path: JSON lines with "turns" or "dialogue"; None takes our own dialogues.
 
     Raises:
-        DataError: a line holds neither, the file is empty, or it cannot be read.
+        DataError: a line holds neither or is longer than 16 MiB, the file is empty, or it cannot be
+            read.
     """
     try:
-        if path is None:
-            folder = resources.files("empgan_training") / "assets"
-            data = (folder / "own_dialogues.jsonl").read_bytes()
-        else:
-            data = path.read_bytes()
+        with ExitStack() as stack:
+            if path is None:
+                assets = resources.files("empgan_training") / "assets"
+                path = stack.enter_context(resources.as_file(assets / _OWN))
+            contexts = list(islice(_contexts(stack.enter_context(path.open("rb")), path), count))
     except OSError as error:
         raise DataError(f"contexts {path} cannot be read: {error.strerror}") from error
-    contexts = []
-    for number, line in enumerate(data.splitlines(), start=1):
+    if not contexts:
+        raise DataError(f"{path} holds no context", hint="give at least one")
+    return contexts
+
+
+def _contexts(file: BinaryIO, path: Path) -> Iterator[list[str]]:
+    """Yield the turns in each line that is not blank."""
+    number = 0
+    while line := file.readline(MAX_LINE_BYTES):
+        number += 1
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-            turns = row["turns"] if "turns" in row else row["dialogue"][:-1]
-            if not turns or not all(isinstance(turn, str) for turn in turns):
-                raise TypeError
-        except (ValueError, KeyError, TypeError) as error:
+            if len(line) == MAX_LINE_BYTES:
+                raise ValueError("too long")
+            row = msgspec.json.decode(line, type=_Row)
+        except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+            row = _Row()
+        turns = (row.dialogue or [])[:-1] if row.turns is None else row.turns
+        if not turns:
             raise DataError(
-                f"{path or 'own_dialogues.jsonl'}:{number}: no context",
-                hint='wanted {"turns": ["...", ...]}',
-            ) from error
-        contexts.append(turns)
-    if not contexts:
-        raise DataError(f"{path} holds no context", hint="give at least one")
-    return contexts[:count]
+                f"{path}:{number}: no context", hint='wanted {"turns": ["...", ...]}'
+            ) from None
+        yield turns

@@ -6,8 +6,6 @@ ones. Nothing appears at the destination unless every check has passed.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -26,6 +24,7 @@ from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, StorageError
 from empgan_rt.goldens import seeded_goldens
 from empgan_rt.manifest import ManifestFields, Variant
+from empgan_rt.replacing import restored, staging_folder
 from empgan_rt.storage import publish
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import inference_weights
@@ -118,13 +117,7 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     variants = chosen_variants(options.precisions, options.atol)
     backends = references(generator, variants)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        staging.chmod(0o755)
-    except OSError as error:
-        raise StorageError(f"{out} cannot be written: {error.strerror}") from error
-    try:
-        with console.progress("export", 5) as bar:
+        with staging_folder(out) as staging, console.progress("export", 5) as bar:
             _write_weights(generator, staging, options.weights)
             weights = (staging / WEIGHTS_FILE).read_bytes()
             write_graphs(variant_graphs(backends, variants, weights), staging)
@@ -145,8 +138,6 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
             bar.update(5, "checked" if options.dry_run else "published")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return Exported(out, bundle_id, record)
 
 
@@ -157,7 +148,7 @@ def _write_weights(generator: Generator, staging: Path, weights: str) -> None:
 
 
 def _check_destination(out: Path, options: ExportOptions) -> None:
-    if not out.exists() or options.dry_run:
+    if not restored(out) or options.dry_run:
         return
     if not options.force:
         raise InputError(f"{out} exists", hint="choose another folder or pass --force")

@@ -21,6 +21,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "_version": 0,
         "errors": 0,
         "bans": 1,
+        "replacing": 0,
         "config": 1,
         "console": 1,
         "dialogue": 1,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from empgan_rt import bundle as bundle_module
-from empgan_rt import storage
+from empgan_rt import replacing, storage
 from empgan_rt.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import BundleError, InputError, StorageError
@@ -343,8 +343,9 @@ def test_force_spares_what_is_no_bundle(tmp_path: Path) -> None:
     assert (precious / "thesis.txt").read_text() == "years of work"
 
 
+@pytest.mark.parametrize("can_exchange", [False, True])
 def test_a_failed_replacement_restores_the_old_bundle(
-    tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, toy: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
     new = make_toy_bundle(tmp_path / "new")
     before = Bundle.open(toy).bundle_id
@@ -355,7 +356,13 @@ def test_a_failed_replacement_restores_the_old_bundle(
             raise OSError(28, "No space left on device")
         return rename(self, target)
 
+    def exchange(one: Path, other: Path) -> bool:
+        if can_exchange:
+            raise OSError(28, "No space left on device")
+        return False
+
     monkeypatch.setattr(Path, "rename", full_disk)
+    monkeypatch.setattr(replacing, "exchange", exchange)
     with pytest.raises(StorageError, match="No space left"):
         publish(new, toy, force=True)
     assert Bundle.open(toy).bundle_id == before

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from empgan_rt.backend import Encoded
@@ -76,8 +77,14 @@ class EagerBackend:
             BundleError: the weights are not those of the bundle's model.
         """
         generator = Generator(bundle.model)
-        weights = {n: t.float() for n, t in safetensors.torch.load(bundle.weights).items()}
-        missing, unexpected = generator.load_state_dict(weights, strict=False)
+        try:
+            weights = {n: t.float() for n, t in safetensors.torch.load(bundle.weights).items()}
+            missing, unexpected = generator.load_state_dict(weights, strict=False)
+        except (SafetensorError, RuntimeError) as error:  # RuntimeError: of other shapes
+            raise BundleError(
+                f"weights.safetensors does not fit the model: {str(error)[:200]}",
+                hint="export the bundle again",
+            ) from None
         lacking = [name for name in missing if not name.startswith(TRAINING_ONLY)]
         if lacking or unexpected:
             raise BundleError(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from empgan_rt import replacing
 from empgan_rt.errors import DataError, InputError, StorageError
-from empgan_training.data import folder as folder_module
 from empgan_training.data import prepare as module
 from empgan_training.data.dailydialog import SPLITS
 from empgan_training.data.prepare import PrepareOptions, prepare
@@ -243,7 +244,7 @@ def test_a_failing_disk_leaves_what_was_there(
     if existing:
         shutil.copytree(own, out)
     source = corpus(tmp_path / "c")
-    write, replace = Path.write_bytes, Path.replace
+    write, rename = Path.write_bytes, Path.rename
     calls = 0
 
     def failing_write(path: Path, data: bytes) -> int:
@@ -253,14 +254,22 @@ def test_a_failing_disk_leaves_what_was_there(
             raise OSError(28, "No space left on device")
         return write(path, data)
 
-    def failing_replace(path: Path, target: Path) -> Path:
-        if target == out and "-old-" not in path.name:
+    def failing_rename(path: Path, target: Path) -> Path:
+        if target == out and path.suffix != ".old":
             raise OSError(5, "Input/output error")
-        return replace(path, target)
+        return rename(path, target)
 
-    for name, failing in (("write_bytes", failing_write), ("replace", failing_replace)):
+    def failing_exchange(one: Path, other: Path) -> bool:
+        raise OSError(5, "Input/output error")
+
+    for name, failing, exchange in (
+        ("write_bytes", failing_write, replacing.exchange),
+        ("rename", failing_rename, failing_exchange),
+        ("rename", failing_rename, lambda one, other: False),
+    ):
         with monkeypatch.context() as patch:
             patch.setattr(Path, name, failing)
+            patch.setattr(replacing, "exchange", exchange)
             with pytest.raises(StorageError):
                 prepare(source, out, PrepareOptions(), force=existing)
         assert out.exists() == existing
@@ -293,18 +302,18 @@ def test_everything_is_on_the_disk_before_the_folder_has_its_name(
     out = tmp_path / "out"
     source = corpus(tmp_path / "c")
     flushed: list[tuple[str, bool]] = []
-    fsync = folder_module.os.fsync
+    fsync = os.fsync
 
     def watch(descriptor: int) -> None:
         name = Path(f"/proc/self/fd/{descriptor}").resolve().name
         flushed.append((name, out.exists()))
         fsync(descriptor)
 
-    monkeypatch.setattr(folder_module.os, "fsync", watch)
+    monkeypatch.setattr(os, "fsync", watch)
     prepare(source, out, PrepareOptions())
     before = [name for name, placed in flushed if not placed]
     assert set(before[:-1]) == FILES
-    assert before[-1].startswith(".out-")  # the new folder itself, last
+    assert before[-1].startswith(".out.")  # the new folder itself, last
     assert [name for name, placed in flushed if placed] == [tmp_path.name]
 
 

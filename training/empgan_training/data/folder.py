@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from empgan_rt.errors import StorageError
+from empgan_rt.replacing import staging_folder
+from empgan_rt.storage import replace_folder
 
 
 def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
@@ -18,41 +17,9 @@ def write_folder(out: Path, files: Mapping[str, bytes]) -> None:
         StorageError: the disk refused; what was at `out` is still there.
     """
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-        try:
+        with staging_folder(out) as staging:
             for name, data in files.items():
                 (staging / name).write_bytes(data)
-                _flush(staging / name)
-            staging.chmod(0o755)
-            _flush(staging)
-            _put_in_place(staging, out)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
-        _flush(out.parent)
+            replace_folder(staging, out)
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}") from error
-
-
-def _put_in_place(staging: Path, out: Path) -> None:
-    """Rename the new folder to `out`; an older one goes only once the new one stands."""
-    if not out.exists():
-        staging.replace(out)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-    out.replace(old)
-    try:
-        staging.replace(out)
-    except BaseException:
-        old.replace(out)
-        raise
-    shutil.rmtree(old)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -20,6 +20,7 @@ import msgspec
 
 from empgan_rt.config import check_seed
 from empgan_rt.errors import DataError, InputError
+from empgan_rt.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
 
@@ -84,9 +85,10 @@ def prepare(
         DataError: too many malformed lines, or a split is left empty.
         StorageError: the folder cannot be written.
     """
-    if out.exists() and not force:
+    exists = restored(out)
+    if exists and not force:
         raise InputError(f"{out} exists", hint="choose another folder or pass --force")
-    if out.exists() and not (out / "report.json").is_file():
+    if exists and not (out / "report.json").is_file():
         raise InputError(f"{out} is no prepared folder", hint="--force replaces those only")
     corpus = read_corpus(source)
     rules = Tokenizer.from_words([], lowercase=options.vocabulary.lowercase)

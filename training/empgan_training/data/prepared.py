@@ -12,6 +12,7 @@ from typing import Any
 from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion, Turn
 from empgan_rt.errors import DataError, InputError
+from empgan_rt.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.featurizer import Featurizer, TurnFeatures
 from empgan_rt.text.tokenizer import Tokenizer
@@ -57,7 +58,7 @@ class PreparedData:
     """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        if not (folder / "report.json").is_file():
+        if not restored(folder) or not (folder / "report.json").is_file():
             raise InputError(
                 f"{folder} holds no report.json", hint="run `empgan-rt data prepare` first"
             )

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 from empgan_rt.errors import DataError, InputError
+from empgan_rt.replacing import restored
 
 KEY_NAME = "key.json"
 CRITERIA = ("content", "empathy")
@@ -86,6 +87,7 @@ def read_key(folder: Path) -> Key:
         DataError: the key cannot be read, or was altered: its row ids do not follow from its draw.
     """
     path = folder / KEY_NAME
+    restored(folder)
     try:
         key = msgspec.json.decode(path.read_bytes(), type=Key)
     except FileNotFoundError:

@@ -20,6 +20,7 @@ from typing import Any
 from empgan_rt.config import Limits, check_seed
 from empgan_rt.dialogue import Emotion
 from empgan_rt.errors import InputError
+from empgan_rt.replacing import restored
 from empgan_rt.text.detokenizer import detokenise
 from empgan_rt.text.featurizer import Featurizer
 
@@ -146,7 +147,7 @@ def _check_out(out: Path, *, force: bool) -> None:
         InputError: it exists and `force` is not set, or it is no folder of sheets, or a sheet in
             it may hold somebody's ratings, which no command can make again.
     """
-    if not out.exists():
+    if not restored(out):
         return
     if not force:
         raise InputError(f"{out} exists", hint="choose another folder or pass --force")

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from empgan_rt.errors import InputError, StorageError
+from empgan_rt.replacing import restored
 from empgan_rt.storage import replace_file
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class Ledger:
         return {
             path.relative_to(self.folder).as_posix(): step.digest(path)
             for path in step.outputs
-            if path.is_file()
+            if restored(path.parent) and path.is_file()
         }
 
 

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from empgan_rt import console
 from empgan_rt._version import __version__
 from empgan_rt.errors import CheckpointError, DivergenceError, InputError
+from empgan_rt.replacing import restored
 from empgan_rt.storage import replace_file
 
 from ..checkpoint import Checkpoint
@@ -149,7 +150,7 @@ class _Reproduction:
 
         def run(anew: bool) -> None:
             if self.data != self.corpus:
-                prepare(self.corpus, self.data, PrepareOptions(), force=self.data.exists())
+                prepare(self.corpus, self.data, PrepareOptions(), force=restored(self.data))
 
         outputs = [self.data / "report.json"] if self.data != self.corpus else []
         return Step("prepare", inputs, outputs, run, file_sha256)

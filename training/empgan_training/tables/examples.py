@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from empgan_rt.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 
 from ..human.key import KEY_NAME, read_key
@@ -78,7 +79,7 @@ def read_human_scores(folder: Path) -> HumanScores | None:
         DataError: the key or a sheet is damaged.
         DependencyError: krippendorff is missing.
     """
-    if not (folder / KEY_NAME).is_file():
+    if not restored(folder) or not (folder / KEY_NAME).is_file():
         return None
     sheets = read_sheets(folder, read_key(folder)).values()
     marks = (mark for sheet in sheets for column in sheet.values() for mark in column.values())

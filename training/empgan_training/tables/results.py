@@ -19,6 +19,7 @@ from typing import Literal, TypeVar
 import msgspec
 
 from empgan_rt.errors import DataError, InputError
+from empgan_rt.replacing import restored
 
 from ..decoding import Labels
 from ..human.predictions import read_predictions
@@ -116,7 +117,7 @@ def read_runs(results: Path, sample_ids: Sequence[str]) -> tuple[Run, ...]:
         _read_run(folder / system, system, seed, sample_ids)
         for seed, folder in _seed_folders(results)
         for system in SYSTEMS
-        if (folder / system).is_dir()
+        if restored(folder / system)
     )
     if not any(MAIN in run.replies for run in runs):
         raise InputError(
