@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
@@ -185,3 +186,21 @@ def test_a_strangers_words_cannot_paint_the_terminal(command: Command, tmp_path:
     assert "\x1b" not in outcome.out
     assert "\\x1b[31mred\\nnext" in outcome.out
     assert "\\x1b[2J" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("0.token_ids", 10**6), ("0.parents", -1), ("0.utterances", 10**6)]
+)
+def test_goldens_of_another_model_end_with_4(
+    command: Command, toy_folder: Path, tmp_path: Path, name: str, value: int
+) -> None:
+    """Their ids are none of this model's: the bundle is at fault, not whoever inspects it."""
+    with np.load(toy_folder / "goldens.fp32.npz") as archive:
+        arrays = dict(archive)
+    arrays[name].flat[-1] = value
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    folder = make_toy_bundle(tmp_path / "toy", goldens=file.getvalue())
+    outcome = command("inspect", folder, "--verify")
+    assert outcome.code == 4
+    assert "goldens.fp32.npz does not fit the model" in outcome.err

@@ -198,6 +198,8 @@ HOSTILE = {
     "fewer candidates": lambda a: {
         name: a[name][..., :-1] for name in ("1.candidate_ids", "1.log_probs")
     },
+    "not a number": lambda a: {"1.log_probs": a["1.log_probs"] * np.float32(np.nan)},
+    "beyond all": lambda a: {"1.label_probs": a["1.label_probs"] + np.float32(np.inf)},
     "no words": lambda a: {"1.emotion_words": a["1.emotion_words"][..., :0]},
 }
 
@@ -229,4 +231,32 @@ def test_headers_that_lie_are_refused(backend: OrtBackend, goldens: bytes, shape
         for name, raw in (parts | {"0.token_ids.npy": header_of(shape)}).items():
             archive.writestr(name, raw)
     with pytest.raises(BundleError, match="goldens"):
+        replay(backend, file.getvalue())
+
+
+def test_goldens_behind_a_password_are_refused(backend: OrtBackend, goldens: bytes) -> None:
+    raw = bytearray(goldens)
+    for sign, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        raw[raw.index(sign) + offset] |= 1
+    with pytest.raises(BundleError, match="cannot be read"):
+        replay(backend, bytes(raw))
+
+
+def test_members_that_share_their_bytes_are_refused(backend: OrtBackend) -> None:
+    """A small file that would unpack to a large one."""
+    raw = bytearray(packed({f"{i}": np.zeros(1000, np.int32) for i in range(8)}))
+    at = raw.index(b"PK\x01\x02")
+    raw[at + 24 : at + 28] = (1 << 20).to_bytes(4, "little")  # its size when unpacked
+    with pytest.raises(BundleError, match="cannot be read"):
+        replay(backend, bytes(raw))
+
+
+@pytest.mark.parametrize("text", ["__import__('os').abort()", "{'descr': 'O'}", "(" * 5000])
+def test_headers_are_not_evaluated(backend: OrtBackend, goldens: bytes, text: str) -> None:
+    member = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in arrays_of(goldens):
+            archive.writestr(f"{name}.npy", member)
+    with pytest.raises(BundleError, match="cannot be read"):
         replay(backend, file.getvalue())

@@ -51,6 +51,10 @@ BAD: dict[bytes, str] = {
     b'{"turns": ["\xff"]}': "not a row",
     b'{"turns": ["' + b"a" * (1 << 20) + b'"]}': "characters",
     b'{"turns": ["I am"], "search": ' + b'{"a": ' * 100_000: "nested",
+    b'{"turns": ["I am"], "id": %s}' % (b"9" * 5000): "not a row",
+    b'{"turns": ["I am"], "search": {"beam_size": %s}}' % (b"9" * 30): "beam_size is 9999",
+    b'{"turns": ["I am"], "search": {"beam_size": %s}}' % (b"[" * 400 + b"]" * 400): "search",
+    b'{"turns": ["I am"], "search": {"banned_words": [null]}}': "search",
     b"null": "not a row",
 }
 

@@ -66,7 +66,9 @@ def write_mutated(base: str, folder: Path, seed: int) -> None:
     precision = draw.choice(sorted(manifest["variants"]))
     variant = manifest["variants"][precision]
     manifest["variants"] = {precision: variant}
-    dropped = {name for v in bundle.manifest.variants.values() for name in (*v.graphs.values(), v.goldens)}
+    dropped = {
+        name for v in bundle.manifest.variants.values() for name in (*v.graphs.values(), v.goldens)
+    }
     files = {n: data for n, data in bundle.files.items() if n not in dropped - {*variant.values()}}
     fields = {n: v for n, v in manifest.items() if n not in ("files", "bundle_id", "digest")}
     raw = json.dumps(fields).encode()
@@ -114,9 +116,15 @@ def _words(draw: random.Random, files: Files, variant: Mapping[str, Any]) -> Non
     if kind == 0:
         steps += [{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}] * 40
     elif kind == 1:
-        steps.insert(draw.randrange(len(steps)), {"type": draw.choice(("NFD", "Strip", "Precompiled"))})
+        steps.insert(
+            draw.randrange(len(steps)), {"type": draw.choice(("NFD", "Strip", "Precompiled"))}
+        )
     elif kind == 2:
-        steps[draw.randrange(len(steps))] = {"type": "Replace", "pattern": {"Regex": "("}, "content": ""}
+        steps[draw.randrange(len(steps))] = {
+            "type": "Replace",
+            "pattern": {"Regex": "("},
+            "content": "",
+        }
     elif kind == 3:
         tree[draw.choice(("normalizer", "pre_tokenizer", "model"))] = None
     elif kind == 4:

@@ -28,7 +28,22 @@ SECONDS = 120  # of one seed
 MEMORY_BYTES = 6 << 30
 # Values as JSON text, for Python's encoder would refuse some of them.
 VALUES = (
-    *("null", "true", "0", "-1", "1", "2", "7.5", "1e999", "-1e999", '""', '"x"', "[]", "{}", "[0]"),
+    *(
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1",
+        "2",
+        "7.5",
+        "1e999",
+        "-1e999",
+        '""',
+        '"x"',
+        "[]",
+        "{}",
+        "[0]",
+    ),
     *("9" * 19, "9" * 30, "9" * 5000, "1." + "3" * 5000, "[" * 40 + "]" * 40),
     *("[" * 3000 + "]" * 3000, '{"a":' * 500 + "1" + "}" * 500, "NaN", '"\\ud800"', '"\\u0000"'),
     *('"\\u001b[2J"', '{"type": "NFC"}', "[null]", '"' + "y" * 3000 + '"'),
@@ -50,9 +65,11 @@ def mutated_bytes(draw: random.Random, data: bytes) -> bytes:
     end = min(len(data), at + draw.choice((1, 2, 8, 100, 5000)))
     return draw.choice(
         (
-            lambda: data[:at] + bytes([data[at] ^ 1 << draw.randrange(8)]) + data[at + 1 :]
-            if at < len(data)
-            else b"",
+            lambda: (
+                data[:at] + bytes([data[at] ^ 1 << draw.randrange(8)]) + data[at + 1 :]
+                if at < len(data)
+                else b""
+            ),
             lambda: data[:at],
             lambda: data[:at] + data[end:],
             lambda: data[:end] + data[at:],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import onnx
@@ -63,8 +63,8 @@ def kind(request: pytest.FixtureRequest) -> type[OrtBackend]:
 
 
 @pytest.fixture
-def bundle(toy_folder: object) -> Iterator[Bundle]:
-    yield Bundle.open(str(toy_folder))
+def bundle(toy_folder: object) -> Bundle:
+    return Bundle.open(str(toy_folder))
 
 
 def test_the_toy_passes(kind: type[OrtBackend], bundle: Bundle) -> None:
