@@ -11,8 +11,8 @@ name is replaced next:
     .NAME.0123abcd.gone     the old folder while it is removed
 
 Whoever writes one of these holds a lock on it (flock), which ends with the process. So what a
-living one writes is left alone. The renames are done, and undone, under a lock on the folder around
-them.
+living one writes is left alone. The two renames are done, and undone, under a lock on the folder
+around them.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def put_in_place(staging: Path, out: Path) -> Path | None:
     Raises:
         OSError: it cannot be renamed; `out` holds what it held.
     """
+    if not os.path.lexists(out):
+        staging.rename(out)
+        return None
+    if exchange(staging, out):
+        return staging
     with _locked(out.parent):
-        if not os.path.lexists(out):
-            staging.rename(out)
-            return None
-        if exchange(staging, out):
-            return staging
         aside = _beside(out, "old")
         out.rename(aside)
         try:
@@ -86,10 +86,13 @@ def restored(out: Path) -> bool:
     """
     if os.path.lexists(out):
         return True
-    with suppress(OSError), _locked(out.parent):
-        for aside in _leftovers(out, "old"):
-            if not os.path.lexists(out):  # another process may have been here before
-                aside.rename(out)
+    with suppress(OSError):
+        if _leftovers(out, "old", "new"):  # a listing may miss what is renamed meanwhile, not both
+            with _locked(out.parent):  # nobody who lives is between the two renames now
+                for aside in _leftovers(out, "old"):
+                    if not os.path.lexists(out):
+                        aside.rename(out)
+                return os.path.lexists(out)
     return os.path.lexists(out)
 
 
@@ -143,19 +146,27 @@ def replaced_file(out: Path) -> Iterator[BinaryIO]:
 
 def sweep(out: Path) -> None:
     """Remove what killed processes left beside `out`; what cannot be removed stays."""
-    with suppress(OSError), _locked(out.parent):
-        whole = ("old",) if os.path.lexists(out) else ()
-        for path in _leftovers(out, "part", "new", "gone", *whole):
+    with suppress(OSError):
+        for path in _leftovers(out, "part", "new", "gone"):
             with suppress(OSError):
-                if path.is_symlink():
-                    path.unlink()
-                    continue
-                descriptor = os.open(path, _READ)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove(path)
-                finally:
-                    os.close(descriptor)
+                _remove_unless_locked(path)
+        if _leftovers(out, "old"):
+            with _locked(out.parent):
+                for path in _leftovers(out, "old"):
+                    if os.path.lexists(out):
+                        remove(path)
+
+
+def _remove_unless_locked(path: Path) -> None:
+    if path.is_symlink():
+        path.unlink()
+        return
+    descriptor = os.open(path, _READ)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        remove(path)
+    finally:
+        os.close(descriptor)
 
 
 def remove(path: Path) -> None:

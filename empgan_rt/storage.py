@@ -7,6 +7,7 @@ was flushed to the disk (see `replacing`).
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -20,6 +21,7 @@ from .replacing import put_in_place, remove, replaced_file, restored, sweep
 _log = logging.getLogger(__name__)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
 _CHUNK = 1 << 24
+_TRIES = 20
 
 
 @contextmanager
@@ -30,8 +32,7 @@ def open_folder(path: Path) -> Iterator[int]:
         BundleError: there is no folder, or it may not be read.
     """
     try:
-        restored(path)
-        root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = _opened_folder(path)
     except NotADirectoryError:
         raise BundleError(
             f"{path} is not a folder", hint="a bundle is a folder; unpack archives first"
@@ -42,6 +43,17 @@ def open_folder(path: Path) -> Iterator[int]:
         yield root
     finally:
         os.close(root)
+
+
+def _opened_folder(path: Path) -> int:
+    """Return a descriptor of a folder, also while others replace it again and again."""
+    for _ in range(_TRIES):
+        try:
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if not restored(path):
+                raise
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))  # a link that leads nowhere
 
 
 def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:

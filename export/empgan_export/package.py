@@ -93,6 +93,7 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
             lexicon must not be passed on.
         DataError: the contexts cannot be read.
         ParityError: the graphs do not compute what eager PyTorch does; nothing is published.
+        DivergenceError: a weight is NaN or infinite in the type that it is stored in.
         StorageError: the bundle cannot be written.
     """
     _check_destination(out, options)

@@ -17,6 +17,7 @@ from empgan_rt import parity
 from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
 from empgan_rt.errors import CheckpointError, DataError, InputError, ParityError
+from empgan_rt.graph_audit import audit
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend
 from support.small_bundle import small_bundle
@@ -46,6 +47,7 @@ def traced(monkeypatch):
 @pytest.mark.parametrize(("precision", "atol"), [("fp32", 1e-5), ("int8", 0.05)])
 def test_bundle_opens_and_replays_its_goldens(precision, atol):
     bundle = Bundle.open(small_bundle()[1])
+    audit(bundle)
     backend = OrtBackend(bundle, precision=precision)
     parity.check(parity.replay(backend, bundle.goldens(precision), atol), atol)
     record = bundle.manifest.parity[precision]

@@ -10,6 +10,7 @@ import pytest
 from empgan_export.package import ExportOptions, export_bundle
 from empgan_rt import Responder
 from empgan_rt.bundle import Bundle
+from empgan_rt.graph_audit import audit
 from empgan_rt.graph_spec import GRAPH_NAMES
 from empgan_rt.parity import replay
 from empgan_training.eager import EagerBackend
@@ -29,6 +30,7 @@ def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> Non
     assert {*exported.parity} == {"fp32", "int8", "fp16"}
 
     bundle = Bundle.open(str(out))
+    audit(bundle)  # its operators are among those that a stranger's may have
     shape = ("context", "streams", "attention", "prepend_label")
     assert [getattr(bundle.model, f) for f in shape] == [getattr(SYSTEMS[name], f) for f in shape]
     assert bundle.manifest.provenance["system"] == name

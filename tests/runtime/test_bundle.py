@@ -369,6 +369,13 @@ def test_a_failed_replacement_restores_the_old_bundle(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new", "toy"]
 
 
+def test_a_bundle_that_a_killed_replacement_left_aside_opens(toy: Path) -> None:
+    before = Bundle.open(toy).bundle_id
+    toy.rename(toy.with_name(".toy.0123abcd.old"))
+    assert Bundle.open(toy).bundle_id == before
+    assert [path.name for path in toy.parent.iterdir()] == ["toy"]
+
+
 def test_a_failed_flush_publishes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new = make_toy_bundle(tmp_path / "new")
 

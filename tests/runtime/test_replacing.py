@@ -7,13 +7,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from empgan_rt import replacing
 from empgan_rt.replacing import exchange, replaced_file, restored, staging_folder, sweep
-from empgan_rt.storage import replace_folder
+from empgan_rt.storage import open_folder, replace_folder
 from support import killed_writers
 
 PROGRAM = killed_writers.__file__
@@ -141,6 +142,32 @@ def test_an_old_folder_is_given_back_only_where_the_name_is_missing(tmp_path: Pa
     assert not aside.exists()
     assert not restored(tmp_path / "absent")
     assert not restored(tmp_path / "no folder" / "absent")
+
+
+def test_a_reader_finds_one_or_the_other_while_a_writer_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also between the two renames of a file system that cannot swap."""
+    monkeypatch.setattr(replacing, "exchange", lambda one, other: False)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
+    out = folder(tmp_path / "out", "0")
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(30):
+            with staging_folder(out) as staging:
+                (staging / "text").write_text(str(number))
+                replace_folder(staging, out)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        with open_folder(out) as root:
+            assert root >= 0
+    writer.join()
+    assert (out / "text").read_text() == "29"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_without_locks_leftovers_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

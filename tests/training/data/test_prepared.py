@@ -12,8 +12,9 @@ from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion, Turn
 from empgan_rt.errors import DataError, InputError
 from empgan_training.data.dailydialog import SPLITS
+from empgan_training.data.prepare import PrepareOptions, prepare
 from empgan_training.data.prepared import PreparedData, all_samples
-from support.small_data import prepare_own
+from support.small_data import own_corpus, prepare_own
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,14 @@ def _read_everything(folder: Path) -> None:
     data = PreparedData(folder, Limits())
     data.split("train")
     data.table_samples(data.split("test"))
+
+
+def test_a_folder_that_a_killed_replacement_left_aside_opens(folder: Path, tmp_path: Path) -> None:
+    """Whoever replaces it by force still finds what it replaces."""
+    copy = Path(shutil.copytree(folder, tmp_path / "prepared"))
+    aside = copy.rename(tmp_path / ".prepared.0123abcd.old")
+    assert PreparedData(copy, Limits()).report["sha256"]
+    copy.rename(aside)
+    with pytest.raises(InputError, match="exists"):
+        prepare(own_corpus(tmp_path / "corpus", 20), copy, PrepareOptions())
+    assert not aside.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion
 from empgan_rt.errors import DataError, InputError
 from empgan_training.data.prepared import PreparedData, all_samples
+from empgan_training.human.key import read_key
 from empgan_training.human.sheet import SheetOptions, make_sheets
 from support.human_sheets import read_csv, read_key_json, sample_ids, write_predictions
 from support.small_data import prepare_own, write_jsonl
@@ -255,3 +257,9 @@ def test_force_replaces_neither_other_folders_nor_ratings(
     with pytest.raises(InputError, match=r"1 sheets .*rater-2\.csv the first"):
         make_sheets(prepared, predictions, out, OPTIONS, force=True)
     assert contents(out) == before
+
+
+def test_sheets_that_a_killed_replacement_left_aside_are_found(out: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(out, tmp_path / "sheets"))
+    copy.rename(tmp_path / ".sheets.0123abcd.old")
+    assert read_key(copy).draw == read_key(out).draw

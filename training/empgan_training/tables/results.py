@@ -117,7 +117,7 @@ def read_runs(results: Path, sample_ids: Sequence[str]) -> tuple[Run, ...]:
         _read_run(folder / system, system, seed, sample_ids)
         for seed, folder in _seed_folders(results)
         for system in SYSTEMS
-        if restored(folder / system)
+        if restored(folder / system) and (folder / system).is_dir()
     )
     if not any(MAIN in run.replies for run in runs):
         raise InputError(
