@@ -133,7 +133,8 @@ def _answer(ended: tuple[int, bytes]) -> Answer:
     """Return what the child printed, or raise BundleError with how it ended."""
     code, printed = ended
     if code < 0:
-        name = signal.Signals(-code).name
+        names = {known.value: known.name for known in signal.Signals}
+        name = names.get(-code, f"signal {-code}")  # some have no name
         raise BundleError(f"loading crashed the process with {name}", hint="do not load it")
     try:
         return msgspec.json.decode(printed, type=Answer)

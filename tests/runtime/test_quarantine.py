@@ -49,6 +49,7 @@ def test_a_bundle_of_ours_passes_and_is_replayed(bundle: Bundle, toy_folder: Pat
     [
         ("import os; os.abort()", "SIGABRT"),
         ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 40)", "signal 40"),
         ("raise SystemExit(3)", "exit code 3"),
         ("print('[]')", "exit code 0"),
         ('print(\'{"bundle_id": "x", "error": 7}\')', "exit code 0"),
