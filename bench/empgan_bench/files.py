@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.storage import replace_file
+from empgan_rt.file_set import replace_together
 
 from .report import Circumstances
 
@@ -16,14 +16,12 @@ FILES = ("report.json", "report.md", "report.html")
 def write(report: Circumstances, markdown: str, page: str, folder: Path) -> list[Path]:
     """Write the three files of a report of any kind and return their paths.
 
-    Each is written whole or not at all.
+    They are one unit: whenever the process ends, `report.md` and `report.html` are of the run
+    that `report.json` is of, or not there.
 
     Raises:
         StorageError: the disk refused.
     """
     raw = msgspec.json.format(msgspec.json.encode(report), indent=1)
     contents = (raw, markdown.encode(), page.encode())
-    paths = [folder / name for name in FILES]
-    for path, data in zip(paths, contents, strict=True):
-        replace_file(path, data)
-    return paths
+    return replace_together(folder, dict(zip(FILES, contents, strict=True)))

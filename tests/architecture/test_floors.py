@@ -26,6 +26,7 @@ FLOORS: Mapping[str, Mapping[str, int]] = {
         "console": 1,
         "dialogue": 1,
         "storage": 1,
+        "file_set": 1,
         "strict_json": 1,
         "ties": 1,
         "threads": 1,

@@ -12,8 +12,10 @@ from empgan_bench.report import brief, headline
 from empgan_bench.stats import summarise
 from empgan_bench.summary import STAGES
 from empgan_rt.errors import StorageError
+from empgan_rt.file_set import replace_together
 from support.bench_engines import ScriptedWorker
 from support.bench_reports import make_report, report_of
+from support.kills import kills
 
 
 class _Links(HTMLParser):
@@ -47,6 +49,25 @@ def test_all_files_are_written_and_replace_older_ones(tmp_path):
         paths = write(make_report(), tmp_path)
     assert [path.name for path in paths] == list(FILES)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
+
+
+def test_a_kill_while_a_report_is_replaced_mixes_no_two_runs(tmp_path):
+    made = {run: make_report(command=f"bench --{run}") for run in ("old", "new")}
+    texts = {
+        run: (report, render_markdown(report), render_page(report)) for run, report in made.items()
+    }
+    seen = set()
+    for killed in kills(
+        lambda: files.write(*texts["new"], tmp_path), files.write, replace_together
+    ):
+        files.write(*texts["old"], tmp_path)
+        killed()
+        there = [tmp_path / name for name in FILES if (tmp_path / name).exists()]
+        told = [{run for run in made if f"bench --{run}" in path.read_text()} for path in there]
+        assert there[0].name == "report.json"
+        assert told in ([{run}] * len(there) for run in made)
+        seen.add((len(there), *told[0]))
+    assert seen >= {(3, "old"), (1, "old"), (1, "new"), (3, "new")}
 
 
 def test_json_holds_raw_samples_warm_up_and_circumstances(tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.storage import replace_file
+from empgan_rt.file_set import replace_together
 
 from ..markdown import table
 from .machine import GPU
@@ -18,15 +18,14 @@ _LINES = 12  # of what a process said; report.json has more
 
 
 def write(report: Report, folder: Path) -> None:
-    """Write the report, in place of one that was there.
+    """Write the report, in place of one that was there; its two files are always of one moment.
 
     Raises:
         StorageError: the disk refused.
     """
     raw = msgspec.json.format(msgspec.json.encode(report), indent=1)
     contents = raw, render_markdown(report).encode("utf-8", "replace")
-    for name, content in zip(FILES, contents, strict=True):
-        replace_file(folder / name, content)
+    replace_together(folder, dict(zip(FILES, contents, strict=True)))
 
 
 def render_markdown(report: Report) -> str:

@@ -135,7 +135,11 @@ class _Reproduction:
         settings = {"empgan-rt": __version__, "recipe": msgspec.to_builtins(own)}
         path = self.out / "settings.json"
         data = msgspec.json.format(msgspec.json.encode(settings)) + b"\n"
-        if path.is_file() and path.read_bytes() != data:
+        try:
+            other = path.is_file() and path.read_bytes() != data
+        except OSError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+        if other:
             raise InputError(
                 f"{self.out} was begun with another recipe, budget or version",
                 hint="go on with the same ones, or choose another folder",
@@ -214,7 +218,6 @@ class _Reproduction:
 
     def _write_tables(self) -> Mapping[str, str]:
         """Write the tables of everything stored, and the hashes of what training decided."""
-        write_tables(make_tables(self.results, self.data), self.results)
         hashes = {
             path.relative_to(self.results).as_posix(): file_sha256(path)
             for seed in self.options.seeds
@@ -223,7 +226,8 @@ class _Reproduction:
             if path.is_file()
         }
         as_json = msgspec.json.format(msgspec.json.encode(hashes), indent=2) + b"\n"
-        replace_file(self.results / "hashes.json", as_json)
+        tables = make_tables(self.results, self.data)
+        write_tables(tables, self.results, {"hashes.json": as_json})
         return hashes
 
 
