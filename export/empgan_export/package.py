@@ -100,8 +100,9 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     checkpoint = Checkpoint.load(checkpoint_path)
     card = _card(checkpoint, options)
     contexts = read_contexts(options.contexts, options.num_contexts)
-    stages = checkpoint.info.get("stages", {})
-    if "mle" not in checkpoint.info["scores"] and not stages.get("mle", {}).get("step"):
+    facts = checkpoint.facts()
+    begun = "mle" in facts.stages and facts.stages["mle"].step > 0
+    if "mle" not in facts.scores and not begun:
         raise CheckpointError(
             f"the generator in {checkpoint_path} was never trained", hint="train it further"
         )
@@ -172,7 +173,7 @@ def _write_texts(checkpoint: Checkpoint, staging: Path, options: ExportOptions, 
     search = msgspec.json.format(msgspec.json.encode(asdict(options.search)), indent=2)
     (staging / "generation.json").write_bytes(search + b"\n")
     (staging / "MODEL_CARD.md").write_text(card, "utf-8")
-    write_licences(staging / "LICENSES", str(checkpoint.info["licence"]))
+    write_licences(staging / "LICENSES", checkpoint.facts().licence)
 
 
 def _seal(
@@ -182,18 +183,18 @@ def _seal(
     variants: Mapping[str, Variant],
     record: dict[str, Any],
 ) -> Bundle:
-    info = checkpoint.info
+    facts = checkpoint.facts()
     fields = ManifestFields(
         model=checkpoint.config,
         limits=options.limits,
         variants=variants,
         parity=record,
         provenance={
-            "system": info["system"],
-            "seed": info["recipe"]["seed"],
-            "scores": info["scores"],
-            "data_sha256": info["data"]["sha256"],
-            "trained_with": info["versions"],
+            "system": facts.system,
+            "seed": facts.recipe.seed,
+            "scores": facts.scores,
+            "data_sha256": facts.data.sha256,
+            "trained_with": facts.versions,
             "exported_with": {
                 "empgan-rt": __version__,
                 "torch": metadata.version("torch"),
@@ -202,7 +203,7 @@ def _seal(
             },
             "weights": options.weights,
         },
-        licence=str(info["licence"]),
+        licence=facts.licence,
     )
     Bundle.seal(staging, fields)
     return Bundle.open(staging)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import logging
 import pickle
 import random
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 from safetensors.torch import save_file
 
@@ -21,9 +23,11 @@ import empgan_training
 from empgan_rt.config import GeneratorConfig, Limits
 from empgan_rt.errors import CheckpointError, EmpganError, StorageError
 from empgan_training import checkpoint as module
-from empgan_training.checkpoint import Checkpoint
+from empgan_training.checkpoint import DIGEST, Checkpoint
+from empgan_training.digest import file_digest
 from support.small_data import SMALL_SIZES, small_checkpoint, small_generator
 
+MLE = {"learning_rate": 1e-3}
 ROOT = Path(empgan_rt.__file__).parents[1]
 
 
@@ -127,7 +131,7 @@ def exit_code_of_using(path: Path) -> int:
     return 0
 
 
-def test_a_flipped_byte_is_refused_or_harmless(path: Path, tmp_path: Path) -> None:
+def test_a_flipped_bit_is_refused(path: Path, tmp_path: Path) -> None:
     """Whatever is flipped, only errors of the tree are raised, of exit code 4."""
     data = path.read_bytes()
     header = 8 + int.from_bytes(data[:8], "little")
@@ -139,8 +143,80 @@ def test_a_flipped_byte_is_refused_or_harmless(path: Path, tmp_path: Path) -> No
         altered = bytearray(data)
         altered[place] ^= 1 << draw.randrange(8)
         codes.append(exit_code_of_using(damaged(tmp_path / "flipped", bytes(altered))))
-    assert set(codes) == {0, 4}
-    assert codes.count(4) > 40
+    assert set(codes) == {4}
+
+
+@pytest.fixture(scope="module")
+def tiny(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A resumable checkpoint of few bytes, so that thousands of them can be read."""
+    model = small_generator(GeneratorConfig(9, 9, **SMALL_SIZES)).state_dict()
+    trainer = {"rng": torch.arange(16, dtype=torch.uint8), "mle/adam.0.step": torch.tensor(3.0)}
+    info = {**checkpoint.info, "data": {"sha256": {}}, "recipe": {"seed": 1, "mle": MLE}}
+    texts = dict.fromkeys(checkpoint.texts, "one\ttwo\nthree é\n")
+    path = tmp_path_factory.mktemp("tiny") / "last.safetensors"
+    Checkpoint(GeneratorConfig(9, 9, **SMALL_SIZES), model, texts, info, trainer).save(path)
+    Checkpoint.load(path).generator()
+    return path.read_bytes()
+
+
+def flips(data: bytes, count: int) -> Iterator[tuple[int, bytes]]:
+    """Yield places and the file with one bit flipped there, in every region of it.
+
+    These are the header's size, its texts, the entries of its tensors, and the tensors themselves.
+    """
+    header = 8 + int.from_bytes(data[:8], "little")
+    texts = data.index(b"__metadata__"), data.index(b'"model.')
+    regions = (range(8), range(8, header), range(*sorted(texts)), range(header, len(data)))
+    draw = random.Random(1)
+    for region in regions:
+        for _ in range(count):
+            place = draw.choice(region)
+            altered = bytearray(data)
+            altered[place] ^= 1 << draw.randrange(8)
+            yield place, bytes(altered)
+
+
+def refused(path: Path) -> bool:
+    try:
+        Checkpoint.load(path)
+    except CheckpointError:
+        return True
+    return False
+
+
+def test_flipped_bits_of_every_region_are_refused(tiny: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "flipped"
+    assert [at for at, data in flips(tiny, 60) if not refused(damaged(file, data))] == []
+
+
+@pytest.mark.slow
+def test_thousands_of_flipped_bits_are_refused(tiny: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "flipped"
+    assert [at for at, data in flips(tiny, 2500) if not refused(damaged(file, data))] == []
+
+
+def test_a_checkpoint_of_an_older_version_is_read_with_a_warning(
+    path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    old = damaged(tmp_path / "old", with_metadata(path.read_bytes(), sha256=None))
+    with caplog.at_level(logging.WARNING):
+        Checkpoint.load(path)
+        assert caplog.messages == []
+        assert Checkpoint.load(old).texts == Checkpoint.load(path).texts
+    assert len(caplog.messages) == 1
+    assert "has no digest" in caplog.messages[0]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sha256": "0" * 64}, {"sha256": ""}, {"sha257": "0" * 64, "sha256": None}], ids=str
+)
+def test_another_digest_or_one_of_another_name_is_refused(
+    path: Path, tmp_path: Path, changes: dict[str, str | None]
+) -> None:
+    """A digest whose name is damaged must not pass for an older version's file."""
+    file = damaged(tmp_path / "other", with_metadata(path.read_bytes(), **changes))
+    with pytest.raises(CheckpointError, match=r"altered since|no checkpoint has"):
+        Checkpoint.load(file)
 
 
 def header_of(data: bytes) -> tuple[dict[str, Any], bytes]:
@@ -153,9 +229,12 @@ def with_metadata(data: bytes, **changes: str | None) -> bytes:
     header, body = header_of(data)
     metadata = header["__metadata__"]
     for name, value in changes.items():
-        metadata.pop(name)
+        metadata.pop(name, None)
         if value is not None:
             metadata[name] = value
+    if DIGEST in metadata and DIGEST not in changes:  # so that what lies behind it is met
+        texts = {name: text for name, text in metadata.items() if name != DIGEST}
+        metadata[DIGEST] = file_digest(texts, safetensors.torch.load(data))
     encoded = json.dumps(header).encode()
     encoded += b" " * (-len(encoded) % 8)
     return len(encoded).to_bytes(8, "little") + encoded + body
@@ -174,17 +253,45 @@ def with_metadata(data: bytes, **changes: str | None) -> bytes:
         {"info": None},
         {"info": "{"},
         {"info": "[]"},
+        {"info": "[" * 100_000},
+        {"info": '{"system": ' + "9" * 5000 + "}"},
+        {"config": '{"more": ' + "[" * 100_000 + "}"},
         {"tokenizer.json": None},
         {"emotion_vocabulary.txt": None},
     ],
-    ids=str,
+    ids=lambda changes: str(changes)[:60],
 )
 def test_a_damaged_header_is_a_checkpoint_error(
     path: Path, tmp_path: Path, changes: dict[str, str | None]
 ) -> None:
     file = damaged(tmp_path / "header", with_metadata(path.read_bytes(), **changes))
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match=r"damaged header|has format"):
         Checkpoint.load(file)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"system": 3},
+        {"recipe": []},
+        {"recipe": {"seed": 1}},
+        {"scores": {"mle": 3}},
+        {"data": {"sha256": [1]}},
+        {"versions": None},
+        {"licence": None},
+        {"stages": {"mle": {"step": -1}}},
+        {"stages": {"mle": {"step": 10**30}}},
+        {"sources": {"generator": 1}},
+        {"more": "\ud800"},
+    ],
+    ids=str,
+)
+def test_facts_of_another_type_are_refused(
+    checkpoint: Checkpoint, tmp_path: Path, facts: dict[str, Any]
+) -> None:
+    replace(checkpoint, info={**checkpoint.info, **facts}).save(tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="damaged header"):
+        Checkpoint.load(tmp_path / "a.safetensors")
 
 
 def test_an_untouched_header_written_again_is_fine(path: Path, tmp_path: Path) -> None:
@@ -225,6 +332,26 @@ def test_a_pickle_is_refused_and_never_run(tmp_path: Path) -> None:
         with pytest.raises(CheckpointError):
             Checkpoint.load(tmp_path / name)
     assert not touched.exists()
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.bfloat16, torch.float64, torch.int64, torch.float8_e4m3fn, torch.complex64]
+)
+def test_weights_of_another_dtype_are_refused(
+    checkpoint: Checkpoint, tmp_path: Path, dtype: torch.dtype
+) -> None:
+    bias = checkpoint.model["label_head.bias"]
+    _weights(checkpoint, **{"label_head.bias": bias.to(dtype)}).save(tmp_path / "a.safetensors")
+    wrong = Checkpoint.load(tmp_path / "a.safetensors")
+    assert len(wrong.weights_sha256()) == 64
+    with pytest.raises(CheckpointError, match="do not fit"):
+        wrong.generator()
+
+
+def test_sizes_beyond_memory_are_refused_before_it_is_taken(checkpoint: Checkpoint) -> None:
+    sizes = GeneratorConfig(1_000_000, 1_000_000, 8192, 8192, 8192, 8192, 8192)  # 100 GB and more
+    with pytest.raises(CheckpointError, match="do not fit"):
+        replace(checkpoint, config=sizes).generator()
 
 
 def _weights(checkpoint: Checkpoint, **changes: torch.Tensor | None) -> Checkpoint:

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 import torch
 
-from empgan_rt.errors import CheckpointError, DivergenceError, InputError, StorageError
+from empgan_rt.errors import CheckpointError, DivergenceError, EmpganError, InputError, StorageError
 from empgan_training import checkpoint as checkpoint_module
 from empgan_training import precision
 from empgan_training import stage as stage_module
@@ -190,7 +190,9 @@ def test_another_torch_or_thread_count_is_warned_of(
     assert all("no longer bit-exact" in message for message in caplog.messages)
 
 
-@pytest.mark.parametrize("damage", ["weight", "adam", "name", "rng", "stages"])
+@pytest.mark.parametrize(
+    "damage", ["weight", "nan", "adam", "shape", "name", "rng", "stages", "state", "learning_rate"]
+)
 def test_a_trainer_state_that_does_not_fit_is_a_checkpoint_error(
     folder: Path, tmp_path: Path, whole: Path, damage: str
 ) -> None:
@@ -202,6 +204,14 @@ def test_a_trainer_state_that_does_not_fit_is_a_checkpoint_error(
         model["label_head.bias"] = model["label_head.bias"][:-1]
     elif damage == "adam":
         trainer["mle/adam.first.step"] = torch.zeros(1)
+    elif damage == "nan":
+        model["label_head.bias"] = model["label_head.bias"] * float("nan")
+    elif damage == "shape":
+        trainer["mle/adam.0.exp_avg"] = torch.zeros(3)
+    elif damage == "state":
+        info["stages"] = {**info["stages"], "mle": {**info["stages"]["mle"], "epoch": -1}}
+    elif damage == "learning_rate":
+        info["stages"] = {**info["stages"], "mle": {"step": 1, "learning_rate": "fast"}}
     elif damage == "name":
         trainer["mle/adam"] = torch.zeros(1)
     elif damage == "rng":
@@ -211,6 +221,51 @@ def test_a_trainer_state_that_does_not_fit_is_a_checkpoint_error(
     rewrite(run / "last.safetensors", info=info, model=model, trainer=trainer)
     with pytest.raises(CheckpointError, match="cannot go on"):
         Trainer(recipe(folder, run), resume=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"best_scores": []}, {"best_scores": None}, {"scores": {"mle": {}}, "best_scores": 1}),
+        *({"sources": {"generator": 1}}, {"processes": "1"}, {"processes": 0}, {"device": 3}),
+        *({"threads": [1]}, {"recipe": {"seed": 1, "mle": {"learning_rate": 1}, "out": 3}}),
+    ],
+    ids=str,
+)
+def test_facts_of_another_type_cannot_be_resumed_from(
+    folder: Path, tmp_path: Path, whole: Path, changes: dict[str, Any]
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    info = Checkpoint.load(run / "last.safetensors").info
+    rewrite(run / "last.safetensors", info={**info, **changes})
+    with pytest.raises(EmpganError) as caught:
+        Trainer(recipe(folder, run), resume=True)
+    assert caught.value.exit_code in (2, 4)
+
+
+def test_records_that_are_none_are_left_out_when_a_run_goes_on(
+    folder: Path, tmp_path: Path, whole: Path
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(whole, run)
+    before = (run / "metrics.jsonl").read_bytes()
+    odd = [
+        b"null",
+        b"[" * 100_000,
+        b'{"stage": "none", "split": "train", "step": 1}',
+        b'{"step": 1}',
+    ]
+    odd += [b"\xff", b"9" * 5000, b'{"stage": "mle", "split": "train", "step": "1"}']
+    (run / "metrics.jsonl").write_bytes(b"\n".join(odd) + b"\n" + before)
+    Trainer(recipe(folder, run), resume=True)
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_an_out_folder_that_cannot_be_is_an_input_error(folder: Path) -> None:
+    for resume in (False, True):
+        with pytest.raises(InputError, match="cannot be a folder"):
+            Trainer(recipe(folder, Path("a" * 300)), resume=resume)
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,20 @@ def restore_adam(
     for key, tensor in tensors.items():
         index, name = key.split(".")
         state.setdefault(int(index), {})[name] = tensor
+    parameters = optimiser.param_groups[0]["params"]
+    for place, moments in state.items():
+        if not 0 <= place < len(parameters):
+            raise ValueError(f"moments of parameter {place} of {len(parameters)}")
+        _check_moments(place, moments, parameters[place])
     saved = optimiser.state_dict()
     saved["state"] = state
     saved["param_groups"][0]["lr"] = learning_rate
     optimiser.load_state_dict(saved)
+
+
+def _check_moments(place: int, moments: Mapping[str, Tensor], parameter: Tensor) -> None:
+    """Raise ValueError unless Adam can go on from them: PyTorch itself looks at no shape."""
+    shapes = {"step": torch.Size(), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+    found = {name: (tensor.dtype, tensor.shape) for name, tensor in moments.items()}
+    if found != {name: (torch.float32, shape) for name, shape in shapes.items()}:
+        raise ValueError(f"moments of parameter {place} of another shape or dtype")

@@ -12,8 +12,10 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
+from msgspec import Meta
 from torch import Tensor
 
 from empgan_rt.errors import DivergenceError
@@ -28,6 +30,7 @@ from .model.generator import Generator
 from .parallel import Workers
 from .precision import choose_tf32
 from .speed import Speed
+from .stored_json import Whole
 
 _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 
@@ -44,17 +47,17 @@ class AdversarialState:
         critic: what the latest critic step logged.
     """
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    critic_step: int = 0
-    generator_step: int = 0
-    start: float | None = None
+    epoch: Whole = 0
+    batch: Whole = 0
+    step: Whole = 0
+    critic_step: Whole = 0
+    generator_step: Whole = 0
+    start: Annotated[float, Meta(gt=0)] | None = None
     best: float | None = None
-    validated: int = -1
+    validated: Annotated[int, Meta(ge=-1, le=2**63 - 1)] = -1
     finished: bool = False
     seconds: float = 0.0
-    critic: Record = field(default_factory=dict)
+    critic: dict[str, float] = field(default_factory=dict)
 
 
 class AdversarialStage:
@@ -218,7 +221,7 @@ class AdversarialStage:
         """Continue from a saved state and its tensors.
 
         Raises:
-            TypeError, ValueError, KeyError, RuntimeError: they are not of such a stage.
+            ValueError, KeyError, RuntimeError: they are not of such a stage.
         """
-        self.state = AdversarialState(**state)
+        self.state = msgspec.convert(dict(state), AdversarialState)
         self.sides.restore(tensors)

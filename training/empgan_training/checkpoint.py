@@ -1,13 +1,16 @@
 """A checkpoint: one safetensors file with weights, vocabularies and what is known of them.
 
 One file is replaced in one step, so a crash leaves the old checkpoint or the new one. Texts
-(tokenizer, emotion lexicon) travel in the header; nothing is ever unpickled.
+(tokenizer, emotion lexicon) travel in the header; nothing is ever unpickled. A SHA-256 over texts
+and tensors travels with them: whatever bit of a file is altered by accident, it is not read. It
+vouches for nothing else, since whoever alters a file on purpose can compute it anew. Checkpoints
+from before it was there are read still, with a warning.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
+import logging
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,7 +18,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -27,11 +29,19 @@ from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.featurizer import Featurizer
 from empgan_rt.text.tokenizer import Tokenizer
 
+from .digest import file_digest, weights_digest
+from .facts import Facts, facts_of, read_info
 from .model.generator import Generator
+from .stored_json import decode_json
 
 FORMAT = "empgan-checkpoint-1"
-_FACTS = ("system", "recipe", "scores", "data", "licence", "versions")
+DIGEST = "sha256"
 _TEXTS = ("tokenizer.json", "emotion_lexicon.tsv", "emotion_vocabulary.txt")
+_HEADER = ("format", "config", "info", *_TEXTS)
+_PARTS = ("model", "trainer")
+_ANEW = "fetch or train it anew"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,7 @@ class Checkpoint:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+            header[DIGEST] = file_digest(header, contiguous)
             save_file(contiguous, staging, metadata=header)
             with staging.open("rb") as written:
                 os.fsync(written.fileno())
@@ -80,60 +91,74 @@ class Checkpoint:
                 staging.unlink(missing_ok=True)
             raise StorageError(f"checkpoint {path} cannot be written: {error}") from error
 
+    def facts(self) -> Facts:
+        """Return what the checkpoint states of itself.
+
+        Raises:
+            CheckpointError: a fact is missing or of another type.
+        """
+        try:
+            return facts_of(self.info)
+        except ValueError as error:
+            raise CheckpointError(f"the checkpoint's facts: {error}", hint=_ANEW) from error
+
     def weights_sha256(self) -> str:
         """Return the SHA-256 over names and bytes of the weights, whatever else the file says."""
-        digest = hashlib.sha256()
-        for name, tensor in sorted(self.model.items()):
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return weights_digest(self.model)
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
         """Return the checkpoint in a file.
 
         Raises:
-            CheckpointError: the file is missing, truncated, altered or of another format.
+            CheckpointError: the file is missing, truncated, altered or of another format. That a
+                bit was altered is not noticed in a file without a digest, as older versions wrote
+                them; a warning says that it has none.
         """
         try:
             with safe_open(path, framework="pt") as file:
-                header = file.metadata() or {}
+                header: dict[str, str] = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, TypeError, ValueError, RuntimeError) as error:
+            # PyTorch's own errors are among them: of a shape that it cannot have
             raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from error
         if header.get("format") != FORMAT:
             raise CheckpointError(
                 f"{path} has format {header.get('format')!r}", hint=f"wanted {FORMAT}"
             )
+        _check_digest(path, header, tensors)
         try:
-            config = msgspec.json.decode(header["config"], type=GeneratorConfig)
-            info = dict(json.loads(header["info"]).items())
+            config = decode_json(header["config"].encode(), GeneratorConfig)
             texts = {name: header[name] for name in _TEXTS}
-        except (KeyError, ValueError, AttributeError) as error:
-            raise CheckpointError(f"{path} has a damaged header: {error}") from error
-        missing = [name for name in _FACTS if name not in info]
-        if missing:
-            raise CheckpointError(f"{path} does not state its {', '.join(missing)}")
-        parts: dict[str, dict[str, Tensor]] = {"model": {}, "trainer": {}}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            parts.setdefault(part, {})[rest] = tensor
-        return cls(config, parts["model"], texts, info, parts["trainer"])
+            info = read_info(header["info"])
+            facts_of(info)
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(f"{path} has a damaged header: {error}", hint=_ANEW) from error
+        return cls(config, _part("model", tensors), texts, info, _part("trainer", tensors))
+
+    def load_into(self, generator: Generator) -> None:
+        """Put the weights into a generator.
+
+        Raises:
+            CheckpointError: a weight is missing, superfluous, misshapen, of another dtype or not
+                finite; the generator is as it was.
+        """
+        _check_fit(self.model, generator.state_dict())
+        bad = [name for name, t in self.model.items() if not torch.isfinite(t).all()]
+        if bad:
+            raise CheckpointError(f"weights that are not finite: {', '.join(bad[:3])}", hint=_ANEW)
+        generator.load_state_dict(dict(self.model))
 
     def generator(self, dropout: float = 0.0) -> Generator:
         """Return the generator with these weights, in evaluation mode.
 
         Raises:
-            CheckpointError: a weight is missing, superfluous, misshapen or not finite.
+            CheckpointError: as `load_into`.
         """
+        with torch.device("meta"):  # sizes first: a damaged one may ask for any amount of memory
+            _check_fit(self.model, Generator(self.config).state_dict())
         generator = Generator(self.config, dropout)
-        try:
-            generator.load_state_dict(dict(self.model))
-        except RuntimeError as error:
-            raise CheckpointError(f"the weights do not fit the configuration: {error}") from error
-        bad = [name for name, t in self.model.items() if not torch.isfinite(t).all()]
-        if bad:
-            raise CheckpointError(f"weights that are not finite: {', '.join(bad[:3])}")
+        self.load_into(generator)
         return generator.eval()
 
     def featurizer(self, limits: Limits) -> Featurizer:
@@ -163,3 +188,35 @@ def texts_of(featurizer: Featurizer) -> dict[str, str]:
     lexicon, vocabulary = featurizer.lexicon.to_files()
     files = (featurizer.tokenizer.to_json(), lexicon, vocabulary)
     return {name: data.decode() for name, data in zip(_TEXTS, files, strict=True)}
+
+
+def _check_digest(path: Path, header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError unless a file holds what was written; warn where nobody can say."""
+    unknown = sorted(header.keys() - {*_HEADER, DIGEST})
+    unknown += [name for name in tensors if name.partition(".")[0] not in _PARTS]
+    if unknown:  # the digest itself may have lost its name
+        raise CheckpointError(
+            f"{path} holds {unknown[0][:40]!r}, which no checkpoint has", hint=_ANEW
+        )
+    texts = {name: text for name, text in header.items() if name != DIGEST}
+    if DIGEST not in header:
+        log.warning("%s has no digest: whether it was altered since cannot be told", path)
+    elif header[DIGEST] != file_digest(texts, tensors):
+        raise CheckpointError(f"{path} was altered since it was written", hint=_ANEW)
+
+
+def _check_fit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError unless names, shapes and dtypes are those wanted."""
+    kinds = [{n: (t.dtype, t.shape) for n, t in part.items()} for part in (found, wanted)]
+    odd = sorted(name for name, _ in kinds[0].items() ^ kinds[1].items())
+    if odd:
+        raise CheckpointError(
+            f"the weights do not fit the configuration: {odd[0][:80]} is missing, unknown or of "
+            "another shape or dtype",
+            hint=_ANEW,
+        )
+
+
+def _part(part: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a part's, by the rest of their names."""
+    return {n.removeprefix(f"{part}."): t for n, t in tensors.items() if n.startswith(f"{part}.")}

@@ -7,7 +7,6 @@ faster teacher forcing of training. Texts are compared as words of the model's o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,7 +73,7 @@ def evaluate(model: OpenedModel, folder: Path, options: EvaluateOptions) -> Eval
             "split": options.split,
             "dialogues": len(dialogues),
             "limit": options.limit,
-            "sha256": hashlib.sha256((folder / f"{options.split}.jsonl").read_bytes()).hexdigest(),
+            "sha256": data.sha256[f"{options.split}.jsonl"],
         },
     }
     return Evaluation(facts, options, language, generation, recogniser)

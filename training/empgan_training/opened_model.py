@@ -79,7 +79,7 @@ def _open_checkpoint(path: Path) -> OpenedModel:
     facts = {
         "model": str(path),
         "kind": "checkpoint",
-        "system": str(checkpoint.info.get("system", "")),
+        "system": checkpoint.facts().system,
         "engine": "eager",
         "device": backend.device,
         "precision": backend.precision,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import torch
+from msgspec import Meta, Struct
 from torch import Tensor
 
 from empgan_rt._version import __version__
@@ -19,6 +20,7 @@ from empgan_rt.errors import CheckpointError, InputError
 from .checkpoint import Checkpoint
 from .config import TrainConfig
 from .data.prepared import PreparedData
+from .facts import Data
 from .model.generator import Generator
 from .parallel import Workers
 from .precision import computed_in, has_bf16
@@ -29,7 +31,51 @@ from .systems import SYSTEMS
 # order of float sums, so another count is allowed, with a warning. Folders say nothing to others.
 _FREE = ("out", "data", "threads", "save_every_s", "recogniser_from", "generator_from")
 
+_MAX_PROCESSES = 1_000_000
+
 log = logging.getLogger(__name__)
+
+
+class PastRun(Struct, frozen=True):
+    """What a checkpoint says of the run that wrote it, beyond what all checkpoints do.
+
+    Attributes:
+        recipe: all of it but what is free.
+        stages: name -> its state, which the stage itself reads.
+        scores, best_scores: stage -> what its latest and its best validation logged.
+        sources: "recogniser" or "generator" -> SHA-256 of weights that came from elsewhere.
+        device, threads, bf16: of then; None where an older version did not say.
+        processes: that shared the steps.
+    """
+
+    recipe: dict[str, Any]
+    data: Data
+    versions: dict[str, str]
+    stages: dict[str, dict[str, Any]]
+    scores: dict[str, dict[str, Any]]
+    best_scores: dict[str, dict[str, Any]]
+    sources: dict[str, str] = {}
+    device: str | None = None
+    threads: int | None = None
+    bf16: bool | str | None = None
+    processes: Annotated[int, Meta(ge=1, le=_MAX_PROCESSES)] = 1
+
+
+def past_run(checkpoint: Checkpoint) -> PastRun:
+    """Return what a checkpoint says of its run.
+
+    Raises:
+        CheckpointError: it is not of a run that can go on, or does not say what that run was.
+    """
+    if "stages" not in checkpoint.info or "rng" not in checkpoint.trainer:
+        raise CheckpointError("the checkpoint to resume from holds no trainer state")
+    try:
+        return msgspec.convert(dict(checkpoint.info), PastRun)
+    except msgspec.ValidationError as error:
+        raise CheckpointError(
+            f"the checkpoint to resume from holds no recipe or data: {error}",
+            hint="start a new run",
+        ) from error
 
 
 def run_facts(config: TrainConfig, data: PreparedData, workers: Workers) -> dict[str, Any]:
@@ -46,10 +92,10 @@ def run_facts(config: TrainConfig, data: PreparedData, workers: Workers) -> dict
         "system": config.system,
         "recipe": {k: v for k, v in msgspec.to_builtins(config).items() if k not in _FREE},
         "data": {
-            "sha256": data.report["sha256"],
+            "sha256": data.sha256,
             "restricted_lexicons": sorted(data.featurizer.lexicon.restricted_sources),
         },
-        "licence": data.report["licence"],
+        "licence": data.licence,
         "device": workers.device_name(),
         "precision": {stage: computed_in(device, each) for stage, each in precisions.items()},
         "versions": {
@@ -87,35 +133,35 @@ def training_state(
 
 def check_same_run(
     checkpoint: Checkpoint, config: TrainConfig, data: PreparedData, workers: Workers
-) -> None:
-    """Refuse another recipe or other data; warn where the result cannot be equal to the bit.
+) -> PastRun:
+    """Return what a checkpoint says of its run, if that run is the one to go on with.
+
+    A warning tells where the result cannot be equal to the bit.
 
     Raises:
         InputError: the recipe, the data or the number of processes differ from the checkpoint's.
         CheckpointError: the checkpoint is not of a run that can go on, or does not say what they
             were.
     """
-    info = checkpoint.info
-    if "stages" not in info or "rng" not in checkpoint.trainer:
-        raise CheckpointError("the checkpoint to resume from holds no trainer state")
+    past = past_run(checkpoint)
     ours = msgspec.to_builtins(config)
-    try:
-        theirs, sha256 = info["recipe"], info["data"]["sha256"]
-        changed = [key for key in ours if key not in _FREE and ours[key] != theirs.get(key)]
-        named = {name: info.get(name) for name in ("device", "threads", "bf16")}
-        then = {"torch": info["versions"]["torch"], **named}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError("the checkpoint to resume from holds no recipe or data") from error
-    if changed or sha256 != data.report["sha256"]:
+    changed = [key for key in ours if key not in _FREE and ours[key] != past.recipe.get(key)]
+    if changed or past.data.sha256 != data.sha256:
         raise InputError(
             f"the run in {config.out} had another {', '.join(changed) or 'data folder'}",
             hint="resume with the same recipe and data, or start a new run",
         )
-    if info.get("processes", 1) != workers.size:
+    if past.processes != workers.size:
         raise InputError(
-            f"the run in {config.out} had {info.get('processes', 1)} processes, now {workers.size}",
+            f"the run in {config.out} had {past.processes} processes, now {workers.size}",
             hint="resume with as many, for what is drawn at random is theirs",
         )
+    then = {
+        "torch": past.versions.get("torch"),
+        "device": past.device,
+        "threads": past.threads,
+        "bf16": past.bf16,
+    }
     now = {
         "torch": version("torch"),
         "device": workers.device_name(),
@@ -128,10 +174,15 @@ def check_same_run(
                 "the run had %s %s, now %s: it goes on, but is no longer bit-exact",
                 *(name, value, now[name]),
             )
+    return past
 
 
 def restore_training(
-    checkpoint: Checkpoint, generator: Generator, stages: Sequence[RunStage], workers: Workers
+    checkpoint: Checkpoint,
+    past: PastRun,
+    generator: Generator,
+    stages: Sequence[RunStage],
+    workers: Workers,
 ) -> None:
     """Put weights, optimisers and random states back.
 
@@ -139,8 +190,7 @@ def restore_training(
         CheckpointError: the checkpoint lacks one of them, or it does not fit the run.
     """
     try:
-        states: Mapping[str, Any] = checkpoint.info["stages"]
-        generator.load_state_dict(dict(checkpoint.model))
+        checkpoint.load_into(generator)
         for stage in stages:
             prefix = f"{stage.name}/"
             tensors = {
@@ -148,12 +198,12 @@ def restore_training(
                 for key, tensor in checkpoint.trainer.items()
                 if key.startswith(prefix)
             }
-            stage.restore(states[stage.name], tensors)
+            stage.restore(past.stages[stage.name], tensors)
         torch.set_rng_state(checkpoint.trainer[_of_rank("rng", workers.rank)])
         cuda = checkpoint.trainer.get(_of_rank("cuda_rng", workers.rank))
         if cuda is not None and torch.cuda.is_available():
             torch.cuda.set_rng_state(cuda, workers.device())
-    except (RuntimeError, KeyError, ValueError, TypeError) as error:
+    except (CheckpointError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"the run cannot go on from its checkpoint: {type(error).__name__}: {error}",
             hint="start a new run",

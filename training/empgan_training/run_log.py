@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,26 @@ from torch.utils.tensorboard import SummaryWriter
 
 from empgan_rt.storage import replace_file
 
+from .stored_json import decode_json
+
+_NEVER = (-1, -1)  # a stage that the run does not have
+
 log = logging.getLogger(__name__)
+
+
+class _Record(msgspec.Struct, frozen=True):
+    """What is read of a record: how far the run was."""
+
+    stage: str
+    split: str
+    step: int
+    epoch: int | None = None
+    generator_step: int | None = None
+
+    @property
+    def number(self) -> int:
+        """Epoch or generator step of a validation."""
+        return self.generator_step or 0 if self.epoch is None else self.epoch
 
 
 class RunLog:
@@ -56,16 +74,11 @@ def truncate_metrics(folder: Path, reached: Mapping[str, tuple[int, int]]) -> No
     kept = []
     for line in path.read_bytes().splitlines():
         try:
-            record = json.loads(line)
+            record = decode_json(line, _Record)
         except ValueError:  # a crash cut the last line short
             continue
-        step, validated = reached[record["stage"]]
-        known = record["split"] != "validation" or _number(record) <= validated
-        if record["step"] <= step and known:
+        step, validated = reached.get(record.stage, _NEVER)
+        known = record.split != "validation" or record.number <= validated
+        if record.step <= step and known:
             kept.append(line + b"\n")
     replace_file(path, b"".join(kept))
-
-
-def _number(validation: Mapping[str, Any]) -> int:
-    number: int = validation.get("epoch", validation.get("generator_step", 0))
-    return number

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from .data.prepared import PreparedDialogue
 from .parallel import Workers
 from .precision import choose_tf32, mixed_precision
 from .speed import Speed
+from .stored_json import Whole
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ class StageTask:
 class StageState:
     """Where a stage stands; everything here is in the checkpoint."""
 
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
+    epoch: Whole = 0
+    batch: Whole = 0
+    step: Whole = 0
     best: float | None = None
-    bad_epochs: int = 0
+    bad_epochs: Whole = 0
     learning_rate: float = 0.0
     finished: bool = False
     seconds: float = 0.0
@@ -216,8 +218,8 @@ class Stage:
         """Continue from a saved state and its tensors.
 
         Raises:
-            TypeError, ValueError: they are not of such a stage.
+            ValueError: they are not of such a stage.
         """
-        self.state = StageState(**state)
+        self.state = msgspec.convert(dict(state), StageState)
         moments = {name.removeprefix("adam."): tensor for name, tensor in tensors.items()}
         restore_adam(self.optimiser, moments, self.state.learning_rate)

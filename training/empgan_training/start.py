@@ -75,7 +75,7 @@ def _fitting(path: str, texts: Mapping[str, str], stages: tuple[str, ...]) -> Ch
     source = Checkpoint.load(Path(path))
     if dict(source.texts) != dict(texts):
         raise InputError(f"{path} has other vocabularies than the prepared data", hint=_HINT)
-    missing = [stage for stage in stages if stage not in source.info["scores"]]
+    missing = [stage for stage in stages if stage not in source.facts().scores]
     if missing:
         raise InputError(
             f"{path} has no scores of {', '.join(missing)}",
@@ -85,5 +85,5 @@ def _fitting(path: str, texts: Mapping[str, str], stages: tuple[str, ...]) -> Ch
 
 
 def _taken(source: Checkpoint, what: str, stages: tuple[str, ...]) -> TakenOver:
-    scores = {stage: source.info["scores"][stage] for stage in stages}
-    return TakenOver(scores, {what: source.weights_sha256()})
+    scores = source.facts().scores
+    return TakenOver({stage: scores[stage] for stage in stages}, {what: source.weights_sha256()})

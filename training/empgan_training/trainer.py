@@ -19,6 +19,7 @@ import torch
 
 from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
+from empgan_rt.storage import replace_file
 
 from .checkpoint import Checkpoint, texts_of
 from .config import TrainConfig
@@ -95,7 +96,7 @@ class Trainer:
             self.out.mkdir(parents=True, exist_ok=True)
             if self.workers.leads:
                 recipe = msgspec.json.format(msgspec.json.encode(self.config), indent=2)
-                (self.out / "recipe.json").write_bytes(recipe + b"\n")
+                replace_file(self.out / "recipe.json", recipe + b"\n")
                 log.info("device %s, precision %s", self.facts["device"], self.facts["precision"])
             begun = self.workers.any(self.last.exists(), self.device)
             if not begun:  # so that there is a good checkpoint before the first step
@@ -147,7 +148,7 @@ class Trainer:
 
     def _take_best(self, stage: RunStage) -> None:
         """What the next stage builds on is the best of this one, not the last."""
-        self.generator.load_state_dict(dict(Checkpoint.load(self._best_of(stage)).model))
+        Checkpoint.load(self._best_of(stage)).load_into(self.generator)
         self.scores[stage.name] = self.best_scores[stage.name]
 
     def _steps_left(self, max_steps: int | None) -> int:
@@ -155,9 +156,13 @@ class Trainer:
         return 1 if max_steps is None else max_steps - done
 
     def _check_folder(self, resume: bool) -> None:
-        if resume and not self.last.is_file():
+        try:
+            there = self.last.is_file() if resume else self.last.exists()
+        except OSError as error:
+            raise InputError(f"{self.out} cannot be a folder: {error.strerror}") from error
+        if resume and not there:
             raise InputError(f"no run to resume in {self.out}", hint="start without --resume")
-        if not resume and self.last.exists():
+        if there and not resume:
             raise InputError(
                 f"{self.out} holds a run", hint="pass --resume, or --set out=another/folder"
             )
@@ -206,11 +211,10 @@ class Trainer:
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        check_same_run(checkpoint, self.config, self.data, self.workers)
-        restore_training(checkpoint, self.generator, self.stages, self.workers)
-        self.scores = dict(checkpoint.info["scores"])
-        self.best_scores = dict(checkpoint.info["best_scores"])
-        self.sources = dict(checkpoint.info["sources"])
+        past = check_same_run(checkpoint, self.config, self.data, self.workers)
+        restore_training(checkpoint, past, self.generator, self.stages, self.workers)
+        self.scores, self.best_scores = past.scores, past.best_scores
+        self.sources = past.sources
         reached = {stage.name: (stage.state.step, stage.state.validated) for stage in self.stages}
         if self.workers.leads:
             truncate_metrics(self.out, reached)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -96,13 +97,122 @@ def test_a_changed_file_is_a_data_error(
         _read_everything(copy)
 
 
-@pytest.mark.parametrize("report", [b"", b"[]", b"{}", b'{"sha256": 3}', b"\xff"])
+@pytest.mark.parametrize(
+    "report",
+    [
+        *(b"", b"[]", b"{}", b'{"sha256": 3}', b"\xff", b"[" * 100_000),
+        b'{"format": 1, "licence": "", "sha256": {"train.jsonl": 1}}',
+        b'{"format": 2, "licence": "", "sha256": {}}',
+        b'{"format": 1, "licence": "", "sha256": {}, "more": ' + b"9" * 5000 + b"}",
+        b'{"format": 1, "licence": "", "sha256": {}, "more": ' + b"[" * 100_000 + b"}",
+    ],
+    ids=lambda report: report[:30].decode("ascii", "replace"),
+)
 def test_a_damaged_report_is_a_data_error(folder: Path, tmp_path: Path, report: bytes) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
     (copy / "report.json").write_bytes(report)
     with pytest.raises(DataError, match=r"report\.json"):
         PreparedData(copy, Limits())
+
+
+ROW = {"id": "train-1", "utterances": ["Hi.", "Hello.", "Bye."], "emotions": [0, 0, 0]}
+
+
+def sealed_again(folder: Path, copy: Path, name: str, data: bytes) -> Path:
+    """Return a copy of a prepared folder in which a file was replaced, and the report knows."""
+    shutil.copytree(folder, copy)
+    (copy / name).write_bytes(data)
+    report = json.loads((copy / "report.json").read_bytes())
+    report["sha256"][name] = hashlib.sha256(data).hexdigest()
+    (copy / "report.json").write_text(json.dumps(report))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(b"", b"null", b"[]", b"3", b"\xff", b"\x00", b"[" * 100_000, b"9" * 5000),
+        *(json.dumps(ROW | {name: None}).encode() for name in ROW),
+        *(json.dumps({k: v for k, v in ROW.items() if k != name}).encode() for name in ROW),
+        json.dumps(ROW | {"utterances": "Hi."}).encode(),
+        json.dumps(ROW | {"utterances": ["Hi.", 3, "Bye."]}).encode(),
+        json.dumps(ROW | {"utterances": ["Hi.", "", "Bye."]}).encode(),
+        json.dumps(ROW | {"utterances": ["Hi.", "\ud800", "Bye."]}).encode(),
+        json.dumps(ROW | {"utterances": ["Hi.", "a" * 20_001, "Bye."]}).encode(),
+        json.dumps(ROW | {"utterances": ["Hi.", "Bye."], "emotions": [0, 0]}).encode(),
+        json.dumps(ROW | {"emotions": [0, 0]}).encode(),
+        json.dumps(ROW | {"emotions": [0, 0, 7]}).encode(),
+        json.dumps(ROW | {"emotions": [0, 0, True]}).encode(),
+        json.dumps(ROW | {"emotions": [0, 0, 0.5]}).encode(),
+        json.dumps(ROW | {"more": 1}).encode().replace(b": 1}", b": " + b"[" * 100_000 + b"}"),
+        json.dumps(ROW).encode() + b"\n" + json.dumps(ROW).encode(),
+    ],
+    ids=lambda line: line[:60].decode("ascii", "replace"),
+)
+def test_rows_that_are_sealed_but_no_dialogues_are_data_errors(
+    folder: Path, tmp_path: Path, line: bytes
+) -> None:
+    copy = sealed_again(folder, tmp_path / "copy", "train.jsonl", line + b"\n")
+    with pytest.raises(DataError, match=r"train\.jsonl:\d: ") as caught:
+        _read_everything(copy)
+    assert "Hi." not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b'{"dialogue": "nobody", "response": 1}',
+        b'{"dialogue": "ID", "response": 0}',
+        b'{"dialogue": "ID", "response": -1}',
+        b'{"dialogue": "ID", "response": 99}',
+        b'{"dialogue": "ID", "response": ' + b"9" * 30 + b"}",
+        b'{"dialogue": "ID", "response": "1"}',
+        b'{"dialogue": ["ID"], "response": 1}',
+        b'{"dialogue": "ID"}',
+        b'{"dialogue": "ID", "response": 1}\n{"dialogue": "ID", "response": 1}',
+    ],
+)
+def test_samples_that_are_sealed_but_not_there_are_data_errors(
+    folder: Path, tmp_path: Path, line: bytes, data: PreparedData
+) -> None:
+    first = data.split("test")[0].id.encode()
+    name = "test_samples.jsonl"
+    copy = sealed_again(folder, tmp_path / "copy", name, line.replace(b"ID", first) + b"\n")
+    with pytest.raises(DataError, match=r"test_samples\.jsonl:\d: "):
+        _read_everything(copy)
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "test_samples.jsonl"])
+def test_files_that_are_sealed_but_empty_are_data_errors(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(DataError, match="is empty"):
+        _read_everything(sealed_again(folder, tmp_path / "copy", name, b""))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("emotion_lexicon.tsv", b"\xff\tvader\n"),
+        ("emotion_lexicon.tsv", b"glad\n"),
+        ("emotion_vocabulary.txt", b"nothing\n"),
+        ("tokenizer.json", b"{}"),
+    ],
+)
+def test_vocabularies_that_are_sealed_but_none_are_data_errors(
+    folder: Path, tmp_path: Path, name: str, content: bytes
+) -> None:
+    copy = sealed_again(folder, tmp_path / "copy", name, content)
+    with pytest.raises(DataError, match="vocabularies: "):
+        PreparedData(copy, Limits())
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a\x00b"])
+def test_a_path_that_cannot_be_is_an_input_error(name: str) -> None:
+    with pytest.raises(InputError, match=r"report\.json"):
+        PreparedData(Path(name), Limits())
 
 
 def _read_everything(folder: Path) -> None:

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
 
 from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion, Turn
-from empgan_rt.errors import DataError, InputError
+from empgan_rt.errors import BundleError, DataError, InputError
 from empgan_rt.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.featurizer import Featurizer, TurnFeatures
 from empgan_rt.text.tokenizer import Tokenizer
 
+from ..stored_json import Kind, decode_json
 from .dailydialog import SPLITS
 
 _ANEW = "prepare the data anew"
+
+
+class _Report(Struct, frozen=True):
+    """What is read of `report.json`; the rest is for people."""
+
+    format: Literal[1]
+    sha256: dict[str, str]
+    licence: str
+
+
+class _Row(Struct, frozen=True):
+    """One dialogue of a split; a sample needs three turns."""
+
+    id: str
+    utterances: Annotated[tuple[str, ...], Meta(min_length=3)]
+    emotions: tuple[Annotated[int, Meta(ge=0, le=6)], ...]
+
+
+class _Drawn(Struct, frozen=True):
+    """One sample of the tables: a dialogue's id, and a turn of it that is the response."""
+
+    dialogue: str
+    response: Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
 @dataclass(frozen=True)
@@ -58,54 +83,95 @@ class PreparedData:
     """
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        if not restored(folder) or not (folder / "report.json").is_file():
-            raise InputError(
-                f"{folder} holds no report.json", hint="run `empgan-rt data prepare` first"
-            )
+        restored(folder)  # a replacement that was killed may have left it aside
         self.folder = folder
         try:
-            self.report: Mapping[str, Any] = json.loads((folder / "report.json").read_bytes())
-            self._sha256 = dict(self.report["sha256"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DataError("report.json cannot be read", hint=_ANEW) from error
-        self.featurizer = Featurizer(
-            Tokenizer.from_json(self._read("tokenizer.json")),
-            EmotionLexicon.from_files(
-                self._read("emotion_lexicon.tsv"), self._read("emotion_vocabulary.txt")
-            ),
-            limits,
-        )
+            raw = (folder / "report.json").read_bytes()
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{folder} holds no report.json", hint="run `empgan-rt data prepare` first"
+            ) from error
+        try:
+            report = decode_json(raw, _Report)
+            self.report: Mapping[str, Any] = decode_json(raw, dict[str, Any])
+        except ValueError as error:
+            raise DataError(f"report.json cannot be read: {error}", hint=_ANEW) from error
+        self.sha256, self.licence = report.sha256, report.licence
+        try:
+            self.featurizer = Featurizer(
+                Tokenizer.from_json(self._read("tokenizer.json")),
+                EmotionLexicon.from_files(
+                    self._read("emotion_lexicon.tsv"), self._read("emotion_vocabulary.txt")
+                ),
+                limits,
+            )
+        except BundleError as error:
+            raise DataError(f"vocabularies: {error.message}", hint=_ANEW) from error
 
     def split(self, name: str) -> list[PreparedDialogue]:
-        """Return the dialogues of "train", "validation" or "test", in the corpus's order."""
+        """Return the dialogues of "train", "validation" or "test", in the corpus's order.
+
+        Raises:
+            InputError: there is no split of that name.
+            DataError: its file was altered, or is not what `data prepare` writes.
+        """
         if name not in SPLITS:
             raise InputError(f"unknown split {name!r}", hint=f"use one of {', '.join(SPLITS)}")
-        dialogues = []
-        for row in self._rows(f"{name}.jsonl"):
-            turns = tuple(
-                self.featurizer.turn_features(Turn(text, Emotion(label + 1)))
-                for text, label in zip(row["utterances"], row["emotions"], strict=True)
-            )
-            dialogues.append(PreparedDialogue(row["id"], tuple(row["utterances"]), turns))
-        return dialogues
+        found: dict[str, PreparedDialogue] = {}
+        for where, row in self._rows(f"{name}.jsonl", _Row):
+            if row.id in found or len(row.utterances) != len(row.emotions):
+                raise DataError(
+                    f"{where}: a dialogue that is there twice, or {len(row.utterances)} utterances "
+                    f"but {len(row.emotions)} emotions",
+                    hint=_ANEW,
+                )
+            try:
+                turns = tuple(
+                    self.featurizer.turn_features(Turn(text, Emotion(label + 1)))
+                    for text, label in zip(row.utterances, row.emotions, strict=True)
+                )
+            except InputError as error:
+                raise DataError(f"{where}: {error.message}", hint=_ANEW) from error
+            found[row.id] = PreparedDialogue(row.id, row.utterances, turns)
+        return [*found.values()]
 
     def table_samples(self, test: Sequence[PreparedDialogue]) -> list[Sample]:
-        """Return the samples that the protocol drew from the test split."""
-        by_id = {dialogue.id: dialogue for dialogue in test}
-        return [
-            Sample(by_id[row["dialogue"]], row["response"])
-            for row in self._rows("test_samples.jsonl")
-        ]
+        """Return the samples that the protocol drew from the test split.
 
-    def _rows(self, name: str) -> list[Any]:
-        return [json.loads(line) for line in self._read(name).splitlines()]
+        Raises:
+            DataError: their file was altered, or one of them is not in `test`.
+        """
+        by_id = {dialogue.id: dialogue for dialogue in test}
+        found: dict[str, Sample] = {}
+        for where, row in self._rows("test_samples.jsonl", _Drawn):
+            dialogue = by_id.get(row.dialogue)
+            if dialogue is None or row.response not in dialogue.responses:
+                raise DataError(f"{where}: a sample that the test split has not", hint=_ANEW)
+            sample = Sample(dialogue, row.response)
+            if sample.id in found:
+                raise DataError(f"{where}: a sample that is there twice", hint=_ANEW)
+            found[sample.id] = sample
+        return [*found.values()]
+
+    def _rows(self, name: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+        """Yield where each row of a file is, and the row; there is one at least."""
+        lines = self._read(name).splitlines()
+        if not lines:
+            raise DataError(f"{name} is empty", hint=_ANEW)
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = decode_json(line, kind)
+            except ValueError as error:
+                raise DataError(f"{name}:{number}: {error}", hint=_ANEW) from error
+            yield f"{name}:{number}", row
 
     def _read(self, name: str) -> bytes:
+        """Return the bytes of a file that is as `report.json` says."""
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:
             raise DataError(f"{name} cannot be read: {error.strerror}", hint=_ANEW) from error
-        if hashlib.sha256(data).hexdigest() != self._sha256.get(name):
+        if hashlib.sha256(data).hexdigest() != self.sha256.get(name):
             raise DataError(f"{name} was altered since report.json was written", hint=_ANEW)
         return data
 

@@ -108,7 +108,7 @@ def make_sheets(
     draw = Draw(
         seed=options.seed,
         raters=options.raters,
-        data=opened.report["sha256"]["test.jsonl"],
+        data=opened.sha256["test.jsonl"],
         predictions={name: replies.sha256 for name, replies in systems.items()},
         replies=_drawn_replies(ids, list(systems), options),
     )
@@ -122,7 +122,7 @@ def make_sheets(
         name: _csv_bytes(rows[row] for row in _rater_order(draw, name))
         for name in sheet_names(options.raters)
     }
-    instructions = instructions_text(str(opened.report.get("licence", "unknown")))
+    instructions = instructions_text(opened.licence)
     write_folder(
         out,
         {

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ..decoding import generate
 from ..eager import EagerBackend
 from ..evaluate import evaluate
 from ..evaluation import EvaluateOptions, Prediction
+from ..facts import Progress
 from ..opened_model import OpenedModel, open_model
 from ..tables.cases import CASES
 from ..tables.results import CASE_STUDY_NAME, COSTS_NAME, FACTS_NAME, KINDS, MAIN
@@ -75,10 +76,10 @@ def store(system: TrainedSystem, data: Path, out: Path) -> None:
         predictions[kind.file_name] = generation.predictions if generation is not None else ()
     predictions[CASE_STUDY_NAME] = _case_replies(model)
     files = {name: _lines(rows) for name, rows in predictions.items()}
-    states = Checkpoint.load(system.last).info["stages"]
+    states = Checkpoint.load(system.last).facts().stages
     facts = _facts(system, model, data, predictions[MAIN.file_name], states)
     files[FACTS_NAME] = _json(facts)
-    files[COSTS_NAME] = _json({name: state["seconds"] for name, state in _ran(states).items()})
+    files[COSTS_NAME] = _json({name: state.seconds for name, state in _ran(states).items()})
     files[RECIPE_NAME] = _json(msgspec.to_builtins(without_places(system.recipe)))
     if (system.folder / LOG_NAME).is_file():
         files[LOG_NAME] = (system.folder / LOG_NAME).read_bytes()
@@ -90,21 +91,22 @@ def _facts(
     model: OpenedModel,
     data: Path,
     predictions: Sequence[Prediction],
-    states: dict[str, Any],
+    states: Mapping[str, Progress],
 ) -> dict[str, Any]:
     language = evaluate(model, data, EvaluateOptions(metrics=("perplexity",))).language
     checkpoint = Checkpoint.load(system.best)
-    scores = checkpoint.info["scores"]
+    known = checkpoint.facts()
+    stage = "adversarial" if "adversarial" in known.scores else "mle"
     return {
         "system": system.recipe.system,
         "seed": system.recipe.seed,
         "perplexity": {p.labels: p.perplexity for p in (language.model if language else ())},
-        "validation_perplexity": scores.get("adversarial", scores["mle"])["perplexity"],
-        "steps": {name: state["step"] for name, state in _ran(states).items()},
+        "validation_perplexity": known.score(stage, "perplexity"),
+        "steps": {name: state.step for name, state in _ran(states).items()},
         "reply_emotions": _emotions(system.classifier, data, predictions),
         "weights_sha256": checkpoint.weights_sha256(),
-        "sources": checkpoint.info["sources"],
-        "versions": checkpoint.info["versions"],
+        "sources": known.sources,
+        "versions": known.versions,
     }
 
 
@@ -133,9 +135,9 @@ def _case_replies(model: OpenedModel) -> tuple[Prediction, ...]:
     )
 
 
-def _ran(states: dict[str, Any]) -> dict[str, Any]:
+def _ran(states: Mapping[str, Progress]) -> dict[str, Progress]:
     """Return the stages that this run has run itself."""
-    return {name: state for name, state in states.items() if state["step"]}
+    return {name: state for name, state in states.items() if state.step}
 
 
 def _lines(rows: Sequence[Prediction]) -> bytes:

@@ -88,8 +88,8 @@ def make_tables(results: Path, data: Path, *, resamples: int = 1000) -> Tables:
     text_tables = (make_text_table(runs, kind, references) for kind in KINDS)
     return Tables(
         n=len(samples),
-        samples_sha256=opened.report["sha256"]["test_samples.jsonl"],
-        data_sha256=opened.report["sha256"]["test.jsonl"],
+        samples_sha256=opened.sha256["test_samples.jsonl"],
+        data_sha256=opened.sha256["test.jsonl"],
         seeds=tuple(sorted({run.seed for run in runs})),
         systems=found,
         absent=tuple(system for system in SYSTEMS if system not in found),
