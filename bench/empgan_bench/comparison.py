@@ -7,6 +7,7 @@ if it is larger than what was allowed and its 95 % interval excludes that nothin
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, get_args
 
@@ -119,12 +120,36 @@ def read_report(path: Path) -> Report:
                 f"{path} is a report of `bench {kind}`",
                 hint="compare reports of `bench latency` or `bench throughput`",
             )
-        return msgspec.json.decode(data, type=Report)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        report = msgspec.json.decode(data, type=Report)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(
             f"{path} is no report of version {SCHEMA_VERSION}: {str(error)[:120]}",
             hint="give the report.json that `empgan-rt bench` wrote",
         ) from None
+    _check_times(path, report)
+    return report
+
+
+def _check_times(path: Path, report: Report) -> None:
+    """Raise InputError unless every series can be compared: rounds of two visits, which took time.
+
+    All series of a cell have as many rounds.
+    """
+    rounds: dict[Cell, int] = {}
+    for series in report.outcome.series:
+        times = [visit.total_ms for visit in series.visits]
+        count = rounds.setdefault(series.cell, len(times))
+        if not times or len(times) % 2 or len(times) != count:
+            what = f"{len(times)} visits, and {count} of another engine"
+        elif not all(0 < time < math.inf for time in times):
+            what = "times that no clock measures"
+        else:
+            continue
+        raise InputError(
+            f"{path} has {what}, of {series.engine[:40]!r}", hint="give a report as it was written"
+        )
+    if not 0 <= report.plan.seed < 2**63:
+        raise InputError(f"{path} has a seed outside 0 to 2**63 - 1", hint="measure anew")
 
 
 def check_alike(what: str, old: object, new: object) -> None:

@@ -104,7 +104,7 @@ def load_workload(path: Path | None, featurizer: Featurizer) -> Workload:
 def _context(line: bytes, place: str, featurizer: Featurizer) -> tuple[Dialogue, DialogueFeatures]:
     try:
         decoded = msgspec.json.decode(line, type=_Line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{place}: {error}", hint='wanted {"turns": ["...", ...]}') from None
     turns = decoded.turns
     if turns is None and decoded.dialogue is not None:

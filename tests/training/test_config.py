@@ -99,7 +99,22 @@ def test_overrides_of_every_type(tmp_path: Path) -> None:
         "[model]\nhidden_size = 0",
         "mle = 3",
         "seed = ",
+        f"seed = {2**63}",
+        "seed = " + "9" * 30,
+        "seed = " + "9" * 5000,
+        "threads = 1025",
+        "[mle]\nlearning_rate = inf",
+        "[mle]\nlearning_rate = nan",
+        "[mle]\nmax_steps = " + "9" * 30,
+        "[adversarial]\npenalty = inf",
+        'out = "a\\u0000b"',
+        'data = "\\u0000"',
+        "seed = 1979-05-27",
+        "data = " + "[" * 5000,
+        "data = " + "{a=" * 5000 + "1" + "}" * 5000,
+        "#" * (2**16 + 1),
     ],
+    ids=lambda text: text[:40],
 )
 def test_unknown_keys_and_bad_values_are_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"recipe\.toml"):
@@ -112,7 +127,16 @@ def test_the_message_names_the_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "override", ["seed", "=3", "mle.learnig_rate=1", "seed.x=1", "nothing.here=1", "mle=3", ""]
+    "override",
+    [
+        *("seed", "=3", "mle.learnig_rate=1", "seed.x=1", "nothing.here=1", "mle=3", ""),
+        "seed=" + "9" * 5000,
+        "seed=" + "[" * 5000,
+        "a." * 5000 + "a=1",
+        "out=a\udc80",  # an argument that is no UTF-8
+        "out=a\x00b",
+    ],
+    ids=lambda text: repr(text[:40]),
 )
 def test_bad_overrides_are_refused(tmp_path: Path, override: str) -> None:
     with pytest.raises(InputError):

@@ -14,7 +14,9 @@ from msgspec import Meta, Struct
 
 from empgan_rt.config import MAX_SEED
 from empgan_rt.errors import InputError
+from empgan_rt.threads import MAX_THREADS
 
+from .stored_json import Whole
 from .systems import SystemName
 
 Precision = Literal["fp32", "bf16"]
@@ -22,10 +24,15 @@ CriticLoss = Literal["wasserstein", "relativistic"]
 Relaxation = Literal["straight_through", "soft", "reinforce"]
 
 SHIPPED_NAMES = ("default", "paper", "tiny")
+_MAX_BYTES = 2**16  # of a recipe; ours are of two thousand
 SHIPPED = resources.files(__package__) / "recipes"
 
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+# Bounds above, too: infinity is no JSON, and an integer of thousands of digits no setting.
+Positive = Annotated[float, Meta(gt=0, le=1e30)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e30)]
+Count = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+# A NUL ends a path before its end, and what is no Unicode cannot be written into a run's files.
+Place = Annotated[str, Meta(pattern=r"\A[^\x00\ud800-\udfff]*\Z")]
 Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
@@ -58,7 +65,7 @@ class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     learning_rate: Positive = 1e-4
     batch_samples: Count = 32
     max_epochs: Count = 20
-    max_steps: Annotated[int, Meta(ge=0)] = 0
+    max_steps: Whole = 0
     patience: Count = 3
     plateau_factor: Annotated[float, Meta(gt=0, le=1)] = 1.0
     clip_norm: Positive = 1.0
@@ -91,11 +98,11 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
     learning_rate: Positive = 1e-4
     critic_learning_rate: Positive = 1e-4
     batch_samples: Count = 32
-    critic_pretrain: Annotated[int, Meta(ge=0)] = 500
+    critic_pretrain: Whole = 500
     critic_steps: Count = 5
     steps: Count = 2000
-    adversarial_weight: Annotated[float, Meta(ge=0)] = 1.0
-    penalty: Annotated[float, Meta(ge=0)] = 10.0
+    adversarial_weight: NotNegative = 1.0
+    penalty: NotNegative = 10.0
     critic_loss: CriticLoss = "wasserstein"
     relaxation: Relaxation = "straight_through"
     temperature: Positive = 1.0
@@ -125,18 +132,18 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """
 
     system: SystemName = "EmpG"
-    data: str = "prepared"
-    out: str = "runs/empg"
+    data: Place = "prepared"
+    out: Place = "runs/empg"
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 1
-    threads: Annotated[int, Meta(ge=0)] = 0
+    threads: Annotated[int, Meta(ge=0, le=MAX_THREADS)] = 0
     max_response: Count = 60
     save_every_s: Positive = 600.0
     model: ModelSizes = ModelSizes()
     recogniser: StageConfig = StageConfig(learning_rate=1e-3, batch_samples=64)
     mle: StageConfig = StageConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
-    recogniser_from: str = ""
-    generator_from: str = ""
+    recogniser_from: Place = ""
+    generator_from: Place = ""
 
 
 def find_recipe(name: str) -> Path | Traversable:
@@ -154,7 +161,11 @@ def load_recipe(path: Path | Traversable, overrides: Sequence[str] = ()) -> Trai
         InputError: the file cannot be read, or a key or value is not acceptable.
     """
     try:
-        tree = tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as file:
+            raw = file.read(_MAX_BYTES + 1)
+        if len(raw) > _MAX_BYTES:
+            raise ValueError(f"it has more than {_MAX_BYTES:,} bytes")
+        tree = _toml(raw.decode("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"recipe {path} cannot be read: {error}") from error
     for override in overrides:
@@ -167,17 +178,29 @@ def load_recipe(path: Path | Traversable, overrides: Sequence[str] = ()) -> Trai
         ) from error
 
 
+def _toml(text: str) -> dict[str, Any]:
+    """Return TOML as a tree.
+
+    Raises:
+        ValueError: it is none, or nested deeper than can be read.
+    """
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
 def _apply(tree: dict[str, Any], override: str) -> None:
     name, sep, text = override.partition("=")
     if not sep or not name:
-        raise InputError(f"--set {override!r}", hint="wanted section.key=value")
+        raise InputError(f"--set {override[:80]!r}", hint="wanted section.key=value")
     try:
-        value: Any = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+        value: Any = _toml(f"value = {text}")["value"]
+    except ValueError:
         value = text  # a bare word is a string
     *sections, key = name.strip().split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
         if not isinstance(tree, dict):
-            raise InputError(f"--set {override!r}", hint=f"{section} is no section")
+            raise InputError(f"--set {override[:80]!r}", hint=f"{section[:40]} is no section")
     tree[key] = value

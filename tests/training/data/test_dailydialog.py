@@ -108,11 +108,16 @@ BAD = [
     '{"dialogue": ["a.", "b."], "emotion": [0, true]}',
     '{"dialogue": ["a.", "b."], "emotion": [0, 1.0]}',
     "[" * 100_000,
+    '{"dialogue": ["a."], "emotion": [0], "more": ' + "[" * 100_000 + "}",
+    '{"dialogue": ["a."], "emotion": [' + "9" * 5000 + "]}",
+    '{"dialogue": ["' + "a" * 2**20 + '."], "emotion": [0]}',
+    '{"dialogue": null, "emotion": null}',
+    "\x00",
     "",
 ]
 
 
-@pytest.mark.parametrize("line", BAD)
+@pytest.mark.parametrize("line", BAD, ids=lambda line: line[:40])
 def test_one_bad_line_in_a_thousand_is_left_out_with_its_place(
     tmp_path: Path, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -133,6 +138,28 @@ def test_bytes_that_are_no_utf_8_are_a_bad_line(tmp_path: Path) -> None:
     good = b"".join(b'{"dialogue": ["%d."], "emotion": [0]}\n' % i for i in range(999))
     (tmp_path / "test.jsonl").write_bytes(good + b'{"dialogue": ["\xff\xfe"], "emotion": [0]}\n')
     assert read_corpus(tmp_path).bad_lines[0].startswith("test.jsonl:1000: ")
+
+
+def test_a_byte_order_mark_is_no_bad_line(tmp_path: Path) -> None:
+    (tmp_path / "test.jsonl").write_bytes(b'\xef\xbb\xbf{"dialogue": ["a."], "emotion": [0]}\n')
+    assert read_corpus(tmp_path).bad_lines == []
+
+
+def test_a_corpus_of_nothing_but_bad_lines_is_not_read_to_its_end(tmp_path: Path) -> None:
+    """Sixteen million empty lines fit into a gzip of a few KB."""
+    (tmp_path / "train.jsonl.gz").write_bytes(gzip.compress(b"\n" * 2**24, 9))
+    with pytest.raises(DataError, match=r"10001 of 10001 lines .* train\.jsonl\.gz:1:"):
+        read_corpus(tmp_path)
+
+
+@pytest.mark.parametrize("label", ["9" * 5000, "\xb2", "0x1", "-1", "0 " * 2**20])
+def test_labels_that_are_no_numbers_are_bad_lines(tmp_path: Path, label: str) -> None:
+    rows = [{"dialogue": [f"Line {i}."], "emotion": [0]} for i in range(1000)]
+    write_official(tmp_path, "text", rows)
+    path = tmp_path / "dialogues_emotion.txt"
+    path.write_text(path.read_text().replace("0", label, 1), "latin-1")
+    (line,) = read_corpus(tmp_path).bad_lines
+    assert line.startswith("dialogues_text.txt:1: ")
 
 
 def test_more_than_one_in_a_thousand_stops_and_names_the_first(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from empgan_rt.errors import DataError, DependencyError, InputError
+from empgan_training.human.key import Reply, make_key, read_key
 from empgan_training.human.scores import agreement, criterion_scores, score_sheets
 from empgan_training.human.sheet import SheetOptions, make_sheets
 from empgan_training.human.text import scores_text
@@ -269,6 +271,33 @@ def test_an_altered_key_is_refused(sheets: Path, change: Callable[[Any], None]) 
 def test_a_damaged_key_is_a_data_error(sheets: Path, data: bytes) -> None:
     (sheets / "key.json").write_bytes(data)
     with pytest.raises(DataError, match=r"key\.json is damaged"):
+        score_sheets(sheets)
+
+
+def test_a_key_of_a_system_without_predictions_is_refused(sheets: Path) -> None:
+    """Its row ids follow from its draw, as in every key that was sealed again."""
+    key = read_key(sheets)
+    replies = (Reply(key.draw.replies[0].sample, "nobody"), *key.draw.replies[1:])
+    changed = make_key(structs.replace(key.draw, replies=replies), {})
+    (sheets / "key.json").write_bytes(structs.replace(changed, sheets=key.sheets).to_json())
+    with pytest.raises(DataError, match="altered"):
+        score_sheets(sheets)
+
+
+def test_a_key_of_more_raters_than_memory_holds_is_refused(sheets: Path) -> None:
+    key = read_key(sheets)
+    draw = structs.replace(key.draw, raters=10**15)
+    (sheets / "key.json").write_bytes(
+        structs.replace(make_key(draw, {}), sheets=key.sheets).to_json()
+    )
+    with pytest.raises(DataError, match="sheets, wanted those of 1000000000000000 raters"):
+        score_sheets(sheets)
+
+
+def test_a_line_that_ends_before_its_row_is_a_data_error(sheets: Path) -> None:
+    name = sorted(path.name for path in sheets.glob("rater-*.csv"))[0]
+    (sheets / name).write_text("content,empathy,row\n1,1\n")
+    with pytest.raises(DataError, match="a row is not in the key"):
         score_sheets(sheets)
 
 

@@ -8,24 +8,33 @@ one file for the whole corpus, without splits.
 
 from __future__ import annotations
 
-import gzip
-import json
+import codecs
 import logging
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+
+from msgspec import Struct
 
 from empgan_rt.errors import DataError, InputError
+
+from ..stored_json import decode_json
+from .corpus_files import MAX_LINE_BYTES, lines_of, read_bytes, read_members
 
 SPLITS = ("train", "validation", "test")
 MAX_BAD_SHARE = 0.001
 _END = "__eou__"
-_MAX_MEMBER_BYTES = 256 * 2**20
+_MOST_BAD_LINES = 10_000  # after so many, the rest is not even read
 
 log = logging.getLogger(__name__)
+
+
+class _Line(Struct, frozen=True):
+    """One line of JSON lines; what is wrong with its values is told by `_fault`."""
+
+    dialogue: Any
+    emotion: Any
 
 
 @dataclass(frozen=True)
@@ -61,25 +70,27 @@ def read_corpus(source: Path) -> Corpus:
     corpus = Corpus()
     try:
         _read_splits(corpus, source)
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise DataError(
-            f"the corpus below {source} cannot be read: {error}", hint="fetch the corpus anew"
-        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL
+        raise DataError(f"{source} cannot be read: {error}", hint="name another folder") from error
     if not corpus.splits:
         raise InputError(
             f"no DailyDialog below {source}",
             hint="wanted train.jsonl(.gz), train/dialogues_train.txt, train.zip or "
             "dialogues_text.txt",
         )
+    _check_share(corpus)
     for line in corpus.bad_lines:
         log.warning("malformed line left out: %s", line)
+    return corpus
+
+
+def _check_share(corpus: Corpus) -> None:
     if len(corpus.bad_lines) > MAX_BAD_SHARE * corpus.total:
         raise DataError(
             f"{len(corpus.bad_lines)} of {corpus.total} lines are malformed, at most "
             f"{MAX_BAD_SHARE:.1%} are accepted; first: {'; '.join(corpus.bad_lines[:3])}",
             hint="mend or fetch the corpus anew",
         )
-    return corpus
 
 
 _Row = tuple[str, object, object]  # where, utterances, emotions
@@ -94,8 +105,8 @@ def _read_splits(corpus: Corpus, source: Path) -> None:
         if rows is not None:
             _collect(corpus, split, rows)
     if not corpus.splits and (source / "dialogues_text.txt").is_file():
-        texts = (source / "dialogues_text.txt").read_bytes()
-        emotions = (source / "dialogues_emotion.txt").read_bytes()
+        texts = read_bytes(source / "dialogues_text.txt")
+        emotions = read_bytes(source / "dialogues_emotion.txt")
         _collect(corpus, "all", _official_rows("dialogues_text.txt", texts, emotions))
 
 
@@ -105,6 +116,8 @@ def _collect(corpus: Corpus, split: str, rows: Iterator[_Row]) -> None:
         fault = _fault(utterances, emotions)
         if fault:
             corpus.bad_lines.append(f"{where}: {fault}")
+            if len(corpus.bad_lines) > _MOST_BAD_LINES:
+                _check_share(corpus)
             continue
         texts, labels = cast("list[str]", utterances), cast("list[int]", emotions)  # see `_fault`
         row = LabelledDialogue(f"{split}-{number:05d}", tuple(texts), tuple(labels))
@@ -142,51 +155,48 @@ def _split_rows(source: Path, split: str) -> Iterator[_Row] | None:
     folder = source / split
     if (folder / texts).is_file():
         return _official_rows(
-            f"{split}/{texts}", (folder / texts).read_bytes(), (folder / emotions).read_bytes()
+            f"{split}/{texts}", read_bytes(folder / texts), read_bytes(folder / emotions)
         )
     archive = source / f"{split}.zip"
     if archive.is_file():
-        with zipfile.ZipFile(archive) as members:
-            return _official_rows(
-                f"{archive.name}:{texts}", _member(members, texts), _member(members, emotions)
-            )
+        members = read_members(archive, (texts, emotions))
+        return _official_rows(f"{archive.name}:{texts}", *members)
     return None
 
 
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Return one member by its base name, whatever folder it lies in inside the archive."""
-    for info in archive.infolist():
-        if info.filename.rsplit("/", 1)[-1] == name and info.file_size <= _MAX_MEMBER_BYTES:
-            return archive.read(info)
-    raise DataError(f"{archive.filename} has no {name}", hint="fetch the corpus anew")
-
-
 def _json_rows(path: Path) -> Iterator[_Row]:
-    data = path.read_bytes()
-    lines = (gzip.decompress(data) if path.suffix == ".gz" else data).splitlines()
-    for number, line in enumerate(lines, start=1):
+    data = read_bytes(path).removeprefix(codecs.BOM_UTF8)
+    for number, line in enumerate(lines_of(data), start=1):
         where = f"{path.name}:{number}"
         try:
-            row = json.loads(line)
-            yield where, row["dialogue"], row["emotion"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            if len(line) > MAX_LINE_BYTES:
+                raise ValueError("too long")
+            row = decode_json(line, _Line)
+        except ValueError:
             yield where, None, None
+        else:
+            yield where, row.dialogue, row.emotion
 
 
 def _official_rows(name: str, texts: bytes, emotions: bytes) -> Iterator[_Row]:
     # split as bytes: a str also breaks at U+0085 or U+2028, which may stand inside an utterance
-    text_lines = [line.decode("utf-8", errors="replace") for line in texts.splitlines()]
-    label_lines = [line.decode("ascii", errors="replace") for line in emotions.splitlines()]
-    if len(text_lines) != len(label_lines):
+    counts = [sum(1 for _ in lines_of(data)) for data in (texts, emotions)]
+    if counts[0] != counts[1]:
         raise DataError(
-            f"{name} has {len(text_lines)} lines, its emotion file {len(label_lines)}",
+            f"{name} has {counts[0]} lines, its emotion file {counts[1]}",
             hint="fetch the corpus anew",
         )
-    for number, (line, labels) in enumerate(zip(text_lines, label_lines, strict=True), start=1):
-        utterances = [part.strip() for part in line.split(_END)]
+    for number, (line, labels) in enumerate(
+        zip(lines_of(texts), lines_of(emotions), strict=True), start=1
+    ):
+        where = f"{name}:{number}"
+        if max(len(line), len(labels)) > MAX_LINE_BYTES:
+            yield where, None, None
+            continue
+        utterances = [part.strip() for part in line.decode("utf-8", errors="replace").split(_END)]
         if utterances and not utterances[-1]:
             utterances.pop()  # the mark ends an utterance, so the last piece is empty
         try:
-            yield f"{name}:{number}", utterances, [int(label) for label in labels.split()]
+            yield where, utterances, [int(label) for label in labels.split()]
         except ValueError:
-            yield f"{name}:{number}", utterances, None
+            yield where, utterances, None

@@ -67,7 +67,7 @@ def _nrclex() -> Iterable[str]:
 def _nrc_file(path: Path) -> Iterable[str]:
     try:
         rows = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
         raise DataError(
             f"lexicon {path} cannot be read", hint="give NRC's word-level TSV"
         ) from error

@@ -16,6 +16,8 @@ import msgspec
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.replacing import restored
 
+from ..stored_json import decode_json
+
 KEY_NAME = "key.json"
 CRITERIA = ("content", "empathy")
 ROW_ID = re.compile(r"s[0-9a-f]{8}-[0-9]{4,}")
@@ -89,23 +91,24 @@ def read_key(folder: Path) -> Key:
     path = folder / KEY_NAME
     restored(folder)
     try:
-        key = msgspec.json.decode(path.read_bytes(), type=Key)
+        key = decode_json(path.read_bytes(), Key)
     except FileNotFoundError:
         raise InputError(
             f"{folder} holds no {KEY_NAME}", hint="give the folder that `human sheet` wrote"
         ) from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is damaged: {error}", hint="put the original back") from error
     draw = key.draw
-    if key.rows != dict(zip(draw.row_ids(), draw.replies, strict=True)):
+    unknown = {reply.system for reply in draw.replies} - draw.predictions.keys()
+    if unknown or key.rows != dict(zip(draw.row_ids(), draw.replies, strict=True)):
         raise DataError(
             f"{path} was altered: its rows do not follow from its seed {draw.seed}, predictions "
             f"and replies",
             hint="put the original back; `human sheet` with the same arguments writes it again",
         )
-    if list(key.sheets) != sheet_names(draw.raters):
+    if len(key.sheets) != draw.raters or [*key.sheets] != sheet_names(draw.raters):
         raise DataError(
             f"{path} names {len(key.sheets)} sheets, wanted those of {draw.raters} raters",
             hint="put the original back",

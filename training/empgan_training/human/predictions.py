@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from empgan_rt.errors import DataError, InputError
 
 from ..evaluation import Prediction
+from ..stored_json import decode_json
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ def read_predictions(path: Path) -> Replies:
     by_sample: dict[str, str] = {}
     for number, line in enumerate(data.splitlines(), start=1):
         try:
-            prediction = msgspec.json.decode(line, type=Prediction)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            prediction = decode_json(line, Prediction)
+        except ValueError as error:
             raise DataError(
                 f'{path}:{number} is no {{"id": ..., "hypothesis": ...}}',
                 hint="give a file that `evaluate --save-predictions` wrote",

@@ -58,7 +58,7 @@ def read_sheet(path: Path, rows: Collection[str]) -> Ratings:
     ratings: dict[str, dict[str, int | None]] = {criterion: {} for criterion in CRITERIA}
     for line in lines:
         cells = dict(zip(names, (cell.strip() for cell in line), strict=False))
-        row = cells["row"]
+        row = cells.get("row", "")
         if row not in rows:
             raise DataError(
                 f"{path.name}: a row is not in the key"

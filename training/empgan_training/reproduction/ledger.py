@@ -19,6 +19,8 @@ from empgan_rt.errors import InputError, StorageError
 from empgan_rt.replacing import restored
 from empgan_rt.storage import replace_file
 
+from ..stored_json import decode_json
+
 log = logging.getLogger(__name__)
 
 
@@ -112,8 +114,8 @@ def file_sha256(path: Path) -> str:
 
 def _read(path: Path) -> Marker | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Marker)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return decode_json(path.read_bytes(), Marker)
+    except (OSError, ValueError):
         return None  # there is none, or a crash cut it short: the step is done again
 
 

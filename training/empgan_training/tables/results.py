@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -23,12 +23,14 @@ from empgan_rt.replacing import restored
 
 from ..decoding import Labels
 from ..human.predictions import read_predictions
+from ..stored_json import Whole, decode_json
 from ..systems import SYSTEMS, SystemName
 from .cases import CASES
 
 Search = Literal["greedy", "beam5"]
 Texts = tuple[tuple[str, ...], ...]
 Stored = TypeVar("Stored")
+Score = Annotated[float, msgspec.Meta(ge=0, le=1e30)]  # so that means and deviations are finite
 
 CASE_STUDY_NAME = "case-study.jsonl"
 FACTS_NAME = "facts.json"
@@ -56,16 +58,16 @@ KINDS = (MAIN, Kind("greedy", "gold"), Kind("beam5", "recognised"), Kind("beam5"
 class Perplexities(msgspec.Struct, frozen=True):
     """Perplexity per token on the test split, by the emotion labels that the model read."""
 
-    gold: float | None = None
-    recognised: float | None = None
+    gold: Score | None = None
+    recognised: Score | None = None
 
 
 class ReplyEmotions(msgspec.Struct, frozen=True):
     """How far the emotion of replies is that of the references, in percent, by a classifier."""
 
-    macro_f1: float | None = None
-    accuracy: float | None = None
-    classifier_macro_f1: float | None = None
+    macro_f1: Score | None = None
+    accuracy: Score | None = None
+    classifier_macro_f1: Score | None = None
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -78,8 +80,8 @@ class Facts(msgspec.Struct, frozen=True):
     system: str
     seed: int
     perplexity: Perplexities | None = None
-    validation_perplexity: float | None = None
-    steps: dict[str, int] | None = None
+    validation_perplexity: Score | None = None
+    steps: dict[str, Whole] | None = None
     reply_emotions: ReplyEmotions | None = None
 
 
@@ -150,7 +152,7 @@ def _read_run(folder: Path, system: SystemName, seed: int, sample_ids: Sequence[
     case_replies = _read_replies(cases, [case.id for case in CASES]) if cases.is_file() else {}
     facts = _read_facts(folder / FACTS_NAME, system, seed)
     costs = folder / COSTS_NAME
-    seconds = _decoded(costs, dict[str, float]) if costs.is_file() else {}
+    seconds = _decoded(costs, dict[str, Score]) if costs.is_file() else {}
     return Run(system, seed, replies, case_replies, facts, seconds)
 
 
@@ -186,6 +188,6 @@ def _read_facts(path: Path, system: SystemName, seed: int) -> Facts:
 
 def _decoded(path: Path, kind: type[Stored]) -> Stored:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decode_json(path.read_bytes(), kind)
+    except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", hint="evaluate anew") from error

@@ -1,0 +1,88 @@
+"""The lines of a corpus's files, plain, gzipped or zipped, and no more than memory can hold.
+
+What is packed says nothing of its size: a gzip of a megabyte may hold a thousand. So the bytes that
+are unpacked of one file are bounded, at 30 times what DailyDialog is, and so is a line.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from empgan_rt.errors import DataError
+
+MAX_UNPACKED_BYTES = 256 * 2**20
+MAX_LINE_BYTES = 2**20
+_ANEW = "fetch the corpus anew"
+_ENCRYPTED = 1  # of a member's flags
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return what a file holds, unpacked if its name ends in ".gz".
+
+    Raises:
+        DataError: it cannot be read, is damaged, or unpacks to more than `MAX_UNPACKED_BYTES`.
+    """
+    try:
+        if path.suffix != ".gz":
+            return path.read_bytes()
+        with gzip.open(path) as file:
+            data = file.read(MAX_UNPACKED_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}", hint=_ANEW) from error
+    if len(data) > MAX_UNPACKED_BYTES:
+        raise DataError(f"{path} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes", hint=_ANEW)
+    return data
+
+
+def read_members(path: Path, names: tuple[str, ...]) -> list[bytes]:
+    """Return members of a zip by their base names, whatever folder they lie in inside it.
+
+    Raises:
+        DataError: one is missing, encrypted, packed otherwise than by Deflate, damaged, or unpacks
+            to more than `MAX_UNPACKED_BYTES`.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [_member(archive, name) for name in names]
+    except DataError:
+        raise
+    except Exception as error:  # of hostile bytes zipfile raises whatever it meets
+        raise DataError(
+            f"{path} cannot be read: {type(error).__name__}: {error}", hint=_ANEW
+        ) from error
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    for info in archive.infolist():
+        if info.filename.rsplit("/", 1)[-1] != name:
+            continue
+        packed = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        if info.flag_bits & _ENCRYPTED or not packed:
+            raise DataError(
+                f"{name} in {archive.filename} is encrypted, or packed by method "
+                f"{info.compress_type}",
+                hint="unpack it, and give the folder",
+            )
+        if info.file_size > MAX_UNPACKED_BYTES:
+            raise DataError(
+                f"{name} in {archive.filename} unpacks to {info.file_size:,} bytes, at most "
+                f"{MAX_UNPACKED_BYTES:,} are read",
+                hint=_ANEW,
+            )
+        return archive.read(info)
+    raise DataError(f"{archive.filename} has no {name}", hint=_ANEW)
+
+
+def lines_of(data: bytes) -> Iterator[bytes]:
+    """Yield the lines of a file without their ends, one after the other.
+
+    A line longer than `MAX_LINE_BYTES` is cut to one byte more than that.
+    """
+    file = io.BytesIO(data)
+    for line in iter(file.readline, b""):
+        yield line.rstrip(b"\r\n")[: MAX_LINE_BYTES + 1]
