@@ -12,6 +12,7 @@ Stream = Literal["utterances", "emotion_words", "emotion_labels"]
 
 MAX_BEAM_SIZE = 128
 MAX_SEED = 2**63 - 1  # what JSON, PyTorch and msgspec all hold
+MAX_BANNED_WORDS = 10_000
 MAX_BANNED_CHARACTERS = 200  # of one entry
 MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 3840
 
@@ -210,6 +211,10 @@ class SearchConfig:
     def _check_banned_words(self) -> None:
         if not isinstance(self.banned_words, tuple | list):
             raise InputError("banned_words are not words", hint="give a tuple of strings")
+        if len(self.banned_words) > MAX_BANNED_WORDS:
+            raise InputError(
+                f"{len(self.banned_words):,} banned_words", hint=f"give at most {MAX_BANNED_WORDS:,}"
+            )
         for place, entry in enumerate(self.banned_words):
             if not isinstance(entry, str):
                 raise InputError(

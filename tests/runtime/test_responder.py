@@ -472,6 +472,7 @@ def test_what_is_no_tuple_of_turns_is_no_dialogue() -> None:
         {"banned_words": ("tea", "")},
         {"banned_words": ["\t "]},
         {"banned_words": ["x" * 201]},
+        {"banned_words": ["x"] * 10_001},
         {"banned_words": ["\ud800"]},
         {"seed": True},
         {"seed": 1.0},
