@@ -213,7 +213,8 @@ class SearchConfig:
             raise InputError("banned_words are not words", hint="give a tuple of strings")
         if len(self.banned_words) > MAX_BANNED_WORDS:
             raise InputError(
-                f"{len(self.banned_words):,} banned_words", hint=f"give at most {MAX_BANNED_WORDS:,}"
+                f"{len(self.banned_words):,} banned_words",
+                hint=f"give at most {MAX_BANNED_WORDS:,}",
             )
         for place, entry in enumerate(self.banned_words):
             if not isinstance(entry, str):

@@ -30,9 +30,10 @@ def phrase_ends(
         if not length:
             continue
         for row, newest in enumerate(sequences[slot, :, length - 1].tolist()):
-            if newest in own.phrases:  # which few are: the others cost no more than this
-                ids = own.next_to(newest, sequences[slot, row, :length].tolist())
-                if ids:
+            ends = own.ends.get(newest)  # of few tokens: the others cost no more than this
+            if ends is not None:
+                tokens = sequences[slot, row, :length].tolist() if ends.longer else ()
+                if ids := ends.after(tokens):
                     found[slot, row] = ids
     if not found:
         return None

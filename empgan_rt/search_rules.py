@@ -79,7 +79,7 @@ class SearchRules:
                 (int(n), None if (sizes == n).all() else (sizes == n)[:, None, None])
                 for n in np.unique(sizes[sizes > 0])
             ),
-            _phrases=tuple((slot, own) for slot, own in enumerate(bans) if own.phrases),
+            _phrases=tuple((slot, own) for slot, own in enumerate(bans) if own.ends),
             _penalty=penalty[:, None, None] if (penalty > 1.0).any() else None,
         )
 

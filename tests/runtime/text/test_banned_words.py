@@ -27,8 +27,9 @@ BANNED = BannedWords(TOKENIZER)
 
 
 def phrases_of(bans: Bans) -> list[Phrase]:
-    longer = {phrase for found in bans.phrases.values() for phrase in found}
-    return [*((frozenset((i,)),) for i in bans.ids), *longer]
+    pairs = [(frozenset((i,)), frozenset(ends.ids)) for i, ends in bans.ends.items() if ends.ids]
+    longer = {phrase for ends in bans.ends.values() for phrase in ends.longer}
+    return [*((frozenset((i,)),) for i in bans.ids), *pairs, *longer]
 
 
 def is_banned(tokens: list[str], *entries: str) -> bool:
