@@ -53,10 +53,17 @@ _MARK = "value to be replaced"
 
 @dataclass
 class Outcomes:
-    """How many seeds came to what, and those that came to something that they may not."""
+    """How many seeds came to what.
+
+    Attributes:
+        counts: "fine", names of our errors, "foreign" and "crash", with how many seeds each.
+        faults: what came that is neither, with its seed.
+        crashes: seeds that ended their process by a signal.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    crashes: list[int] = field(default_factory=list)
 
 
 def mutated_bytes(draw: random.Random, data: bytes) -> bytes:
@@ -137,11 +144,12 @@ def try_seeds(module: str, base: str, seeds: range, chunk: int = 250) -> Outcome
                 outcomes.faults.append(f"seed {seed}: {what}")
             seed += 1
         if seed < last:
-            why = f"exit code {done.returncode}" + done.stderr.decode()[-300:]
-            if done.returncode < 0:
-                why = signal.Signals(-done.returncode).name
             outcomes.counts["crash"] += 1
-            outcomes.faults.append(f"seed {seed}: {why}")
+            if done.returncode < 0:
+                outcomes.crashes.append(seed)
+            else:
+                why = done.stderr.decode()[-300:]
+                outcomes.faults.append(f"seed {seed}: exit code {done.returncode} {why}")
             seed += 1
     return outcomes
 
