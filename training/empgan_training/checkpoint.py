@@ -32,6 +32,7 @@ from empgan_rt.text.tokenizer import Tokenizer
 from .digest import file_digest, weights_digest
 from .facts import Facts, facts_of, read_info
 from .model.generator import Generator
+from .model.shapes import Shapes, generator_shapes, shapes_of
 from .stored_json import decode_json
 
 FORMAT = "empgan-checkpoint-1"
@@ -143,7 +144,7 @@ class Checkpoint:
             CheckpointError: a weight is missing, superfluous, misshapen, of another dtype or not
                 finite; the generator is as it was.
         """
-        _check_fit(self.model, generator.state_dict())
+        _check_fit(self.model, shapes_of(generator.state_dict()))
         bad = [name for name, t in self.model.items() if not torch.isfinite(t).all()]
         if bad:
             raise CheckpointError(f"weights that are not finite: {', '.join(bad[:3])}", hint=_ANEW)
@@ -155,8 +156,8 @@ class Checkpoint:
         Raises:
             CheckpointError: as `load_into`.
         """
-        with torch.device("meta"):  # sizes first: a damaged one may ask for any amount of memory
-            _check_fit(self.model, Generator(self.config).state_dict())
+        # before the generator is made: a damaged size may ask for any amount of memory
+        _check_fit(self.model, generator_shapes(self.config))
         generator = Generator(self.config, dropout)
         self.load_into(generator)
         return generator.eval()
@@ -205,10 +206,9 @@ def _check_digest(path: Path, header: Mapping[str, str], tensors: Mapping[str, T
         raise CheckpointError(f"{path} was altered since it was written", hint=_ANEW)
 
 
-def _check_fit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+def _check_fit(tensors: Mapping[str, Tensor], wanted: Shapes) -> None:
     """Raise CheckpointError unless names, shapes and dtypes are those wanted."""
-    kinds = [{n: (t.dtype, t.shape) for n, t in part.items()} for part in (found, wanted)]
-    odd = sorted(name for name, _ in kinds[0].items() ^ kinds[1].items())
+    odd = sorted(name for name, _ in shapes_of(tensors).items() ^ wanted.items())
     if odd:
         raise CheckpointError(
             f"the weights do not fit the configuration: {odd[0][:80]} is missing, unknown or of "
