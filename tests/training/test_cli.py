@@ -261,3 +261,41 @@ def test_a_seed_of_the_library_is_refused_likewise(tmp_path: Path, seed: Any) ->
         with pytest.raises(InputError, match=r"seed is .*from 0 to 92"):
             make()
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "data prepare CORPUS LONG",
+        "data prepare LONG OUT",
+        "evaluate MODEL --data LONG",
+        "evaluate MODEL --data PREPARED --save-predictions LONG",
+        "evaluate LONG.safetensors --data PREPARED",
+        "evaluate --predictions LONG --references LONG",
+        "human sheet --data PREPARED --predictions A=LONG --out OUT",
+        "human sheet --data PREPARED --predictions A=CORPUS --out LONG",
+        "human scores LONG",
+        "tables LONG --data PREPARED",
+        "train LONG",
+        "train tiny --set data=PREPARED --set out=LONG",
+        "train tiny --set data=LONG --set out=OUT",
+        "reproduce PREPARED LONG",
+        "export MODEL LONG",
+    ],
+)
+def test_a_name_that_no_file_can_have_is_the_users_mistake(
+    command: str, prepared: Path, checkpoint: Path, tmp_path: Path, capfd: Any
+) -> None:
+    places = {
+        "LONG": "a" * 300,
+        "CORPUS": str(OWN_DIALOGUES),
+        "PREPARED": str(prepared),
+        "MODEL": str(checkpoint),
+        "OUT": str(tmp_path / "out"),
+    }
+    words = command.split()
+    for name, place in places.items():
+        words = [word.replace(name, place) for word in words]
+    done = Outcome(capfd, *words, "--json")
+    assert "this is a bug" not in done.json["error"]["message"]
+    assert done.code in (2, 4, 7, 9)

@@ -101,9 +101,13 @@ def check_predictions_path(path: Path, options: EvaluateOptions) -> None:
             f"no predictions come from {', '.join(options.metrics)}",
             hint=f"add one of {', '.join(TEXT_METRICS)} to --metrics",
         )
-    if path.is_dir():
+    try:
+        is_folder, has_folder = path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise InputError(f"{path} cannot be a file: {error.strerror}") from error
+    if is_folder:
         raise InputError(f"{path} is a folder", hint="name a file in it")
-    if not path.parent.is_dir():
+    if not has_folder:
         raise InputError(f"no folder {path.parent}", hint="make it first")
 
 

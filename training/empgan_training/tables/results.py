@@ -137,7 +137,11 @@ def runs_with(runs: Sequence[Run], kind: Kind) -> Iterator[tuple[SystemName, lis
 
 
 def _seed_folders(results: Path) -> list[tuple[int, Path]]:
-    found = ((_SEED.fullmatch(path.name), path) for path in results.glob("seed-*"))
+    try:
+        paths = [*results.glob("seed-*")]
+    except OSError as error:
+        raise InputError(f"{results} cannot be read: {error.strerror}") from error
+    found = ((_SEED.fullmatch(path.name), path) for path in paths)
     return sorted((int(match[1]), path) for match, path in found if match)
 
 
