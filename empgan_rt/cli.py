@@ -22,6 +22,8 @@ from . import console
 from ._version import __version__
 from .commands.records import error_record
 from .errors import DependencyError, EmpganError, InputError, StorageError
+from .offline import silence_onnxruntime
+from .packages import was_interrupted
 
 INTERRUPTED = 130
 PACKAGES = ("empgan_rt", "empgan_training", "empgan_export", "empgan_bench")
@@ -122,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Errors go to stderr; with `--json` to stdout, as {"error": {"code", "message", "hint"}}.
     """
+    silence_onnxruntime()  # PyTorch's exporter imports it too
     given = list(sys.argv[1:] if arguments is None else arguments)
     code = _run(given, as_json="--json" in given)  # also where arguments cannot be parsed
     try:
@@ -143,8 +146,7 @@ def _run(given: list[str], *, as_json: bool) -> int:
         _complain(error, as_json)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        print(file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted()
     except click.ClickException as error:
         if as_json:
             _complain(InputError(error.format_message()), as_json)
@@ -152,8 +154,16 @@ def _run(given: list[str], *, as_json: bool) -> int:
             error.show()
         return InputError.exit_code
     except Exception as error:
+        if was_interrupted(error):
+            return _interrupted()
         _complain(_bug(error), as_json)
         return EmpganError.exit_code
+
+
+def _interrupted() -> int:
+    """Leave the line that shows ^C, and return the exit code."""
+    print(file=sys.stderr)
+    return INTERRUPTED
 
 
 def _complain(error: EmpganError, as_json: bool) -> None:

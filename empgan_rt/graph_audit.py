@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .bundle import Bundle
-from .errors import BundleError, DependencyError
+from .errors import BundleError
 from .manifest import WEIGHTS_NAME
+from .packages import import_module
 
 STANDARD_DOMAINS = ("", "ai.onnx")
 # What exports of all systems and precisions write (a test holds them to it) ...
@@ -39,15 +40,13 @@ def audit(bundle: Bundle) -> None:
 
     Raises:
         BundleError: one does not; the message lists the first faults.
-        DependencyError: the package onnx is not installed.
+        DependencyError: the package onnx is not installed, or damaged.
     """
-    try:
-        import onnx
-    except ModuleNotFoundError:
-        raise DependencyError(
-            "onnx is not installed, and an audit of the graphs needs it",
-            hint="pip install 'empgan-rt[export]'",
-        ) from None
+    onnx = import_module(
+        "onnx",
+        "onnx is not installed, and an audit of the graphs needs it",
+        hint="pip install 'empgan-rt[export]'",
+    )
     faults = []
     for name in graph_names(bundle):
         try:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from empgan_rt.offline import silence_onnxruntime
 from empgan_rt.threads import set_num_threads
 
+silence_onnxruntime()  # tests import it themselves
 set_num_threads(1)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from empgan_rt.errors import DependencyError
+from empgan_rt.packages import import_module
 
 _PRODUCTS = ("MatMul", "Gemm", "MatMulInteger", "GRU")
 
@@ -36,15 +36,13 @@ def floor_graph(graph: bytes) -> FloorGraph:
     """Return the products of a graph in ONNX bytes.
 
     Raises:
-        DependencyError: the package onnx is not installed.
+        DependencyError: the package onnx is not installed, or damaged.
     """
-    try:
-        import onnx
-    except ModuleNotFoundError:
-        raise DependencyError(
-            "onnx is not installed, and the floor's graphs are made with it",
-            hint="pip install 'empgan-rt[export]'",
-        ) from None
+    onnx = import_module(
+        "onnx",
+        "onnx is not installed, and the floor's graphs are made with it",
+        hint="pip install 'empgan-rt[export]'",
+    )
     model = onnx.load_model_from_string(graph)
     constant, products = _split(model.graph)
     weights = {t.name for t in model.graph.initializer}.union(*(node.output for node in constant))

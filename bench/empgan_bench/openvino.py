@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from empgan_rt.backends.ort import OrtBackend
 from empgan_rt.bundle import Bundle
-from empgan_rt.errors import DependencyError
 from empgan_rt.manifest import WEIGHTS_NAME
+from empgan_rt.packages import import_module
 
 from .engines import Engine, versions
 
@@ -23,7 +24,7 @@ def open_openvino(bundle: str, threads: int) -> Engine:
     """Return OpenVINO in float32.
 
     Raises:
-        DependencyError: OpenVINO is not installed.
+        DependencyError: OpenVINO is not installed, or damaged.
     """
     return _open(bundle, threads, "f32")
 
@@ -32,7 +33,7 @@ def open_openvino_bf16(bundle: str, threads: int) -> Engine:
     """Return OpenVINO with products in bfloat16, where the processor has them.
 
     Raises:
-        DependencyError: OpenVINO is not installed.
+        DependencyError: OpenVINO is not installed, or damaged.
     """
     return _open(bundle, threads, "bf16")
 
@@ -76,10 +77,10 @@ class _Compiled:
 
 
 def _open(bundle: str, threads: int, precision: str) -> Engine:
-    try:
-        openvino = import_module("openvino")
-    except ModuleNotFoundError:
-        raise DependencyError("openvino is not installed", hint="pip install openvino") from None
+    # When it is imported, its telemetry writes an identifier into the home folder and calls out.
+    # Where that package is missing, OpenVINO takes a stub of its own; no variable stops it.
+    sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
+    openvino = import_module("openvino", "openvino is not installed", hint="pip install openvino")
     options = {
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",

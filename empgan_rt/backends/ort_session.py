@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import logging
 import threading
 from importlib import metadata
@@ -12,6 +11,8 @@ from typing import Any
 from ..errors import BundleError, DependencyError, ProviderError
 from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
+from ..offline import silence_onnxruntime
+from ..packages import import_module
 from ..threads import fix_num_threads
 from . import cuda, providers
 from .cuda_diagnosis import refusal, require_driver, why_not
@@ -28,8 +29,9 @@ def import_onnxruntime() -> Any:
     """Return the onnxruntime module.
 
     Raises:
-        DependencyError: it is missing or older than 1.24, or both of its distributions are
-            installed; they write into one folder, and each breaks the other.
+        DependencyError: it is missing, damaged or older than 1.24, or both of its distributions
+            are installed; they write into one folder, and each breaks the other.
+        KeyboardInterrupt: Ctrl-C was pressed meanwhile.
     """
     installed = [name for name in ("onnxruntime", "onnxruntime-gpu") if _is_installed(name)]
     if len(installed) == 2:
@@ -38,13 +40,12 @@ def import_onnxruntime() -> Any:
             hint="pip uninstall -y onnxruntime onnxruntime-gpu\n"
             "pip install onnxruntime  # or, for CUDA: pip install 'onnxruntime-gpu[cuda,cudnn]'",
         )
-    try:
-        module = importlib.import_module("onnxruntime")
-    except ImportError:
-        raise DependencyError(
-            "onnxruntime is not installed",
-            hint="pip install 'empgan-rt[cpu]'\nor, for an NVIDIA GPU: 'empgan-rt[gpu]'",
-        ) from None
+    silence_onnxruntime()
+    module = import_module(
+        "onnxruntime",
+        "onnxruntime is not installed",
+        hint="pip install 'empgan-rt[cpu]'\nor, for an NVIDIA GPU: 'empgan-rt[gpu]'",
+    )
     if not hasattr(module.SessionOptions, "add_external_initializers_from_files_in_memory"):
         raise DependencyError(
             f"onnxruntime {module.__version__}, but 1.24 or newer is needed",

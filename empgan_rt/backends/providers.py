@@ -9,13 +9,13 @@ building.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from ..errors import InputError
+from ..errors import DependencyError, InputError
+from ..packages import import_module
 from ..tensorrt.cache import EngineCache, cache_home
 from . import cuda
 
@@ -78,5 +78,5 @@ def preload_tensorrt() -> None:
 
     Otherwise the system's loader looks for it, which does not know `site-packages`.
     """
-    with suppress(ImportError, OSError):  # what is missing is said when the provider is
-        importlib.import_module("tensorrt")
+    with suppress(DependencyError):  # what is missing is said when the provider is
+        import_module("tensorrt", "TensorRT is not installed", hint="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from contextlib import closing
 from importlib import metadata
@@ -13,6 +14,7 @@ from .. import console, parity
 from .._version import __version__
 from ..bundle import EMBEDDED, Bundle
 from ..errors import EmpganError
+from ..offline import SWITCH, telemetry_is_off
 from ..threads import allowed_cores, num_threads
 from .records import error_record
 
@@ -75,6 +77,7 @@ def examine() -> tuple[dict[str, Any], list[EmpganError]]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cores_allowed": allowed_cores(),
         "threads": num_threads(),
+        "telemetry": {"onnxruntime": not telemetry_is_off(os.environ)},
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "providers": providers,
         "devices": devices,
@@ -105,6 +108,7 @@ def as_text(record: dict[str, Any]) -> str:
         f"python       {record['python']}",
         f"system       {record['system']}",
         f"cores        {record['cores_allowed']} allowed, {record['threads']} threads",
+        f"telemetry    {_telemetry(record['telemetry'])}",
         f"packages     {', '.join(f'{n} {v}' for n, v in record['packages'].items())}",
         f"providers    {', '.join(record['providers']) or 'none'}",
     ]
@@ -119,6 +123,12 @@ def as_text(record: dict[str, Any]) -> str:
     for problem in record["problems"]:
         lines += [f"problem      {problem['message']}", *_indented(problem["hint"])]
     return "\n".join([*lines, "" if record["problems"] else "all is well"]).rstrip()
+
+
+def _telemetry(on: dict[str, bool]) -> str:
+    """Return who sends telemetry, and who does not."""
+    told = "sent, if its build can" if on["onnxruntime"] else "off"
+    return f"onnxruntime: {told} ({SWITCH}={os.environ.get(SWITCH, '')})"
 
 
 def _indented(hint: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DependencyError, ProviderError
+from ..packages import import_module, was_interrupted
 
 _RTX = "tensorrt_rtx"
 
@@ -63,6 +64,8 @@ def import_tensorrt() -> Any:
             if error.name != name:
                 reasons.append(f"{name} lacks {error.name}")
         except (ImportError, OSError) as error:  # its libraries are missing or of another version
+            if was_interrupted(error):
+                raise KeyboardInterrupt from error
             reasons.append(f"{name}: {error}")
     found = "TensorRT is not installed"
     raise DependencyError(
@@ -86,15 +89,13 @@ def import_cuda() -> Any:
     """Return cuda-python's module of CUDA's runtime.
 
     Raises:
-        DependencyError: it is not installed.
+        DependencyError: it is not installed, or damaged.
     """
-    try:
-        return importlib.import_module("cuda.bindings.runtime")
-    except ImportError:
-        raise DependencyError(
-            "cuda-python is not installed, and TensorRT needs it here",
-            hint="pip install 'empgan-rt[tensorrt]'",
-        ) from None
+    return import_module(
+        "cuda.bindings.runtime",
+        "cuda-python is not installed, and TensorRT needs it here",
+        hint="pip install 'empgan-rt[tensorrt]'",
+    )
 
 
 def current_gpu() -> Gpu:
@@ -138,5 +139,7 @@ def _driver() -> str:
             return str(nvml.system_get_driver_version())
         finally:
             nvml.shutdown()
-    except Exception:  # its errors have no public base; containers often lack the library
+    except Exception as error:  # its errors have no public base; containers often lack the library
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
         return ""

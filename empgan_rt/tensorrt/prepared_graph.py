@@ -9,14 +9,14 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from typing import Any
 
 import numpy as np
 
-from ..errors import BundleError, DependencyError
+from ..errors import BundleError
 from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
+from ..packages import import_module
 
 _INTEGERS = ("QuantizeLinear", "DequantizeLinear")
 _CANDIDATES = "num_candidates"
@@ -51,14 +51,9 @@ def prepared_graph(
         DependencyError: the package onnx is not installed.
         BundleError: the graph is damaged, or refers to data that is not there.
     """
-    try:
-        onnx: Any = importlib.import_module("onnx")
-        importlib.import_module("onnx.reference")
-    except ModuleNotFoundError:
-        raise DependencyError(
-            "onnx is not installed, and engines cannot be built without it",
-            hint="pip install 'empgan-rt[tensorrt]'",
-        ) from None
+    missing = "onnx is not installed, and engines cannot be built without it"
+    onnx = import_module("onnx", missing, hint="pip install 'empgan-rt[tensorrt]'")
+    import_module("onnx.reference", missing, hint="pip install 'empgan-rt[tensorrt]'")
     try:
         model = onnx.load_model_from_string(graph)
     except Exception as error:  # protobuf's errors have no base that onnx would export

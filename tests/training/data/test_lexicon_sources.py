@@ -94,7 +94,7 @@ def test_vader_lists_may_be_passed_on() -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("vaderSentiment", "nrclex", "textblob.en.taggers"):
+    for module in ("vaderSentiment.vaderSentiment", "nrclex", "textblob.en.taggers"):
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(DependencyError, match=r"vaderSentiment is missing .*\[lexicon\]"):
         lexicon_terms("vader")

@@ -15,6 +15,7 @@ from importlib import resources
 from pathlib import Path
 
 from empgan_rt.errors import DataError, DependencyError
+from empgan_rt.packages import import_module
 
 _EXTRA = "pip install 'empgan-rt[lexicon]'"
 
@@ -42,19 +43,13 @@ def _words(terms: Iterable[str]) -> frozenset[str]:
 
 
 def _vader() -> Iterable[str]:
-    try:
-        from vaderSentiment import vaderSentiment
-    except ImportError as error:
-        raise DependencyError("vaderSentiment is missing", hint=_EXTRA) from error
-    lexicon: Mapping[str, float] = vaderSentiment.SentimentIntensityAnalyzer().lexicon
+    vader = import_module("vaderSentiment.vaderSentiment", "vaderSentiment is missing", _EXTRA)
+    lexicon: Mapping[str, float] = vader.SentimentIntensityAnalyzer().lexicon
     return lexicon
 
 
 def _nrclex() -> Iterable[str]:
-    try:
-        folder = resources.files("nrclex") / "data"
-    except ImportError as error:
-        raise DependencyError("nrclex is missing", hint=_EXTRA) from error
+    folder = resources.files(import_module("nrclex", "nrclex is missing", _EXTRA)) / "data"
     terms: dict[str, object] = {}
     for path in folder.iterdir():
         if path.name.endswith(".json"):
@@ -87,11 +82,7 @@ def adjectives(sentences: Iterable[list[str]]) -> frozenset[str]:
     Raises:
         DependencyError: textblob is missing.
     """
-    try:
-        from textblob.en.taggers import PatternTagger
-    except ImportError as error:
-        raise DependencyError("textblob is missing", hint=_EXTRA) from error
-    tagger = PatternTagger()
+    tagger = import_module("textblob.en.taggers", "textblob is missing", _EXTRA).PatternTagger()
     with warnings.catch_warnings():  # TextBlob leaves the lexicon file that it reads here open
         warnings.simplefilter("ignore", ResourceWarning)
         tagger.tag("a", tokenize=False)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from types import ModuleType
+from typing import Any
 
-from empgan_rt.errors import DataError, DependencyError
+from empgan_rt.errors import DataError
+from empgan_rt.packages import import_module
 
 TokenLists = Sequence[Sequence[str]]
 
@@ -50,16 +50,13 @@ def join_tokens(texts: TokenLists) -> list[str]:
     return [" ".join(tokens) for tokens in texts]
 
 
-def import_eval_package(module: str) -> ModuleType:
+def import_eval_package(module: str) -> Any:
     """Return a module that only the `[eval]` extra brings.
 
     Raises:
         DependencyError: it cannot be imported.
     """
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise DependencyError(
-            f"the package {error.name or module} is missing",
-            hint="pip install 'empgan-rt[eval]'",
-        ) from error
+    package = module.partition(".")[0]
+    return import_module(
+        module, f"the package {package} is missing", hint="pip install 'empgan-rt[eval]'"
+    )
