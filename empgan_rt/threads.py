@@ -1,7 +1,8 @@
 """How many threads inference uses: one setting for the process, as in PyTorch.
 
-The encoder and the decoder step share ONNX Runtime's global thread pool, because the spinning
-threads of two pools would fight for the cores. ONNX Runtime sizes that pool once per process.
+Every session of ONNX Runtime has so many, the caller's among them. Where the system refuses to
+start one, ONNX Runtime hangs or aborts the process; so it is tried beforehand, and far more threads
+than cores, which only take time from each other, are refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from .errors import InputError
 
-MAX_THREADS = 1024
+PER_CORE = 8
 
 _lock = threading.Lock()
 _wanted: int | None = None
@@ -22,17 +23,11 @@ _in_use: int | None = None
 def set_num_threads(count: int) -> None:
     """Set how many threads compute, before the first model is loaded.
 
-    With more than one, ONNX Runtime's global pool is used, and from then on ONNX Runtime refuses
-    sessions of the host program that do not set `use_per_session_threads = False`. With one there
-    is no pool and such sessions are left alone.
-
     Raises:
-        InputError: `count` is not a whole number from 1 to 1024, or a model was loaded with
-            another number.
+        InputError: see `check_count`, or a model was loaded with another number.
     """
     global _wanted  # noqa: PLW0603 - the setting belongs to the process
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_THREADS:
-        raise InputError(f"{count!r} threads", hint=f"give a whole number from 1 to {MAX_THREADS}")
+    check_count(count)
     with _lock:
         if _in_use not in (None, count):
             raise InputError(
@@ -47,12 +42,59 @@ def num_threads() -> int:
     return _in_use or _wanted or allowed_cores()
 
 
-def fix_num_threads() -> int:
-    """Return the number of threads and let it never change again; for backends."""
-    global _in_use  # noqa: PLW0603 - the pool belongs to the process
+def check_count(count: int) -> None:
+    """Do nothing if `count` threads may be asked for.
+
+    Raises:
+        InputError: it is no whole number from 1 to 8 for each core that this process may use.
+    """
+    most = PER_CORE * allowed_cores()
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= most:
+        is_long = (
+            isinstance(count, int) and count.bit_length() > 64
+        )  # Python may refuse to print it
+        raise InputError(
+            f"{'far too many' if is_long else repr(count)} threads",
+            hint=f"give a whole number from 1 to {most}, {PER_CORE} for each allowed core",
+        )
+
+
+def claim_threads() -> int:
+    """Return the number of threads for a session and let it never change again; for backends.
+
+    Raises:
+        InputError: the system does not start so many now.
+    """
+    global _in_use  # noqa: PLW0603 - the setting belongs to the process
     with _lock:
-        _in_use = num_threads()
-        return _in_use
+        count = num_threads()
+        _try_to_start(count - 1)
+        _in_use = count
+        return count
+
+
+def _try_to_start(count: int) -> None:
+    """Do nothing if `count` more threads can run at once; those that were started have ended.
+
+    Raises:
+        InputError: they cannot.
+    """
+    enough = threading.Event()
+    started: list[threading.Thread] = []
+    try:
+        for _ in range(count):
+            thread = threading.Thread(target=enough.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:  # "can't start new thread"
+        raise InputError(
+            f"the system starts {len(started)} more threads for this process, not {count}",
+            hint="raise its limit (`ulimit -u`, or the container's), or set_num_threads(1)",
+        ) from None
+    finally:
+        enough.set()
+        for thread in started:
+            thread.join()
 
 
 def allowed_cores() -> int:

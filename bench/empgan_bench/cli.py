@@ -90,6 +90,7 @@ def serve(
         objectives=objectives,
     )
     count = num_threads or threads.allowed_cores()
+    threads.check_count(count)
     visits = 2 * len(engines) * len(wanted.cells())
     with (
         ending.report_folder(out or ending.dated("serve")) as folder,
@@ -131,7 +132,9 @@ def scaling(
 
     cores = threads.allowed_cores()
     words = Bundle.open(bundle).model.vocabulary_size
-    base = Setting(batch, beam, BASE_TURNS, words, num_threads or cores)
+    count = num_threads or cores
+    threads.check_count(count)
+    base = Setting(batch, beam, BASE_TURNS, words, count)
     plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
     with (
         ending.report_folder(out or ending.dated("scaling")) as folder,
@@ -188,6 +191,7 @@ def _run(
         comparison.check_alike("kind", older.plan.kind, kind)
         comparison.check_alike("device", older.plan.device, device)
         comparison.check_alike("threads", older.fingerprint.threads, count)
+    threads.check_count(count)
     with (
         ending.report_folder(out or ending.dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,

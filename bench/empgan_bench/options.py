@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from empgan_rt import console, threads
+from empgan_rt import console
 from empgan_rt.config import MAX_BEAM_SIZE, MAX_SEED
 
 from .axes import AXES
@@ -68,7 +68,7 @@ _RUN = (
     click.option(
         "--threads",
         "num_threads",
-        type=click.IntRange(1, threads.MAX_THREADS),
+        type=click.IntRange(1),
         help="Threads of every engine; by default all cores allowed.",
     ),
     click.option(

@@ -1,10 +1,15 @@
-"""An ONNX Runtime session: the package found and alone, one thread pool, the device asserted."""
+"""An ONNX Runtime session: the package found and alone, threads of its own, the device asserted.
+
+ONNX Runtime's threads spin for tens of ms after a call, which would take the cores from the session
+that runs next. So the encoders' stop when their call ends. Those of the decoder step, which is
+called again at once, spin for a ms, then they sleep. The global pool is left to the host program:
+once it exists, ONNX Runtime refuses every session that does not ask for it.
+"""
 
 from __future__ import annotations
 
 import functools
 import logging
-import threading
 from importlib import metadata
 from typing import Any
 
@@ -13,7 +18,7 @@ from ..graph_spec import GraphSpec, TensorSpec
 from ..manifest import WEIGHTS_NAME
 from ..offline import silence_onnxruntime
 from ..packages import import_module
-from ..threads import fix_num_threads
+from ..threads import claim_threads
 from . import cuda, providers
 from .cuda_diagnosis import refusal, require_driver, why_not
 from .ort_failures import device_fault
@@ -21,7 +26,8 @@ from .providers import Device
 
 _log = logging.getLogger(__name__)
 _DTYPES = {"float32": "tensor(float)", "int32": "tensor(int32)", "int64": "tensor(int64)"}
-_POOL = threading.Lock()  # `functools.cache` lets two threads compute the same value
+_SPIN_US = "1000"  # longer than the search takes between two steps
+_OWN_THREADS = "use_per_session_threads"  # what ONNX Runtime refuses once there is a global pool
 _FATAL = 4  # every error also arrives as an exception; standard error stays clean
 
 
@@ -69,14 +75,20 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
         BundleError: the graph or its signature is not what the manifest promises.
     """
     whole = spec.name in cuda.WHOLE
-    session = session_of_any_signature(graph, weights, spec.name, device, whole)
+    again = spec.name == "decoder_step"
+    session = session_of_any_signature(graph, weights, spec.name, device, whole, again)
     _check_tensors(spec.name, spec.inputs, session.get_inputs())
     _check_tensors(spec.name, spec.outputs, session.get_outputs())
     return session
 
 
 def session_of_any_signature(
-    graph: bytes, weights: bytes, name: str, device: str, whole: bool = False
+    graph: bytes,
+    weights: bytes,
+    name: str,
+    device: str,
+    whole: bool = False,
+    again: bool = False,
 ) -> Any:
     """Return what `open_session` does, for a graph that we made ourselves; `name` is for errors.
 
@@ -86,9 +98,10 @@ def session_of_any_signature(
         name: what it is, for messages.
         device: a key of `providers.DEVICES`.
         whole: no node of it may run anywhere else, the computation of shapes included.
+        again: a run of it mostly follows the one before at once.
 
     Raises:
-        InputError: unknown device.
+        InputError: unknown device, or the process cannot start so many threads.
     """
     where = providers.known(device)
     onnxruntime, provider = import_onnxruntime(), where.providers[0]
@@ -103,7 +116,7 @@ def session_of_any_signature(
         cuda.preload(onnxruntime)
     if provider == providers.TENSORRT:
         providers.preload_tensorrt()
-    options = _session_options(onnxruntime)
+    options = _session_options(onnxruntime, again)
     if weights:
         options.add_external_initializers_from_files_in_memory(
             [WEIGHTS_NAME], [weights], [len(weights)]
@@ -120,7 +133,7 @@ def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device:
     """Return a session that has been seen to be on a device."""
     wanted, on_gpu = providers.with_options(device), cuda.PROVIDER in device.providers
     try:
-        session = onnxruntime.InferenceSession(graph, options, providers=wanted, enable_fallback=0)
+        session = _session_with(onnxruntime, graph, options, wanted)
     except Exception as error:  # ONNX Runtime's errors have no common base of their own
         if on_gpu and (fault := device_fault(error)):
             raise refusal(onnxruntime, name, fault) from error
@@ -132,6 +145,24 @@ def _session_on(onnxruntime: Any, graph: bytes, options: Any, name: str, device:
     if (actual := session.get_providers()[0]) != device.providers[0]:
         raise why_not(onnxruntime, device.providers[0], f"ONNX Runtime chose {actual}")
     return session
+
+
+def _session_with(onnxruntime: Any, graph: bytes, options: Any, wanted: list[Any]) -> Any:
+    """Return a session with threads of its own, or on the global pool where the host made it."""
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=wanted, enable_fallback=0)
+    except RuntimeError as error:
+        if _OWN_THREADS not in str(error):
+            raise
+    _tell_of_pool()
+    options.use_per_session_threads = False
+    options.intra_op_num_threads = options.inter_op_num_threads = 0  # it warns of other numbers
+    return onnxruntime.InferenceSession(graph, options, providers=wanted, enable_fallback=0)
+
+
+@functools.cache  # once per process
+def _tell_of_pool() -> None:
+    _log.warning("the host program made ONNX Runtime's global thread pool; it is used")
 
 
 def _check_tensors(graph: str, wanted: tuple[TensorSpec, ...], found: list[Any]) -> None:
@@ -154,28 +185,17 @@ def _check_tensors(graph: str, wanted: tuple[TensorSpec, ...], found: list[Any])
         raise BundleError(f"the {graph} graph has another signature: {'; '.join(faults)[:400]}")
 
 
-def _session_options(onnxruntime: Any) -> Any:
+def _session_options(onnxruntime: Any, again: bool) -> Any:
     """Return options for a session that computes with `threads.num_threads()` threads."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
-    threads = fix_num_threads()
-    if threads == 1:
-        # The calling thread does the work. Without a pool the host's own sessions are unaffected.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.intra_op_num_threads = claim_threads()  # one of them is the caller's
+    options.inter_op_num_threads = 1
+    if again:
+        options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
     else:
-        with _POOL:
-            _size_global_pool(onnxruntime, threads)
-        options.use_per_session_threads = False
+        options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
-
-
-@functools.cache
-def _size_global_pool(onnxruntime: Any, threads: int) -> None:
-    """Make ONNX Runtime's global pool, which can be done once per process."""
-    try:
-        onnxruntime.set_global_thread_pool_sizes(threads, 1)
-    except Exception as error:  # ONNX Runtime's errors have no common base of their own
-        _log.warning("the host program made ONNX Runtime's thread pool; it is used (%s)", error)
 
 
 def _is_installed(distribution: str) -> bool:

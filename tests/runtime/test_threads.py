@@ -31,10 +31,20 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_toy_bundle(tmp_path_factory.mktemp("threads") / "toy")
 
 
-@pytest.mark.parametrize("count", [0, -1, 1025, 1.0, True, "2", None])
+@pytest.mark.parametrize(
+    "count", [0, -1, 1025, 1.0, True, "2", None, 10**5000], ids=lambda value: type(value).__name__
+)
 def test_nonsense_is_refused(count: object) -> None:
     with pytest.raises(InputError, match="threads"):
         threads.set_num_threads(count)
+
+
+def test_far_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "allowed_cores", lambda: 3)
+    threads.check_count(24)
+    with pytest.raises(InputError, match="25 threads") as raised:
+        threads.check_count(25)
+    assert "from 1 to 24" in raised.value.hint
 
 
 LOAD_TWICE = """
@@ -54,10 +64,35 @@ print(num_threads(), len(os.listdir("/proc/self/task")) - before)
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="counts threads in /proc")
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="counts threads in /proc"
+)
+
+
+@needs_proc
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_four_sessions_share_one_pool(toy: Path, count: int) -> None:
-    assert in_a_process(LOAD_TWICE, toy, count) == f"{count} {count - 1}"
+def test_each_session_has_so_many_threads_with_its_callers(toy: Path, count: int) -> None:
+    sessions = 2 * 3
+    assert in_a_process(LOAD_TWICE, toy, count) == f"{count} {sessions * (count - 1)}"
+
+
+CLOSE = """
+import os, sys
+from empgan_rt import Responder, set_num_threads
+set_num_threads(3)
+counts = []
+for _ in range(3):
+    with Responder.load(sys.argv[1]) as responder:
+        responder.reply(["I lost my keys today."])
+        counts.append(len(os.listdir("/proc/self/task")))
+    counts.append(len(os.listdir("/proc/self/task")))
+print(*(count - counts[1] for count in counts))
+"""
+
+
+@needs_proc
+def test_threads_end_with_the_responder() -> None:
+    assert in_a_process(CLOSE, "tiny") == "6 0 6 0 6 0"
 
 
 def test_default_is_the_allowed_cores(toy: Path) -> None:
@@ -87,38 +122,79 @@ def test_a_late_change_is_refused(toy: Path) -> None:
 
 
 HOST = """
-import sys
+import sys, threading
+import numpy as np
 import onnxruntime
-from empgan_rt.backends.ort import OrtBackend
+from empgan_rt import Responder, set_num_threads
 from empgan_rt.bundle import Bundle
-from empgan_rt.threads import set_num_threads
 bundle = Bundle.open(sys.argv[1])
-options = onnxruntime.SessionOptions()
-options.log_severity_level = 4
-options.add_external_initializers_from_files_in_memory(
-    ["weights.safetensors"], [bundle.weights], [len(bundle.weights)])
 def own_session():
-    onnxruntime.InferenceSession(bundle.graph("fp32", "turn_encoder"), options,
-                                 providers=["CPUExecutionProvider"], enable_fallback=0)
-own_session()
+    options = onnxruntime.SessionOptions()
+    options.add_external_initializers_from_files_in_memory(
+        ["weights.safetensors"], [bundle.weights], [len(bundle.weights)])
+    return onnxruntime.InferenceSession(bundle.graph("fp32", "turn_encoder"), options,
+                                        providers=["CPUExecutionProvider"])
+feeds = {"utterances": np.full((2, 3), 5, np.int32), "emotion_words": np.full((2, 1), 1, np.int32)}
+ends = threading.Event()
+runs = []
+def use(session):
+    while not ends.is_set():
+        runs.append(session.run(None, feeds)[0].tobytes())
 set_num_threads(int(sys.argv[2]))
-OrtBackend(bundle)
-try:
-    own_session()
-    print("free")
-except RuntimeError as error:
-    print("refused" if "use_per_session_threads" in str(error) else error)
+before = own_session()
+with Responder.load(sys.argv[1]) as responder:
+    alone = responder.reply(["I lost my keys today."])
+    after = own_session()
+    hosts = [threading.Thread(target=use, args=(session,)) for session in (before, after)]
+    for host in hosts:
+        host.start()
+    replies = [responder.reply(["I lost my keys today."]) for _ in range(20)]
+    ends.set()
+    for host in hosts:
+        host.join()
+    print({reply.text == alone.text for reply in replies}, len(set(runs)))
 """
 
 
-@pytest.mark.parametrize(("count", "outcome"), [(1, "free"), (2, "refused")])
-def test_what_becomes_of_the_hosts_own_sessions(toy: Path, count: int, outcome: str) -> None:
-    assert in_a_process(HOST, toy, count) == outcome
+@pytest.mark.parametrize("count", [1, 2])
+def test_sessions_of_the_host_work_beside_ours(count: int) -> None:
+    assert in_a_process(HOST, "tiny", count) == "{True} 1"
 
 
-def test_a_pool_of_the_host_is_used(toy: Path) -> None:
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_pool_of_the_host_is_used(toy: Path, count: int) -> None:
     code = "import onnxruntime; onnxruntime.set_global_thread_pool_sizes(2, 1)\n" + LOAD_TWICE
-    assert in_a_process("import logging; logging.disable()\n" + code, toy, 3) == "3 0"
+    assert in_a_process("import logging; logging.disable()\n" + code, toy, count) == f"{count} 0"
+
+
+REFUSED = """
+import sys, threading
+from empgan_rt import Responder, set_num_threads
+from empgan_rt.errors import InputError
+start, left = threading.Thread.start, 4
+def limited(self):
+    global left
+    if not left:
+        raise RuntimeError("can't start new thread")
+    left -= 1
+    start(self)
+threading.Thread.start = limited
+set_num_threads(8)
+try:
+    Responder.load(sys.argv[1])
+except InputError as error:
+    print(error)
+threading.Thread.start = start
+set_num_threads(2)
+with Responder.load(sys.argv[1]) as responder:
+    print(bool(responder.reply(["I lost my keys today."]).text))
+"""
+
+
+def test_threads_that_the_system_refuses_are_told_beforehand() -> None:
+    said = in_a_process(REFUSED, "tiny")
+    assert said.startswith("the system starts 4 more threads for this process, not 7")
+    assert said.endswith("True")
 
 
 def group(folder: Path, **files: str) -> None:

@@ -14,7 +14,6 @@ from msgspec import Meta, Struct
 
 from empgan_rt.config import MAX_SEED
 from empgan_rt.errors import InputError
-from empgan_rt.threads import MAX_THREADS
 
 from .stored_json import Whole
 from .systems import SystemName
@@ -135,7 +134,7 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     data: Place = "prepared"
     out: Place = "runs/empg"
     seed: Annotated[int, Meta(ge=0, le=MAX_SEED)] = 1
-    threads: Annotated[int, Meta(ge=0, le=MAX_THREADS)] = 0
+    threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     max_response: Count = 60
     save_every_s: Positive = 600.0
     model: ModelSizes = ModelSizes()

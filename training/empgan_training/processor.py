@@ -8,7 +8,7 @@ import platform
 
 import torch
 
-from empgan_rt.threads import allowed_cores
+from empgan_rt.threads import allowed_cores, check_count
 
 # mallopt's parameters in glibc's malloc.h, and their values here
 _KEEP_MEMORY = (
@@ -28,8 +28,13 @@ def use_processor(threads: int = 0) -> None:
 
     Args:
         threads: how many; 0 takes as many as this process may use cores.
+
+    Raises:
+        InputError: they are far more than the cores; PyTorch would end the process.
     """
-    torch.set_num_threads(threads or allowed_cores())
+    count = threads or allowed_cores()
+    check_count(count)
+    torch.set_num_threads(count)
     set_by_hand = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
     if platform.libc_ver()[0] == "glibc" and not set_by_hand:
         libc = ctypes.CDLL(None)

@@ -7,8 +7,6 @@ which is the CPU here.
 import dataclasses
 import os
 import sys
-import threading
-import time
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -402,25 +400,17 @@ def test_encoded_names_its_rows(backend: OrtBackend) -> None:
     assert encoded.label_probs.shape == (3, 3, 7)
 
 
-def test_two_threads_size_the_pool_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[tuple[int, int]] = []
-
-    class Fake:
-        """Takes long to make its pool, so that both threads would be in there."""
-
-        SessionOptions = SimpleNamespace
-
-        def set_global_thread_pool_sizes(self, intra: int, inter: int) -> None:
-            sizes.append((intra, inter))
-            time.sleep(0.05)
-
-    fake = Fake()
-    monkeypatch.setattr(ort_session, "fix_num_threads", lambda: 2)
-    threads = [
-        threading.Thread(target=ort_session._session_options, args=(fake,)) for _ in range(4)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sizes == [(2, 1)]
+@pytest.mark.parametrize("again", [False, True])
+def test_only_threads_of_a_session_that_runs_again_spin_on(again: bool) -> None:
+    options = ort_session._session_options(ort_session.import_onnxruntime(), again)
+    assert options.use_per_session_threads
+    assert options.intra_op_num_threads == 1
+    for entry, is_set in (
+        ("session.force_spinning_stop", not again),
+        ("session.intra_op.spin_duration_us", again),
+    ):
+        if is_set:
+            assert options.get_session_config_entry(entry) in ("1", "1000")
+        else:
+            with pytest.raises(RuntimeError, match=entry):
+                options.get_session_config_entry(entry)
