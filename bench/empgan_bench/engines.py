@@ -112,7 +112,7 @@ def resolve(opener: str) -> Opener:
 
 
 def open_onnxruntime(bundle: str, threads: int) -> Engine:
-    """Return the ONNX Runtime backend, its graphs on one pool of `threads` threads."""
+    """Return the ONNX Runtime backend, each of its graphs on `threads` threads."""
     return _onnxruntime(bundle, threads, "fp32")
 
 

@@ -32,7 +32,7 @@ _Runs = list[tuple[str, _Arrays]]
 
 
 def open_floor(bundle: str, threads: int) -> Floor:
-    """Return the floor of the fp32 variant, on one pool of `threads` threads."""
+    """Return the floor of the fp32 variant, on `threads` threads."""
     return _open(bundle, threads, "fp32")
 
 

@@ -1,8 +1,7 @@
 """ONNX Runtime: the graphs of a bundle, fed with NumPy arrays. `device` has the other devices.
 
 The graphs and their weights are handed over from memory: a graph that refers to any file but the
-bundle's own weights is refused, and nothing is opened on the disk. All sessions share one thread
-pool (see `threads`).
+bundle's own weights is refused, and nothing is opened on the disk.
 """
 
 from __future__ import annotations
