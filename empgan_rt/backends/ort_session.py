@@ -189,8 +189,10 @@ def _session_options(onnxruntime: Any, again: bool) -> Any:
     """Return options for a session that computes with `threads.num_threads()` threads."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
-    options.intra_op_num_threads = claim_threads()  # one of them is the caller's
     options.inter_op_num_threads = 1
+    options.intra_op_num_threads = count = claim_threads()
+    if count == 1:
+        return options  # the caller does the work, and nobody spins
     if again:
         options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
     else:

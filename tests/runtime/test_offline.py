@@ -71,6 +71,23 @@ def test_without_our_default_the_same_script_leaves_an_identifier(tmp_path: Path
     assert any(path.endswith("deviceid") for path in process.written())
 
 
+OPENVINO = """
+import sys
+{importing}
+from empgan_bench.openvino import open_openvino
+print(open_openvino("tiny", 1).versions["openvino"])
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import openvino"])
+def test_openvino_writes_nothing_unless_it_was_imported_first(tmp_path: Path, first: str) -> None:
+    pytest.importorskip("openvino_telemetry", reason="OpenVINO has no telemetry without it")
+    process = Watched(tmp_path / "openvino", "-c", OPENVINO.format(importing=first))
+    process.end()
+    assert bool(process.written()) is bool(first)  # so the check can fail
+    assert bool(process.calls) is bool(first)
+
+
 @pytest.mark.slow
 def test_half_a_minute_without_a_call(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text(REQUEST)

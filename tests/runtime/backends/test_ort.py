@@ -401,10 +401,13 @@ def test_encoded_names_its_rows(backend: OrtBackend) -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_only_threads_of_a_session_that_runs_again_spin_on(again: bool) -> None:
+def test_only_threads_of_a_session_that_runs_again_spin_on(
+    monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    monkeypatch.setattr(ort_session, "claim_threads", lambda: 2)
     options = ort_session._session_options(ort_session.import_onnxruntime(), again)
     assert options.use_per_session_threads
-    assert options.intra_op_num_threads == 1
+    assert options.intra_op_num_threads == 2
     for entry, is_set in (
         ("session.force_spinning_stop", not again),
         ("session.intra_op.spin_duration_us", again),
