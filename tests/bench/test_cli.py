@@ -384,6 +384,12 @@ def test_a_missing_extra_is_named(monkeypatch):
     assert "empgan-rt[train]" in caught.value.hint
 
 
+@pytest.mark.parametrize("kind", ["latency", "serve", "scaling"])
+def test_far_more_threads_than_cores_are_refused(bundle, kind):
+    with pytest.raises(InputError, match="100000 threads"):
+        invoke(kind, bundle, "--threads", "100000")
+
+
 def test_json_of_a_failed_gate_is_still_one_object(bundle, work, use, tmp_path):
     use(onnxruntime="open_other", eager="open_plain")
     arguments = ("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))

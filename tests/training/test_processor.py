@@ -9,6 +9,9 @@ import sys
 
 import pytest
 
+from empgan_rt.errors import InputError
+from empgan_training.processor import use_processor
+
 PROGRAM = """
 import resource, sys
 import torch
@@ -60,3 +63,8 @@ def test_memory_that_was_freed_is_had_again_without_the_system() -> None:
 @glibc
 def test_an_environment_that_sets_malloc_has_its_way() -> None:
     assert _run(MALLOC_ARENA_MAX="2")[1] > PAGES
+
+
+def test_far_more_threads_than_cores_are_refused() -> None:
+    with pytest.raises(InputError, match="1000000 threads"):
+        use_processor(10**6)
