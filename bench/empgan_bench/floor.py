@@ -63,10 +63,7 @@ class Floor:
         self.versions = versions("onnxruntime", "onnxruntime-gpu")
         self._probes = _Probes(bundle, precision, graphs)
         self._sessions = {
-            which: session_of_any_signature(
-                *(graph.floor, bundle.weights, f"{which}'s floor", "cpu"),
-                again=which == "decoder_step",
-            )
+            which: session_of_any_signature(graph.floor, bundle.weights, f"{which}'s floor", "cpu")
             for which, graph in graphs.items()
         }
 

@@ -1,9 +1,8 @@
 """An ONNX Runtime session: the package found and alone, threads of its own, the device asserted.
 
 ONNX Runtime's threads spin for tens of ms after a call, which would take the cores from the session
-that runs next. So the encoders' stop when their call ends. Those of the decoder step, which is
-called again at once, spin for a ms, then they sleep. The global pool is left to the host program:
-once it exists, ONNX Runtime refuses every session that does not ask for it.
+that runs next. So they stop when their call ends. The global pool is left to the host program: once
+it exists, ONNX Runtime refuses every session that does not ask for it.
 """
 
 from __future__ import annotations
@@ -26,7 +25,6 @@ from .providers import Device
 
 _log = logging.getLogger(__name__)
 _DTYPES = {"float32": "tensor(float)", "int32": "tensor(int32)", "int64": "tensor(int64)"}
-_SPIN_US = "1000"  # longer than the search takes between two steps
 _OWN_THREADS = "use_per_session_threads"  # what ONNX Runtime refuses once there is a global pool
 _FATAL = 4  # every error also arrives as an exception; standard error stays clean
 
@@ -75,8 +73,7 @@ def open_session(graph: bytes, weights: bytes, spec: GraphSpec, device: str) -> 
         BundleError: the graph or its signature is not what the manifest promises.
     """
     whole = spec.name in cuda.WHOLE
-    again = spec.name == "decoder_step"
-    session = session_of_any_signature(graph, weights, spec.name, device, whole, again)
+    session = session_of_any_signature(graph, weights, spec.name, device, whole)
     _check_tensors(spec.name, spec.inputs, session.get_inputs())
     _check_tensors(spec.name, spec.outputs, session.get_outputs())
     return session
@@ -88,7 +85,6 @@ def session_of_any_signature(
     name: str,
     device: str,
     whole: bool = False,
-    again: bool = False,
 ) -> Any:
     """Return what `open_session` does, for a graph that we made ourselves; `name` is for errors.
 
@@ -98,7 +94,6 @@ def session_of_any_signature(
         name: what it is, for messages.
         device: a key of `providers.DEVICES`.
         whole: no node of it may run anywhere else, the computation of shapes included.
-        again: a run of it mostly follows the one before at once.
 
     Raises:
         InputError: unknown device, or the process cannot start so many threads.
@@ -116,7 +111,7 @@ def session_of_any_signature(
         cuda.preload(onnxruntime)
     if provider == providers.TENSORRT:
         providers.preload_tensorrt()
-    options = _session_options(onnxruntime, again)
+    options = _session_options(onnxruntime)
     if weights:
         options.add_external_initializers_from_files_in_memory(
             [WEIGHTS_NAME], [weights], [len(weights)]
@@ -185,17 +180,13 @@ def _check_tensors(graph: str, wanted: tuple[TensorSpec, ...], found: list[Any])
         raise BundleError(f"the {graph} graph has another signature: {'; '.join(faults)[:400]}")
 
 
-def _session_options(onnxruntime: Any, again: bool) -> Any:
+def _session_options(onnxruntime: Any) -> Any:
     """Return options for a session that computes with `threads.num_threads()` threads."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _FATAL
     options.inter_op_num_threads = 1
     options.intra_op_num_threads = count = claim_threads()
-    if count == 1:
-        return options  # the caller does the work, and nobody spins
-    if again:
-        options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN_US)
-    else:
+    if count > 1:  # with one, the caller does the work, and nobody spins
         options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 

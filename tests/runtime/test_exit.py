@@ -65,7 +65,7 @@ def program(ending: str, wait: str) -> list[str]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_program_ends_with_its_own_code(ending: str, times: int, tmp_path: Path) -> None:
     for _ in range(times):
         done = subprocess.run(
@@ -75,7 +75,7 @@ def test_a_program_ends_with_its_own_code(ending: str, times: int, tmp_path: Pat
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-@pytest.mark.parametrize("times", [1, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_ctrl_c_ends_a_program_as_it_ends_any(ending: str, times: int, tmp_path: Path) -> None:
     wait = "await asyncio.sleep(60)" if "loop" in ending else "time.sleep(60)"
     for turn in range(times):

@@ -86,7 +86,7 @@ def test_a_reply_knows_nothing_of_its_company(
 @pytest.mark.slow
 @BUNDLES
 @PRECISIONS
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(company=st.lists(requests, min_size=2, max_size=12))
 def test_many_replies_know_nothing_of_their_company(
     bundle: str, precision: str, company: list[tuple[int, SearchConfig]]
