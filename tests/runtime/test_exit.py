@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 BUSY = """
-import asyncio, sys, threading, time
+import asyncio, signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
 from empgan_rt import AsyncResponder, Responder, SearchConfig
 LONG = SearchConfig(beam_size=5, min_length=100, max_length=100, no_repeat_ngram=0)
 dialogues = [["I lost my keys today."], ["I got the job!"], ["My dog died.", "Oh no."]] * 4
