@@ -104,6 +104,7 @@ def staging_folder(out: Path) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
+    _check_name(out)
     sweep(out)
     while True:
         staging = _beside(out, "new")
@@ -127,6 +128,7 @@ def replaced_file(out: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: the disk refused; a file that was there is untouched.
     """
+    _check_name(out)
     sweep(out)
     while True:
         part = _beside(out, "part")
@@ -176,6 +178,12 @@ def remove(path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
+
+
+def _check_name(out: Path) -> None:
+    """Raise now the OSError of a name that the system could never give, such as one too long."""
+    with suppress(FileNotFoundError):
+        out.lstat()
 
 
 def _beside(out: Path, kind: str) -> Path:

@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,16 @@ def folder(path: Path, text: str) -> Path:
     path.mkdir()
     (path / "text").write_text(text)
     return path
+
+
+@pytest.mark.parametrize("writer", [staging_folder, replaced_file])
+def test_a_name_that_no_file_can_have_is_refused_before_anything_is_written(
+    writer: Callable[[Path], AbstractContextManager[object]], tmp_path: Path
+) -> None:
+    with pytest.raises(OSError) as raised, writer(tmp_path / ("a" * 300)):
+        pytest.fail("the block began")
+    assert raised.value.errno == errno.ENAMETOOLONG
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_two_names_are_swapped_where_the_system_can(tmp_path: Path) -> None:
