@@ -1,9 +1,9 @@
-"""One thread for every model of a test run, and the toy bundle that most runtime tests open.
+"""One thread for every model and every tensor of a test run, and the toy bundle that most open.
 
-With more threads the first model makes ONNX Runtime's global pool, and raw sessions that other
-tests open in this process would be refused (see `empgan_rt.threads`).
+The tests share the cores as processes. Threads of each beside them would wait for one another.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from empgan_rt.offline import silence_onnxruntime
 from empgan_rt.threads import set_num_threads
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch reads it when it is imported
 silence_onnxruntime()  # tests import it themselves
 set_num_threads(1)
 

@@ -216,6 +216,7 @@ def test_feedback_matters_only_where_the_critics_see_it(
         assert (found[0] != found[1]) == feedback
 
 
+@pytest.mark.slow
 def test_a_critic_learns_to_tell_shuffled_replies() -> None:
     """Replies of four topics, whose context tells the topic; fakes are replies to other topics."""
     torch.manual_seed(0)
@@ -272,7 +273,11 @@ def preference(generator: Generator, batch: Batch) -> float:
 
 
 @pytest.mark.parametrize(
-    "algorithm", ["wasserstein", "relativistic", pytest.param("gan", marks=pytest.mark.slow)]
+    "algorithm",
+    [
+        "wasserstein",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("relativistic", "gan")),
+    ],
 )
 def test_training_moves_the_generator_towards_a_toy_distribution(
     data: PreparedData, algorithm: CriticLoss | Literal["gan"]
