@@ -77,9 +77,9 @@ def test_reset_forgets(session: Session) -> None:
 
 def test_reset_forgets_the_reply_that_is_still_to_come(session: Session) -> None:
     stream = session.stream("I am happy.")
-    next(stream)
+    first = next(stream)  # the last one too, if all was decoded before it was read
     session.reset()
-    assert [*stream][-1].reply
+    assert [first, *stream][-1].reply
     assert session.turns == ()
 
 
