@@ -36,14 +36,14 @@ from .errors import (
     QueueFullError,
     StorageError,
 )
-from .responder import Responder
-from .session import Session
+from .inference.responder import Responder
+from .sessions.session import Session
 from .threads import set_num_threads
 
 if TYPE_CHECKING:
-    from .async_responder import AsyncResponder
-    from .async_session import AsyncSession
-    from .session_pool import SessionPool
+    from .inference.async_responder import AsyncResponder
+    from .sessions.async_session import AsyncSession
+    from .sessions.pool import SessionPool
 
 __all__ = [
     "Alternative",
@@ -81,15 +81,15 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "AsyncResponder":
-        from .async_responder import AsyncResponder
+        from .inference.async_responder import AsyncResponder
 
         return AsyncResponder
     if name == "AsyncSession":
-        from .async_session import AsyncSession
+        from .sessions.async_session import AsyncSession
 
         return AsyncSession
     if name == "SessionPool":
-        from .session_pool import SessionPool
+        from .sessions.pool import SessionPool
 
         return SessionPool
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -33,6 +33,7 @@ STAYING: Mapping[str, frozenset[str]] = {  # outputs that nobody but a later gra
     "context_encoder": frozenset({"values", "keys"}),
     "decoder_step": frozenset({"next_hidden"}),
 }
+NUM_CANDIDATES = 8  # C of the goldens
 STRUCK = -1e4  # log-probability of a banned id, and mask constant; inside the range of fp16
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt.offline import silence_onnxruntime
+from empgan_rt.backends.onnxruntime.telemetry import silence_onnxruntime
 from empgan_rt.threads import set_num_threads
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch reads it when it is imported

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 
 from . import fingerprint
 from .client import Worker

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from empgan_rt import console, threads
+from empgan_rt import threads
+from empgan_rt.cli import console
 from empgan_rt.config import MAX_BEAM_SIZE
 from empgan_rt.errors import InputError
 
@@ -124,7 +125,7 @@ def scaling(
 ) -> None:
     """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
     engines, axes = option_values.scaling_engines(backends, device), option_values.axes(axis)
-    from empgan_rt.bundle import Bundle
+    from empgan_rt.bundle.bundle import Bundle
 
     from . import files  # it needs the extras
     from .axes import BASE_TURNS, ScalingPlan, Setting

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.errors import GateError, StorageError
 
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 from empgan_rt import threads as runtime_threads
 from empgan_rt.backend import Backend
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError
 from empgan_rt.graph_spec import EOS, EncoderInput

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from empgan_rt import threads as runtime_threads
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.backends.ort_session import import_onnxruntime, session_of_any_signature
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.backends.onnxruntime.session import import_onnxruntime, session_of_any_signature
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import PAD, SOS, EncoderInput, graph_specs
 

@@ -15,7 +15,7 @@ import msgspec
 from empgan_rt.config import SearchConfig
 from empgan_rt.dialogue import FinishReason
 from empgan_rt.graph_spec import EOS, EncoderInput
-from empgan_rt.ties import TIE, tie_gap
+from empgan_rt.verification.ties import TIE, tie_gap
 
 Rescore = Callable[[EncoderInput, Sequence[int]], float]
 """(one dialogue, token ids with EOS where the reply ended) -> log-probability in float64."""

@@ -13,13 +13,13 @@ import time
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from empgan_rt.async_responder import AsyncResponder
 from empgan_rt.backend import Backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.dialogue import Reply
 from empgan_rt.errors import DeadlineError, EmpganError, QueueFullError
-from empgan_rt.responder import Responder
+from empgan_rt.inference.async_responder import AsyncResponder
+from empgan_rt.inference.responder import Responder
 
 from .arrivals import Arrival
 from .gate import written

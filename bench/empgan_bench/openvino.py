@@ -12,9 +12,9 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
-from empgan_rt.manifest import WEIGHTS_NAME
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.bundle.manifest import WEIGHTS_NAME
 from empgan_rt.packages import import_module
 
 from .engines import Engine, versions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.config import MAX_BEAM_SIZE, MAX_SEED
 
 from .axes import AXES

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.graph_spec import Candidates, IntArray
 from empgan_training.eager import EagerBackend, EagerState, best_tokens, descended
 from empgan_training.model.attention import Readable

@@ -17,11 +17,11 @@ from typing import IO, Any
 
 from empgan_rt.backend import Backend, Encoded
 from empgan_rt.bans import Bans
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
-from empgan_rt.static_batch import decode
+from empgan_rt.search.decode import decode
 
 from .engines import DeviceClock, Engine, Prepared, Yardstick, resolve
 from .gate import written

@@ -7,16 +7,16 @@ from importlib import import_module
 from typing import Any, cast
 
 from ..backend import Backend
-from ..bundle import Bundle
+from ..bundle.bundle import Bundle
 from ..errors import InputError
 
 BACKENDS: Mapping[str, Mapping[str, str]] = {
     "onnxruntime": {
-        "cpu": "empgan_rt.backends.ort:OrtBackend",
-        "cuda": "empgan_rt.backends.device:DeviceBackend",
-        "tensorrt": "empgan_rt.backends.device:DeviceBackend",
+        "cpu": "empgan_rt.backends.onnxruntime.backend:OrtBackend",
+        "cuda": "empgan_rt.backends.onnxruntime.device_backend:DeviceBackend",
+        "tensorrt": "empgan_rt.backends.onnxruntime.device_backend:DeviceBackend",
     },
-    "tensorrt": {"cuda": "empgan_rt.backends.trt:TrtBackend"},
+    "tensorrt": {"cuda": "empgan_rt.backends.tensorrt.backend:TrtBackend"},
 }
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import click
 
-from empgan_rt.bundle import Bundle
-from empgan_rt.console import emit, json_option
+from empgan_rt.backends.cache import EngineCache, cache_home
+from empgan_rt.backends.tensorrt.engines import EngineRoom, requests
+from empgan_rt.backends.tensorrt.machine import Machine
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.cli.console import emit, json_option
+from empgan_rt.cli.engines import build_all, engine_records, engine_table
 from empgan_rt.errors import EmpganError
-from empgan_rt.tensorrt.cache import EngineCache, cache_home
-from empgan_rt.tensorrt.engines import EngineRoom, build_all, requests
-from empgan_rt.tensorrt.machine import Machine
-from empgan_rt.tensorrt.summary import engine_records, engine_table
 
 from .package import Exported, ExportOptions, export_bundle
 from .variants import PRECISIONS

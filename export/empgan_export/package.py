@@ -16,16 +16,17 @@ import msgspec
 import safetensors.torch
 import torch
 
-from empgan_rt import console, parity
 from empgan_rt._version import __version__
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.bundle.manifest import ManifestFields, Variant
+from empgan_rt.cli import console
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, StorageError
-from empgan_rt.goldens import seeded_goldens
-from empgan_rt.manifest import ManifestFields, Variant
-from empgan_rt.replacing import restored, staging_folder
-from empgan_rt.storage import publish
+from empgan_rt.storage.folders import publish
+from empgan_rt.storage.replacing import restored, staging_folder
+from empgan_rt.verification import parity
+from empgan_rt.verification.goldens import seeded_goldens
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import inference_weights
 from empgan_training.model.generator import Generator

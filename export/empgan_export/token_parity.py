@@ -9,10 +9,10 @@ from empgan_rt.backend import Backend
 from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import UNK
-from empgan_rt.hypothesis import Hypothesis
-from empgan_rt.static_batch import decode
+from empgan_rt.search.decode import decode
+from empgan_rt.search.hypothesis import Hypothesis
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
-from empgan_rt.ties import TIE, tie_gap
+from empgan_rt.verification.ties import TIE, tie_gap
 
 _BATCH = 8
 

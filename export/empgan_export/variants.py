@@ -13,8 +13,8 @@ from typing import Literal
 
 import onnx
 
+from empgan_rt.bundle.manifest import Variant
 from empgan_rt.errors import ParityError
-from empgan_rt.manifest import Variant
 from empgan_training.eager import EagerBackend
 from empgan_training.model.generator import Generator
 

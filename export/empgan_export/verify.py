@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from empgan_rt import console, parity
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.cli import console
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ParityError
-from empgan_rt.goldens import Golden, seeded_goldens
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
+from empgan_rt.verification import parity
+from empgan_rt.verification.goldens import Golden, seeded_goldens
 from empgan_training.eager import EagerBackend, log_prob
 from empgan_training.model.generator import Generator
 

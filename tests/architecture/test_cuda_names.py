@@ -27,7 +27,9 @@ GIVEN = (  # what else is given cuda-python's module
 MODULES = {
     name: path.read_text("utf-8")
     for name, path in module_paths().items()
-    if name.startswith(("empgan_rt.tensorrt.", "empgan_rt.backends.trt", *GIVEN))
+    if name.startswith(
+        ("empgan_rt.backends.tensorrt.", "empgan_rt.backends.tensorrt.backend", *GIVEN)
+    )
 }
 
 

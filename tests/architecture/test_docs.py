@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from empgan_rt.bundle.manifest import MANIFEST_NAME, REQUIRED_FILES, SCHEMA_VERSION, Manifest
 from empgan_rt.graph_spec import GRAPH_NAMES
-from empgan_rt.manifest import MANIFEST_NAME, REQUIRED_FILES, SCHEMA_VERSION, Manifest
 from support.source_tree import ROOT
 
 DOCS = ROOT / "docs"

@@ -76,7 +76,7 @@ def test_importing_loads_no_engine() -> None:
 
 
 def test_the_command_loads_no_engine() -> None:
-    assert loaded_by("import empgan_rt.cli") & {*ENGINES} == set()
+    assert loaded_by("import empgan_rt.cli.main") & {*ENGINES} == set()
 
 
 @pytest.mark.parametrize("name", ["click", "onnxruntime", "empgan_training"])

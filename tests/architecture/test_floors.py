@@ -194,9 +194,9 @@ REACH: Mapping[str, Mapping[str, int]] = {
 }
 # What single modules may use beyond that.
 EXTRA: Mapping[str, tuple[str, ...]] = {
-    "empgan_rt.session": ("empgan_rt.responder",),  # its type alone
-    "empgan_rt.async_session": ("empgan_rt.async_responder",),  # its type alone
-    "empgan_rt.session_pool": ("empgan_rt.async_responder",),  # its type alone
+    "empgan_rt.sessions.session": ("empgan_rt.inference.responder",),  # its type alone
+    "empgan_rt.sessions.async_session": ("empgan_rt.inference.async_responder",),  # its type alone
+    "empgan_rt.sessions.pool": ("empgan_rt.inference.async_responder",),  # its type alone
     # `evaluate` scores bundles too.
     "empgan_training.opened_model": ("empgan_rt.backends.loader",),
     "empgan_bench.engines": ("empgan_training.eager",),
@@ -213,7 +213,7 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
         "empgan_training.model.generator",
         "empgan_training.precision",
     ),
-    "empgan_bench.gpu_check.memory": ("empgan_rt.responder",),
+    "empgan_bench.gpu_check.memory": ("empgan_rt.inference.responder",),
     "empgan_bench.on_cuda.compiled": (
         "empgan_training.eager",
         "empgan_training.model.generator",
@@ -230,7 +230,10 @@ EXTRA: Mapping[str, tuple[str, ...]] = {
         "empgan_training.model.generator",
         "empgan_export.half_precision",
     ),
-    "empgan_bench.load_generator": ("empgan_rt.async_responder", "empgan_rt.responder"),
+    "empgan_bench.load_generator": (
+        "empgan_rt.inference.async_responder",
+        "empgan_rt.inference.responder",
+    ),
     # It exports bundles of other sizes.
     "empgan_bench.scaling.resized": (
         "empgan_training.eager",
@@ -285,16 +288,16 @@ USERS: Mapping[str, tuple[str, ...]] = {
 # The same, inside functions only.
 LATE_USERS: Mapping[str, tuple[str, ...]] = {
     "onnx": (
-        "empgan_rt.graph_audit",
-        "empgan_rt.graph_probe",
-        "empgan_rt.tensorrt",
+        "empgan_rt.verification.audit",
+        "empgan_rt.verification.probe",
+        "empgan_rt.backends.tensorrt",
         "empgan_bench.floor_graph",
     ),
-    "onnxruntime": ("empgan_rt.backends.ort_session",),  # which silences it first
+    "onnxruntime": ("empgan_rt.backends.onnxruntime.session",),  # which silences it first
     "openvino": ("empgan_bench.openvino",),  # likewise
-    "tensorrt": ("empgan_rt.backends", "empgan_rt.tensorrt"),
-    "tensorrt_rtx": ("empgan_rt.tensorrt",),
-    "cuda": ("empgan_rt.backends", "empgan_rt.tensorrt"),
+    "tensorrt": ("empgan_rt.backends", "empgan_rt.backends.tensorrt"),
+    "tensorrt_rtx": ("empgan_rt.backends.tensorrt",),
+    "cuda": ("empgan_rt.backends", "empgan_rt.backends.tensorrt"),
 }
 
 PATHS = module_paths()
@@ -371,20 +374,20 @@ def test_the_plan_on_paper_shows_every_room_on_its_floor(wing: str) -> None:
         ("empgan_rt.config", "def f():\n    from . import beam_search"),
         ("empgan_rt.config", "from .dialogue import Turn"),  # the same floor, another room
         ("empgan_rt.text.tokenizer", "from ..bundle import Bundle"),
-        ("empgan_rt.bundle", "from empgan_training.config import TrainConfig"),
-        ("empgan_rt.bundle", "import empgan_training.config"),
-        ("empgan_rt.bundle", "from importlib import import_module\nimport_module('torch')"),
-        ("empgan_rt.backends.ort", "import torch"),
-        ("empgan_rt.backends.ort", "import onnxruntime"),
-        ("empgan_rt.backends.ort", "from onnxruntime import InferenceSession"),
-        ("empgan_rt.backends.ort", "def f():\n    import onnxruntime"),
+        ("empgan_rt.bundle.bundle", "from empgan_training.config import TrainConfig"),
+        ("empgan_rt.bundle.bundle", "import empgan_training.config"),
+        ("empgan_rt.bundle.bundle", "from importlib import import_module\nimport_module('torch')"),
+        ("empgan_rt.backends.onnxruntime.backend", "import torch"),
+        ("empgan_rt.backends.onnxruntime.backend", "import onnxruntime"),
+        ("empgan_rt.backends.onnxruntime.backend", "from onnxruntime import InferenceSession"),
+        ("empgan_rt.backends.onnxruntime.backend", "def f():\n    import onnxruntime"),
         ("empgan_export.to_onnx", "def f():\n    import onnxruntime"),
         ("empgan_bench.floor", "def f():\n    import_module('onnxruntime')"),
         ("empgan_bench.engines", "def f():\n    import openvino"),
-        ("empgan_rt.bundle", "def f():\n    import onnxruntime"),
-        ("empgan_rt.bundle", "def f():\n    import tensorrt"),
-        ("empgan_rt.tensorrt.build", "import tensorrt"),
-        ("empgan_rt.graph_audit", "import onnx"),
+        ("empgan_rt.bundle.bundle", "def f():\n    import onnxruntime"),
+        ("empgan_rt.bundle.bundle", "def f():\n    import tensorrt"),
+        ("empgan_rt.backends.tensorrt.build", "import tensorrt"),
+        ("empgan_rt.verification.audit", "import onnx"),
         ("empgan_training.metrics.bleu", "import torch"),
         ("empgan_bench.engines", "import torch"),
         ("empgan_training.trainer", "from empgan_rt.backends.loader import load_backend"),
@@ -401,12 +404,15 @@ def test_a_planted_fault_is_found(module: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("empgan_rt.backends.ort_session", "def f():\n    import onnxruntime"),
+        ("empgan_rt.backends.onnxruntime.session", "def f():\n    import onnxruntime"),
         (
             "empgan_rt.text.featurizer",
             "from .tokenizer import Tokenizer\nfrom ..config import Limits",
         ),
-        ("empgan_training.trainer", "import torch\nfrom empgan_rt.beam_search import BeamSearch"),
+        (
+            "empgan_training.trainer",
+            "import torch\nfrom empgan_rt.search.beam_search import BeamSearch",
+        ),
         ("empgan_bench.engines", "from empgan_training.eager import EagerBackend"),
         ("empgan_bench.torch_engines", "import torch"),
     ],

@@ -19,9 +19,9 @@ MODULES = module_paths()
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:" + "|".join(("wor" + "k", "ro" + "ot", "home")) + r")/")
 # Elsewhere a version may stand in a message; what is recorded asks the installed distribution.
 VERSION_READERS = {
-    "empgan_rt.backends.cuda_diagnosis",
-    "empgan_rt.backends.ort_session",
-    "empgan_rt.tensorrt.machine",  # of the library that builds, whichever wheel brought it
+    "empgan_rt.backends.onnxruntime.cuda_diagnosis",
+    "empgan_rt.backends.onnxruntime.session",
+    "empgan_rt.backends.tensorrt.machine",  # of the library that builds, whichever wheel brought it
     "empgan_bench.gpu_check.needs",
     "empgan_bench.on_cuda.torch_engines",
 }

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from empgan_rt.cli import COMMANDS
+from empgan_rt.cli.main import COMMANDS
 from support.source_tree import PACKAGES, ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")

@@ -35,12 +35,12 @@ RECEIVERS = {
     "engine": "ICudaEngine",
     "context": "IExecutionContext",
 }
-ROOM = "empgan_rt.tensorrt.build"
+ROOM = "empgan_rt.backends.tensorrt.build"
 OURS = {"__name__", "__version__"}
 MODULES = {
     name: path
     for name, path in module_paths().items()
-    if name.startswith(("empgan_rt.tensorrt.", "empgan_rt.backends.trt"))
+    if name.startswith(("empgan_rt.backends.tensorrt.", "empgan_rt.backends.tensorrt.backend"))
 }
 
 
@@ -78,7 +78,7 @@ def overridden(source: str) -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_every_name_exists_everywhere(module: str) -> None:
     source = MODULES[module].read_text("utf-8")
-    receivers = module == ROOM or module.startswith("empgan_rt.backends.trt")
+    receivers = module == ROOM or module.startswith("empgan_rt.backends.tensorrt.backend")
     assert [*faults_of(source, receivers=receivers)] == []
 
 

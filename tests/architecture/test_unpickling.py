@@ -144,7 +144,7 @@ def test_a_run_from_corpus_to_scores_unpickles_nothing(tmp_path: Path) -> None:
     ]
     source = (
         "from importlib import resources\n"
-        "from empgan_rt.cli import main\n"
+        "from empgan_rt.cli.main import main\n"
         "corpus = resources.files('empgan_training') / 'assets' / 'own_dialogues.jsonl'\n"
         f"for command in {commands!r}:\n"
         "    assert main([word.format(corpus=corpus) for word in command]) == 0, command\n"

@@ -64,7 +64,7 @@ def use(monkeypatch):
 
 
 def invoke(*arguments):
-    """Return click's result; an EmpganError is raised, as `empgan_rt.cli` gets it."""
+    """Return click's result; an EmpganError is raised, as `empgan_rt.cli.main` gets it."""
     result = CliRunner().invoke(cli.bench, arguments)
     if isinstance(result.exception, EmpganError):
         raise result.exception

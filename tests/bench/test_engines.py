@@ -11,7 +11,7 @@ from empgan_bench.engine_names import APPROXIMATE, ENGINES, REFERENCE, YARDSTICK
 from empgan_bench.engines import Engine, resolve
 from empgan_bench.worker import measure
 from empgan_bench.workload import load_workload
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError
 from support.small_bundle import small_bundle

@@ -13,8 +13,8 @@ from empgan_bench.messages import Open, Ran, Run
 from empgan_bench.worker import _Worker
 from empgan_bench.workload import load_workload
 from empgan_export.best_words import RESCORED
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError
 from empgan_rt.graph_spec import GRAPH_NAMES

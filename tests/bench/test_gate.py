@@ -4,7 +4,7 @@ import pytest
 from empgan_bench.gate import Cell, ParityGate
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
-from empgan_rt.ties import TIE
+from empgan_rt.verification.ties import TIE
 
 CELL = Cell(2, 5, "natural")
 SEARCH = SearchConfig(length_penalty=1.0)

@@ -13,8 +13,8 @@ from empgan_bench.gate import written
 from empgan_bench.load_generator import LoadGenerator
 from empgan_bench.messages import Served
 from empgan_rt import Responder, SearchConfig
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from support.counting_backend import CountingBackend
 
 DIALOGUES = [["I am happy."], ["the day", "we"], ["you are sad"]]

@@ -12,7 +12,7 @@ from empgan_bench.report import brief, headline
 from empgan_bench.stats import summarise
 from empgan_bench.summary import STAGES
 from empgan_rt.errors import StorageError
-from empgan_rt.file_set import replace_together
+from empgan_rt.storage.file_set import replace_together
 from support.bench_engines import ScriptedWorker
 from support.bench_reports import make_report, report_of
 from support.kills import kills

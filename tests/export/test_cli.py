@@ -10,8 +10,8 @@ import pytest
 
 from empgan_export import cli
 from empgan_export.package import Exported, ExportOptions
+from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.errors import DependencyError
-from empgan_rt.tensorrt.machine import Gpu, Machine
 from support.command_line import Outcome, run
 from support.fake_tensorrt import FakeTensorRt
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from empgan_export.half_precision import halved, in_float16
-from empgan_rt import parity
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.errors import CheckpointError
-from empgan_rt.goldens import seeded_goldens
 from empgan_rt.graph_spec import STRUCK
+from empgan_rt.verification import parity
+from empgan_rt.verification.goldens import seeded_goldens
 from empgan_training.eager import EagerBackend
 from empgan_training.systems import SYSTEMS
 from support.small_data import small_generator

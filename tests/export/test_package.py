@@ -13,11 +13,11 @@ from empgan_export.contexts import read_contexts
 from empgan_export.half_precision import HalfVocabulary
 from empgan_export.package import ExportOptions, export_bundle
 from empgan_export.quantised import QuantisedLinear
-from empgan_rt import parity
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import CheckpointError, DataError, InputError, ParityError
-from empgan_rt.graph_audit import audit
+from empgan_rt.verification import parity
+from empgan_rt.verification.audit import audit
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend
 from support.small_bundle import small_bundle

@@ -9,10 +9,10 @@ import pytest
 
 from empgan_export.package import ExportOptions, export_bundle
 from empgan_rt import Responder
-from empgan_rt.bundle import Bundle
-from empgan_rt.graph_audit import audit
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.graph_spec import GRAPH_NAMES
-from empgan_rt.parity import replay
+from empgan_rt.verification.audit import audit
+from empgan_rt.verification.parity import replay
 from empgan_training.eager import EagerBackend
 from empgan_training.systems import SYSTEMS, SystemName
 from support.cuda_kernels import without_kernel

@@ -21,8 +21,8 @@ from empgan_export.variants import (
 )
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.errors import ParityError
-from empgan_rt.goldens import seeded_goldens
 from empgan_rt.graph_spec import GRAPH_NAMES, graph_specs
+from empgan_rt.verification.goldens import seeded_goldens
 from empgan_training.eager import inference_weights
 from support.small_data import small_generator
 

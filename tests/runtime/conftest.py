@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from empgan_rt.cli import PACKAGES
+from empgan_rt.cli.main import PACKAGES
 from support.command_line import Outcome, run
 
 

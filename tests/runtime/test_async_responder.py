@@ -20,7 +20,7 @@ from empgan_rt import (
     Responder,
     SearchConfig,
 )
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.counting_backend import CountingBackend, counting, same
 
 LONG = SearchConfig(beam_size=1, min_length=100, max_length=100, no_repeat_ngram=0)

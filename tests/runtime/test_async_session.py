@@ -18,7 +18,7 @@ from empgan_rt import (
     SearchConfig,
     Turn,
 )
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.counting_backend import counting
 
 SEARCH = SearchConfig(beam_size=2, min_length=3, max_length=8)

@@ -14,17 +14,17 @@ import pytest
 
 from empgan_rt.backend import Encoded
 from empgan_rt.bans import Bans
-from empgan_rt.batch import Batch
 from empgan_rt.config import SearchConfig
-from empgan_rt.engine import Engine
 from empgan_rt.errors import DivergenceError, EmpganError, InputError, ProviderError
 from empgan_rt.graph_spec import EncoderInput, FloatArray, IntArray
-from empgan_rt.hypothesis import Hypothesis
-from empgan_rt.request import Request
-from empgan_rt.scheduler import Scheduler
-from empgan_rt.static_batch import decode
+from empgan_rt.inference.batch import Batch
+from empgan_rt.inference.executor import Executor
+from empgan_rt.inference.request import Request
+from empgan_rt.inference.scheduler import Scheduler
+from empgan_rt.inference.ticket import Ticket
+from empgan_rt.search.decode import decode
+from empgan_rt.search.hypothesis import Hypothesis
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
-from empgan_rt.ticket import Ticket
 from support.breaks import Break
 from support.scripted_backend import ScriptedBackend, random_model
 
@@ -33,22 +33,22 @@ SEARCH = [
     f"empgan_rt.{name}"
     for name in [
         "bans",
-        "batch",
-        "beam_search",
-        "expansion",
-        "hypothesis",
-        "lane",
-        "ngram",
-        "phrase_ends",
-        "progress",
-        "request_queue",
-        "sampling",
-        "scheduler",
-        "search_rules",
-        "ticket",
+        "inference.batch",
+        "inference.lane",
+        "inference.request_queue",
+        "inference.scheduler",
+        "inference.ticket",
+        "search.beam_search",
+        "search.expansion",
+        "search.hypothesis",
+        "search.ngram",
+        "search.phrase_ends",
+        "search.progress",
+        "search.rules",
+        "search.sampling",
     ]
 ]
-CALLER = [*SEARCH, "empgan_rt.engine"]
+CALLER = [*SEARCH, "empgan_rt.inference.executor"]
 CONFIGS = [
     SearchConfig(beam_size=2, max_length=5, num_hypotheses=2),
     SearchConfig(beam_size=2, max_length=3),
@@ -193,17 +193,17 @@ def test_the_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
         check_all({MemoryError: 20})
 
 
-def ask_together(engine: Engine, dialogues: range) -> dict[int, Ticket | None]:
+def ask_together(executor: Executor, dialogues: range) -> dict[int, Ticket | None]:
     """Ask from this thread for all at once; None where that ended with an interrupt."""
     tickets: dict[int, Ticket | None] = {}
     for dialogue in dialogues:
         tickets[dialogue] = None
         with suppress(KeyboardInterrupt, InputError):
-            tickets[dialogue] = engine.submit(Ticket(asked(dialogue)))
+            tickets[dialogue] = executor.submit(Ticket(asked(dialogue)))
     for dialogue, ticket in tickets.items():
         try:
             if ticket is not None:
-                engine.wait(ticket)
+                executor.wait(ticket)
         except KeyboardInterrupt:
             tickets[dialogue] = None
         except EmpganError:
@@ -222,20 +222,20 @@ def in_time(work: Callable[[], object], where: str) -> None:
 def break_thread(at: int | None) -> Break:
     """Break the thread that takes the steps at a line; nobody may wait for ever."""
     with Break(CALLER, at, MemoryError).in_new_threads() as met:
-        engine = Engine(backend(), WORDS, 6)
+        executor = Executor(backend(), WORDS, 6)
     found: dict[int, Ticket | None] = {}
-    in_time(lambda: found.update(ask_together(engine, DIALOGUES)), met.place)
+    in_time(lambda: found.update(ask_together(executor, DIALOGUES)), met.place)
     counts = verdicts(found)
     assert counts["answered"] + counts["told"] == len(DIALOGUES), (met.place, counts)
 
     def next_one() -> None:
         ticket = Ticket(asked(20))
         with suppress(InputError):  # "closed", if the thread broke beyond repair
-            engine.wait(engine.submit(ticket))
+            executor.wait(executor.submit(ticket))
             assert ticket.hypotheses == ALONE[20]
 
     in_time(next_one, met.place)
-    in_time(engine.close, met.place)
+    in_time(executor.close, met.place)
     return met
 
 
@@ -250,27 +250,27 @@ def test_a_thread_that_breaks_tells_everybody(most: int) -> None:
 
 def break_caller(at: int | None) -> Break:
     """Break a caller at a line; the others are answered, and so is whoever comes next."""
-    engine = Engine(backend(), WORDS, 6)
-    others = [engine.submit(Ticket(asked(d))) for d in DIALOGUES[:3]]
+    executor = Executor(backend(), WORDS, 6)
+    others = [executor.submit(Ticket(asked(d))) for d in DIALOGUES[:3]]
     with Break(CALLER, at, KeyboardInterrupt).here() as met:
-        found = ask_together(engine, DIALOGUES[3:6])
+        found = ask_together(executor, DIALOGUES[3:6])
         with suppress(KeyboardInterrupt):
-            for _ in engine.completed(Batch([asked(d) for d in DIALOGUES[6:8]], 1)):
+            for _ in executor.completed(Batch([asked(d) for d in DIALOGUES[6:8]], 1)):
                 pass
     counts = verdicts(found)
     assert not counts["crossed"] + counts["lost"], (met.place, counts)
 
     def rest() -> None:
         for ticket, dialogue in zip(others, DIALOGUES, strict=False):
-            engine.wait(ticket)
+            executor.wait(ticket)
             assert ticket.hypotheses == ALONE[dialogue], met.place
-        ticket = engine.submit(Ticket(asked(20)))
-        engine.wait(ticket)
+        ticket = executor.submit(Ticket(asked(20)))
+        executor.wait(ticket)
         assert ticket.hypotheses == ALONE[20], met.place
 
     in_time(rest, met.place)
-    in_time(engine.close, met.place)
-    assert engine.is_idle, met.place
+    in_time(executor.close, met.place)
+    assert executor.is_idle, met.place
     return met
 
 

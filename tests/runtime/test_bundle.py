@@ -11,13 +11,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from empgan_rt import bundle as bundle_module
-from empgan_rt import replacing, storage
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle import bundle as bundle_module
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.bundle.manifest import ManifestFields, Variant, bundle_id_of, parse, render
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import BundleError, InputError, StorageError
-from empgan_rt.manifest import ManifestFields, Variant, bundle_id_of, parse, render
-from empgan_rt.storage import publish
+from empgan_rt.storage import folders as storage
+from empgan_rt.storage import replacing
+from empgan_rt.storage.folders import publish
 from support.toy_bundle import MODEL, VARIANT, make_toy_bundle, write_staging
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from empgan_rt import Responder, SearchConfig
-from empgan_rt.commands import chat as chat_module
+from empgan_rt.cli import chat as chat_module
 from support.command_line import Outcome
 
 Command = Callable[..., Outcome]

@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 import pytest
 
-from empgan_rt import __version__, cli, console, errors
-from empgan_rt.cli import COMMANDS, PACKAGE_EXTRAS
-from empgan_rt.commands.doctor import EXTRAS
+from empgan_rt import __version__, errors
+from empgan_rt.cli import console
+from empgan_rt.cli import main as cli
+from empgan_rt.cli.doctor import EXTRAS
+from empgan_rt.cli.main import COMMANDS, PACKAGE_EXTRAS
 from support.command_line import Outcome
 
 Command = Callable[..., Outcome]
@@ -28,7 +30,7 @@ def stub(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], No
         def chat(as_json: bool) -> None:
             console.emit({"as_json": as_json, "did": act()}, "text", as_json=as_json)
 
-        monkeypatch.setattr("empgan_rt.commands.chat.chat", chat)
+        monkeypatch.setattr("empgan_rt.cli.chat.chat", chat)
 
     return install
 
@@ -45,7 +47,7 @@ def test_help_lists_every_command_with_its_line(command: Command) -> None:
 def test_help_imports_no_command() -> None:
     code = """
 import sys
-from empgan_rt.cli import main
+from empgan_rt.cli.main import main
 assert main(["--help"]) == 0
 heavy = {"torch", "onnx", "onnxruntime", "tensorboard", "plotly", "empgan_training"}
 sys.exit(f"imported {heavy & sys.modules.keys()}" if heavy & sys.modules.keys() else 0)
@@ -223,7 +225,7 @@ def test_every_extra_named_exists() -> None:
 
 def test_a_reader_who_leaves_is_no_error(toy_folder: Path) -> None:
     rows = b'{"turns": ["I am happy."]}\n' * 3000  # more than a pipe holds
-    code = "import sys; from empgan_rt.cli import main; sys.exit(main())"
+    code = "import sys; from empgan_rt.cli.main import main; sys.exit(main())"
     arguments = ["reply", toy_folder, "-", "-", "--beam", "1", "--max-length", "2"]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import bundle as bundle_module
-from empgan_rt.backends.device import DeviceBackend
-from empgan_rt.bundle import Bundle
-from empgan_rt.commands import doctor
+from empgan_rt.backends.onnxruntime.device_backend import DeviceBackend
+from empgan_rt.bundle import bundle as bundle_module
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.cli import doctor
 from support.command_line import Outcome
 from support.fake_cuda import FakeOrt, Machine, be_on
 
@@ -68,7 +68,7 @@ def test_a_missing_engine_is_a_problem(command: Command, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("assets")
 def test_two_engines_are_a_problem(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("empgan_rt.backends.ort_session._is_installed", lambda name: True)
+    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session._is_installed", lambda name: True)
     outcome = command("doctor")
     assert outcome.code == 3
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in outcome.out
@@ -79,7 +79,7 @@ def test_a_gpu_build_without_a_gpu_is_a_problem(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_on(Machine(driver=False), monkeypatch)
-    monkeypatch.setattr("empgan_rt.backends.ort_session.import_onnxruntime", FakeOrt)
+    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session.import_onnxruntime", FakeOrt)
     outcome = command("doctor")
     assert outcome.code == 3
     assert "device       cuda: not usable\n" in outcome.out
@@ -91,7 +91,7 @@ def test_a_gpu_build_without_a_gpu_is_a_problem(
 @pytest.mark.usefixtures("assets")
 def test_a_gpu_that_computes_is_a_fact(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     on_cpu = DeviceBackend(Bundle.open("tiny"), "cpu")
-    monkeypatch.setattr("empgan_rt.backends.ort_session.import_onnxruntime", FakeOrt)
+    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session.import_onnxruntime", FakeOrt)
     asked: list[str] = []
 
     def load(bundle: Bundle, device: str) -> DeviceBackend:

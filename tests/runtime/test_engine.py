@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from empgan_rt import AsyncResponder, InputError, ProviderError, Responder, SearchConfig
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.counting_backend import counting
 
 LONG = SearchConfig(beam_size=1, min_length=20, max_length=20, no_repeat_ngram=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt.tensorrt.machine import Gpu, Machine
+from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from support.command_line import Outcome
 from support.fake_tensorrt import FakeTensorRt
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from empgan_rt import file_set
 from empgan_rt.errors import StorageError
-from empgan_rt.file_set import replace_together
+from empgan_rt.storage import file_set
+from empgan_rt.storage.file_set import replace_together
 from support.kills import kills
 
 NAMES = ("report.json", "report.md", "report.html")

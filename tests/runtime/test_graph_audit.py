@@ -12,8 +12,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from empgan_rt import BundleError, DependencyError
-from empgan_rt.bundle import EMBEDDED, Bundle
-from empgan_rt.graph_audit import audit
+from empgan_rt.bundle.bundle import EMBEDDED, Bundle
+from empgan_rt.verification.audit import audit
 
 GRAPH = "turn_encoder.fp32.onnx"
 

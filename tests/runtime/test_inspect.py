@@ -16,7 +16,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.command_line import Outcome
 from support.toy_bundle import make_toy_bundle, toy_weights, write_staging
 
@@ -60,7 +60,7 @@ def test_verify_replays_the_goldens(command: Command, toy_folder: Path) -> None:
 def test_verify_needs_no_torch(toy_folder: Path) -> None:
     code = """
 import sys
-from empgan_rt.cli import main
+from empgan_rt.cli.main import main
 assert main(["inspect", sys.argv[1], "--verify", "--json"]) == 0
 assert not {"torch", "onnx"} & sys.modules.keys()
 """
@@ -100,9 +100,9 @@ def test_the_tolerance_is_the_exports_unless_told(command: Command, tmp_path: Pa
 
 
 def goldens_of(folder: Path) -> bytes:
-    from empgan_rt import parity
-    from empgan_rt.backends.ort import OrtBackend
-    from empgan_rt.goldens import seeded_goldens
+    from empgan_rt.backends.onnxruntime.backend import OrtBackend
+    from empgan_rt.verification import parity
+    from empgan_rt.verification.goldens import seeded_goldens
 
     bundle = Bundle.open(folder)
     return parity.record(OrtBackend(bundle), seeded_goldens(bundle.model))
@@ -169,8 +169,8 @@ def test_untrusted_refuses_before_anything_is_loaded(
     def never(*arguments: object, **more: object) -> None:
         raise AssertionError("loaded")
 
-    monkeypatch.setattr("empgan_rt.commands.inspect.verified", never)
-    monkeypatch.setattr("empgan_rt.commands.inspect.probe", never)
+    monkeypatch.setattr("empgan_rt.cli.inspect.verified", never)
+    monkeypatch.setattr("empgan_rt.cli.inspect.probe", never)
     outcome = command("inspect", folder, "--untrusted", "--verify")
     assert outcome.code == 4
     assert "com.evil" in outcome.err

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
-from empgan_rt.hypothesis import Hypothesis
-from empgan_rt.lane import Lane
-from empgan_rt.static_batch import decode
+from empgan_rt.inference.lane import Lane
+from empgan_rt.search.decode import decode
+from empgan_rt.search.hypothesis import Hypothesis
 from support.scripted_backend import ScriptedBackend, random_model
 
 WORDS, WIDTH = 9, 3

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from empgan_rt import BundleError
-from empgan_rt.bundle import Bundle
-from empgan_rt.graph_audit import audit
-from empgan_rt.quarantine import Replay, probe
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.verification.audit import audit
+from empgan_rt.verification.quarantine import Replay, probe
 from support.mutated_bundles import write_mutated
 from support.mutations import try_seeds
 

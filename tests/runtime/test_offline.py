@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import offline
+from empgan_rt.backends.onnxruntime import telemetry as offline
 from support.watched import Watched
 
 LONG_S = 30  # telemetry of ONNX Runtime 1.32 calls out after nine seconds

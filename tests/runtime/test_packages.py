@@ -13,14 +13,15 @@ import pytest
 
 from empgan_bench.floor_graph import floor_graph
 from empgan_bench.openvino import open_openvino
-from empgan_rt import cli, packages
-from empgan_rt.backends import providers
-from empgan_rt.backends.ort_session import import_onnxruntime
-from empgan_rt.bundle import Bundle
+from empgan_rt import packages
+from empgan_rt.backends.onnxruntime import providers
+from empgan_rt.backends.onnxruntime.session import import_onnxruntime
+from empgan_rt.backends.tensorrt import machine
+from empgan_rt.backends.tensorrt.prepared_graph import prepared_graph
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.cli import main as cli
 from empgan_rt.errors import DependencyError
-from empgan_rt.graph_audit import audit
-from empgan_rt.tensorrt import machine
-from empgan_rt.tensorrt.prepared_graph import prepared_graph
+from empgan_rt.verification.audit import audit
 from empgan_training.data.lexicon_sources import adjectives, lexicon_terms
 from empgan_training.metrics.bleu import score_bleu
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from empgan_rt.backend import Encoded
-from empgan_rt.backends.ort import OrtBackend, OrtState
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend, OrtState
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, ParityError
-from empgan_rt.goldens import seeded_goldens
 from empgan_rt.graph_spec import STRUCK, Candidates, EncoderInput, IntArray
-from empgan_rt.parity import Deviation, check, record, replay
-from empgan_rt.ties import tie_gap
+from empgan_rt.verification.goldens import seeded_goldens
+from empgan_rt.verification.parity import Deviation, check, record, replay
+from empgan_rt.verification.ties import tie_gap
 from support.toy_bundle import MODEL, make_toy_bundle, toy_weights
 
 

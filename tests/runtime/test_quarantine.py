@@ -12,10 +12,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from empgan_rt import BundleError, DivergenceError, ParityError, quarantine
-from empgan_rt.bundle import Bundle
+from empgan_rt import BundleError, DivergenceError, ParityError
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import EmpganError
-from empgan_rt.quarantine import Replay, probe
+from empgan_rt.verification import quarantine
+from empgan_rt.verification.quarantine import Replay, probe
 from support.toy_bundle import make_toy_bundle, toy_weights, write_staging
 
 GRAPH = "turn_encoder.fp32.onnx"

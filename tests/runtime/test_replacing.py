@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import replacing
-from empgan_rt.replacing import exchange, replaced_file, restored, staging_folder, sweep
-from empgan_rt.storage import open_folder, replace_folder
+from empgan_rt.storage import replacing
+from empgan_rt.storage.folders import open_folder, replace_folder
+from empgan_rt.storage.replacing import exchange, replaced_file, restored, staging_folder, sweep
 from support import killed_writers
 
 PROGRAM = killed_writers.__file__
 
 
-OURS = ("storage.py", "replacing.py")
+OURS = ("folders.py", "replacing.py")
 REMOVAL = pytest.param((*OURS, "shutil.py"), 180, marks=pytest.mark.slow)
 
 

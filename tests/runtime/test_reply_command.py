@@ -15,8 +15,8 @@ import pytest
 
 from empgan_rt import DivergenceError, Responder, SearchConfig
 from empgan_rt.backend import Encoded
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.commands import jsonl
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.cli import jsonl
 from empgan_rt.graph_spec import EncoderInput
 from support.command_line import Outcome
 

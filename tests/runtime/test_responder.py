@@ -28,8 +28,8 @@ from empgan_rt import (
     SearchConfig,
     Turn,
 )
-from empgan_rt.bundle import Bundle
-from empgan_rt.request import MAX_ROWS, by_length
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.inference.request import MAX_ROWS, by_length
 from support.counting_backend import counting, same
 from support.toy_bundle import MODEL, WORDS, make_toy_bundle, text_files, toy_weights, write_staging
 
@@ -212,7 +212,7 @@ def test_not_a_number_is_never_text(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(DivergenceError, match="'output'"):
         Responder.load(make_toy_bundle(tmp_path / "toy", weights=weights))
     # If they become NaN later, replies tell.
-    monkeypatch.setattr("empgan_rt.bundle.check_weights", lambda data: None)
+    monkeypatch.setattr("empgan_rt.bundle.bundle.check_weights", lambda data: None)
     broken = Responder.load(tmp_path / "toy")
     with pytest.raises(DivergenceError):
         broken.reply(["I am"])

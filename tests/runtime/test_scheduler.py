@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from empgan_rt import DeadlineError, DivergenceError, InputError, ProviderError, SearchConfig
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import QueueFullError
 from empgan_rt.graph_spec import Candidates
-from empgan_rt.request import Request, read_request
-from empgan_rt.scheduler import Scheduler
-from empgan_rt.ticket import Ticket
+from empgan_rt.inference.request import Request, read_request
+from empgan_rt.inference.scheduler import Scheduler
+from empgan_rt.inference.ticket import Ticket
 from support.counting_backend import CountingBackend
 
 LONG = SearchConfig(beam_size=1, min_length=20, max_length=20, no_repeat_ngram=0)

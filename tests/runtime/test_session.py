@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from empgan_rt import Chunk, Emotion, InputError, Responder, SearchConfig, Session, Turn
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.session import Window
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.sessions.session import Window
 from support.replies import reply_saying
 from support.toy_bundle import WORDS
 

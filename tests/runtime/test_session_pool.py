@@ -22,7 +22,7 @@ from empgan_rt import (
     SessionPool,
     Turn,
 )
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.counting_backend import CountingBackend, counting
 from support.scripted_answers import ScriptedAnswers, settle
 

@@ -14,7 +14,7 @@ import gc, json, random, sys, time
 import psutil
 import empgan_rt
 from empgan_rt import DeadlineError, Emotion, Responder, SearchConfig, Turn
-from empgan_rt.ticket import Ticket
+from empgan_rt.inference.ticket import Ticket
 
 count = int(sys.argv[1])
 words = "I you we lost found my your keys job dog happy sad . ? !".split()

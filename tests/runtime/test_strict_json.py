@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from empgan_rt.bundle.strict_json import MAX_DEPTH, load_json
 from empgan_rt.errors import BundleError
-from empgan_rt.strict_json import MAX_DEPTH, load_json
 
 
 def nested(depth: int) -> bytes:

@@ -50,8 +50,8 @@ def test_far_more_threads_than_cores_are_refused(monkeypatch: pytest.MonkeyPatch
 LOAD_TWICE = """
 import os, sys, time
 import onnxruntime
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.threads import num_threads, set_num_threads
 bundle = Bundle.open(sys.argv[1])
 before = len(os.listdir("/proc/self/task"))
@@ -118,8 +118,8 @@ def test_default_is_the_allowed_cores(toy: Path) -> None:
 
 CHANGE_LATE = """
 import sys
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import InputError
 from empgan_rt.threads import num_threads, set_num_threads
 set_num_threads(2)
@@ -143,7 +143,7 @@ import sys, threading
 import numpy as np
 import onnxruntime
 from empgan_rt import Responder, set_num_threads
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 bundle = Bundle.open(sys.argv[1])
 def own_session():
     options = onnxruntime.SessionOptions()

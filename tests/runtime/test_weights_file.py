@@ -13,8 +13,8 @@ import pytest
 import safetensors.numpy
 
 from empgan_rt import BundleError, DivergenceError, Responder
-from empgan_rt.bundle import ASSETS, Bundle
-from empgan_rt.weights_file import check_weights
+from empgan_rt.bundle.bundle import ASSETS, Bundle
+from empgan_rt.bundle.weights_file import check_weights
 from support.mutated_bundles import sealed
 
 TINY = Bundle.open("tiny")

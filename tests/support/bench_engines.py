@@ -18,7 +18,7 @@ from empgan_bench.messages import Sample, Served, Timing
 from empgan_bench.request_events import Piece, RequestEvents
 from empgan_bench.workload import Workload
 from empgan_rt.backend import Encoded
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import BundleError

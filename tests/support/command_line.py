@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from empgan_rt.cli import main
+from empgan_rt.cli.main import main
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import pytest
 
 from empgan_rt import Reply, Responder
 from empgan_rt.backend import Encoded
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.graph_spec import Candidates, EncoderInput
 
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from empgan_rt import replacing, storage
+from empgan_rt.storage import folders as storage
+from empgan_rt.storage import replacing
 
 KILLED = 9
 OLD, NEW, LATER = ({"manifest.json": x, "sub/part": x * 100} for x in (b"old", b"new", b"later"))

@@ -21,11 +21,11 @@ import safetensors.numpy
 from onnx import TensorProto, helper, numpy_helper
 
 from empgan_rt import Responder, SearchConfig
-from empgan_rt.bundle import Bundle
-from empgan_rt.commands.inspect import as_text, facts
-from empgan_rt.manifest import bundle_id_of, file_entry
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.bundle.manifest import bundle_id_of, file_entry
+from empgan_rt.cli.inspect import as_text, facts
 from empgan_rt.threads import set_num_threads
-from empgan_rt.verification import verified
+from empgan_rt.verification.verify import verified
 from support.mutations import mutated_bytes, mutated_json, outcome_of
 
 Files = dict[str, bytes]

@@ -14,7 +14,7 @@ from empgan_bench.axes import ScalingPlan, Setting
 from empgan_bench.messages import Opened, Sample, Timing
 from empgan_bench.scaling import run
 from empgan_bench.scaling.report import ScalingReport
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.bench_engines import ScriptedWorker
 
 Costs = Callable[[Setting], tuple[float, float, float]]

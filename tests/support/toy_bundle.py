@@ -17,6 +17,7 @@ import onnx
 import safetensors.numpy
 from onnx import TensorProto, helper
 
+from empgan_rt.bundle.manifest import ManifestFields, Variant
 from empgan_rt.config import GeneratorConfig, Limits, SearchConfig
 from empgan_rt.graph_spec import (
     NUM_LABELS,
@@ -28,7 +29,6 @@ from empgan_rt.graph_spec import (
     TensorSpec,
     graph_specs,
 )
-from empgan_rt.manifest import ManifestFields, Variant
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
 
@@ -299,17 +299,17 @@ def make_toy_bundle(
     goldens: bytes | None = None,
 ) -> Path:
     """Return the folder of a sealed toy bundle."""
-    from empgan_rt.bundle import Bundle
+    from empgan_rt.bundle.bundle import Bundle
 
     return Bundle.seal(folder, write_staging(folder, model, weights, goldens))
 
 
 def make_verified_bundle(folder: Path) -> Path:
     """Return the folder of a sealed toy bundle whose goldens ONNX Runtime recorded."""
-    from empgan_rt import parity
-    from empgan_rt.backends.ort import OrtBackend
-    from empgan_rt.bundle import Bundle
-    from empgan_rt.goldens import seeded_goldens
+    from empgan_rt.backends.onnxruntime.backend import OrtBackend
+    from empgan_rt.bundle.bundle import Bundle
+    from empgan_rt.verification import parity
+    from empgan_rt.verification.goldens import seeded_goldens
 
     plain = make_toy_bundle(folder.with_name(f"{folder.name}-plain"))
     goldens = parity.record(OrtBackend(Bundle.open(plain)), seeded_goldens(MODEL))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from empgan_rt.cli import main
+from empgan_rt.cli.main import main
 from empgan_rt.errors import InputError
 from empgan_training.config import TrainConfig
 from empgan_training.data.prepare import PrepareOptions

@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.config import MAX_BEAM_SIZE, SearchConfig
 from empgan_rt.errors import InputError
 

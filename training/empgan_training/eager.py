@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from empgan_rt.backend import Encoded
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError
 from empgan_rt.graph_spec import EOS, SOS, STRUCK, Candidates, EncoderInput, IntArray
 

@@ -14,7 +14,7 @@ import msgspec
 
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.graph_spec import UNK
-from empgan_rt.storage import replace_file
+from empgan_rt.storage.folders import replace_file
 
 from .data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
 from .decoding import (

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.errors import InputError
 
 from .human.scores import score_sheets

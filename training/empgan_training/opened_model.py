@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from empgan_rt.backend import Backend
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits
 from empgan_rt.errors import InputError
 from empgan_rt.text.featurizer import Featurizer

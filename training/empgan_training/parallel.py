@@ -16,7 +16,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, distributed, nn
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.errors import ProviderError
 
 Item = TypeVar("Item")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.config import MAX_SEED
 from empgan_rt.errors import InputError
 

@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import click
 
-from empgan_rt import console
+from empgan_rt.cli import console
 from empgan_rt.errors import EmpganError, GateError, InputError
 
 from .. import ending

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from empgan_rt.backend import Backend
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 
 NEEDS_ON: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "tensorrt": {"cuda": ("gpu", "tensorrt")},

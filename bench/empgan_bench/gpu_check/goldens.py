@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from empgan_rt import parity
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import EmpganError
+from empgan_rt.verification import parity
 
 from .engines import open_engine, precisions
 from .needs import one_line

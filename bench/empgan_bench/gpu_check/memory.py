@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 import psutil
 
 from empgan_rt.backend import Backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
-from empgan_rt.request import MAX_BATCH
-from empgan_rt.responder import Responder
+from empgan_rt.inference.request import MAX_BATCH
+from empgan_rt.inference.responder import Responder
 
 from .. import gpu
 from .engines import NEEDS_ON, open_engine

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 
-from empgan_rt.backends.cuda import PROVIDER
-from empgan_rt.backends.ort_session import import_onnxruntime
+from empgan_rt.backends.onnxruntime.cuda import PROVIDER
+from empgan_rt.backends.onnxruntime.session import import_onnxruntime
+from empgan_rt.backends.tensorrt.machine import import_cuda, import_tensorrt
 from empgan_rt.errors import EmpganError
-from empgan_rt.tensorrt.machine import import_cuda, import_tensorrt
 
 from .. import gpu
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.file_set import replace_together
+from empgan_rt.storage.file_set import replace_together
 
 from ..markdown import table
 from .machine import GPU

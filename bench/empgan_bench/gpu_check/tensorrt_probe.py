@@ -12,13 +12,13 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 
-from empgan_rt import parity
-from empgan_rt.backends.trt import TrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.cache import EngineCache, cache_home
+from empgan_rt.backends.tensorrt.backend import TrtBackend
+from empgan_rt.backends.tensorrt.engines import EngineRoom, requests
+from empgan_rt.backends.tensorrt.machine import Machine, is_rtx, version_of
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import ParityError, ProviderError
-from empgan_rt.tensorrt.cache import EngineCache, cache_home
-from empgan_rt.tensorrt.engines import EngineRoom, requests
-from empgan_rt.tensorrt.machine import Machine, is_rtx, version_of
+from empgan_rt.verification import parity
 
 from .records import Figures, Finding, Job, Missing
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from empgan_rt.backend import Backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input

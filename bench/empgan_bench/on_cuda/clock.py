@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from empgan_rt.backends.cuda_device import CudaDevice
+from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 
 
 class EventClock(ABC):

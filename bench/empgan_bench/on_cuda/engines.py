@@ -7,8 +7,8 @@ from functools import partial
 
 from empgan_rt import threads as runtime_threads
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.backends.trt import TrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.tensorrt.backend import TrtBackend
+from empgan_rt.bundle.bundle import Bundle
 
 from ..engines import Engine, versions
 from .clock import CudaClock

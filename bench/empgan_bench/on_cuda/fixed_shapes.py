@@ -6,7 +6,7 @@ struck anyway. Candidates are offered by eights; those that were not asked for a
 
 from __future__ import annotations
 
-from empgan_rt.backends.trt import widened
+from empgan_rt.backends.tensorrt.backend import widened
 from empgan_rt.graph_spec import Candidates, IntArray
 from empgan_training.eager import EagerBackend, EagerState
 

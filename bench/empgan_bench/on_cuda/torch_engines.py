@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 
 from empgan_export.half_precision import halved
-from empgan_rt.backends.cuda_diagnosis import driver_problem
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.cuda_diagnosis import driver_problem
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import ProviderError
 from empgan_training.eager import EagerBackend
 from empgan_training.model.generator import Generator

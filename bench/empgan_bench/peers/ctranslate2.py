@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import GeneratorConfig, SearchConfig
 from empgan_rt.graph_spec import SPECIALS, EncoderInput
 

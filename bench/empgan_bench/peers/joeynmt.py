@@ -12,7 +12,7 @@ from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import GeneratorConfig, SearchConfig
 from empgan_rt.graph_spec import SPECIALS, UNK, EncoderInput
 

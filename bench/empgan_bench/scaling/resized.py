@@ -18,10 +18,10 @@ import numpy.typing as npt
 import safetensors.numpy
 
 from empgan_export.variants import references, variant_graphs
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.bundle.manifest import WEIGHTS_NAME, ManifestFields
 from empgan_rt.errors import BundleError
-from empgan_rt.manifest import WEIGHTS_NAME, ManifestFields
-from empgan_rt.storage import write_file
+from empgan_rt.storage.folders import write_file
 from empgan_training.eager import EagerBackend
 
 _BY_WORD = (

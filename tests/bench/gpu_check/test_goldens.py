@@ -11,7 +11,7 @@ from empgan_bench.gpu_check import engines, goldens, needs, tokens
 from empgan_bench.gpu_check.engines import NEEDS_ON, open_engine, precisions
 from empgan_bench.workload import load_workload
 from empgan_rt.backends.loader import BACKENDS
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import ProviderError
 from empgan_rt.text.featurizer import encoder_input
 from support.gpu_sections import MakeJob

@@ -10,7 +10,7 @@ from empgan_bench.gpu_check import memory
 from empgan_bench.gpu_check.engines import NEEDS_ON, open_engine
 from empgan_bench.gpu_check.memory import grown, soaked
 from empgan_bench.gpu_check.records import Missing
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import ProviderError
 from support.gpu_sections import MakeJob
 

@@ -7,7 +7,7 @@ import pytest
 from empgan_bench.gpu_check import tensorrt_probe
 from empgan_bench.gpu_check.records import Missing
 from empgan_bench.gpu_check.tensorrt_probe import probed
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import ProviderError
 from runtime.backends.conftest import Fakes
 from support.gpu_sections import MakeJob

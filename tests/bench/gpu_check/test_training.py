@@ -7,7 +7,7 @@ import torch
 
 from empgan_bench.gpu_check import training
 from empgan_bench.gpu_check.training import DRY, REAL, random_batches, timed
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from support.gpu_sections import MakeJob
 
 

@@ -9,8 +9,8 @@ from empgan_bench.on_cuda.clock import CudaClock
 from empgan_bench.on_cuda.engines import open_tensorrt, open_tensorrt_int8
 from empgan_bench.worker import measure
 from empgan_bench.workload import load_workload
-from empgan_rt.backends.cuda_device import CudaDevice
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
 from runtime.backends.conftest import Fakes, fakes

@@ -10,7 +10,7 @@ from empgan_bench.engines import Engine
 from empgan_bench.on_cuda.compiled import CompiledBackend
 from empgan_bench.worker import measure
 from empgan_bench.workload import load_workload
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_training.eager import EagerBackend
 from support.small_bundle import small_bundle

@@ -12,7 +12,7 @@ from empgan_bench.floor import open_floor
 from empgan_bench.on_cuda.floor import CudaFloor
 from empgan_bench.on_cuda.products import Products
 from empgan_bench.workload import load_workload
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 from empgan_training.eager import EagerBackend

@@ -15,8 +15,8 @@ from empgan_rt.backend import Encoded
 from empgan_rt.bans import Bans
 from empgan_rt.config import GeneratorConfig, SearchConfig
 from empgan_rt.graph_spec import PAD, EncoderInput
-from empgan_rt.lane import Lane
-from empgan_rt.static_batch import decode
+from empgan_rt.inference.lane import Lane
+from empgan_rt.search.decode import decode
 from empgan_training.eager import EagerBackend
 from empgan_training.model.generator import Generator
 from support.small_data import small_generator

@@ -22,9 +22,9 @@ from empgan_bench.on_cuda.graphs import GraphBackend
 from empgan_bench.on_cuda.torch_clock import TorchClock
 from empgan_bench.worker import measure
 from empgan_bench.workload import Workload, load_workload
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
-from empgan_rt.responder import Responder
+from empgan_rt.inference.responder import Responder
 from empgan_training.eager import EagerBackend
 from empgan_training.transfers import fetched, sent
 

@@ -13,7 +13,7 @@ from empgan_bench.files import FILES, write
 from empgan_bench.scaling import run
 from empgan_bench.scaling.page import render_markdown, render_page
 from empgan_bench.scaling.report import brief, headline
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits
 from empgan_rt.errors import DependencyError, EmpganError, GateError, InputError
 from support.bench_engines import write_text_bundle
@@ -133,7 +133,7 @@ def test_the_files_hold_raw_samples_tables_and_plots(bundle, monkeypatch, tmp_pa
 
 
 def invoke(*arguments):
-    """Return click's result; an EmpganError is raised, as `empgan_rt.cli` gets it."""
+    """Return click's result; an EmpganError is raised, as `empgan_rt.cli.main` gets it."""
     result = CliRunner().invoke(cli.bench, arguments)
     if isinstance(result.exception, EmpganError):
         raise result.exception

@@ -12,12 +12,13 @@ from pathlib import Path
 import onnx
 import pytest
 
-from empgan_rt.backends import cuda, ort_session
-from empgan_rt.backends.device_rows import rows_graph
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.backends.ort_failures import translated
-from empgan_rt.backends.ort_session import import_onnxruntime, session_of_any_signature
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime import cuda
+from empgan_rt.backends.onnxruntime import session as ort_session
+from empgan_rt.backends.onnxruntime.device_rows import rows_graph
+from empgan_rt.backends.onnxruntime.failures import translated
+from empgan_rt.backends.onnxruntime.session import import_onnxruntime, session_of_any_signature
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, ProviderError
 from empgan_rt.graph_spec import GRAPH_NAMES
 from support.cuda_kernels import without_kernel

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from empgan_rt.backends.cuda_device import CudaDevice
+from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.errors import InputError, ProviderError
 from support.fake_cuda_runtime import FakeCuda
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from empgan_rt.backends.cuda_device import CudaDevice
-from empgan_rt.backends.cuda_graphs import MOST, CudaGraphs
+from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
+from empgan_rt.backends.tensorrt.cuda_graphs import MOST, CudaGraphs
 from support.fake_cuda_runtime import FakeCuda
 
 

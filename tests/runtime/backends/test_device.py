@@ -16,16 +16,16 @@ from hypothesis import strategies as st
 
 from empgan_export.lint import lint
 from empgan_rt import Responder, SearchConfig
-from empgan_rt.backends.device import DeviceBackend
-from empgan_rt.backends.device_rows import DeviceRows, rows_graph
-from empgan_rt.backends.device_session import DeviceSession
-from empgan_rt.backends.device_state import DeviceState
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.backends.ort_state import OrtState
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.backends.onnxruntime.device_backend import DeviceBackend
+from empgan_rt.backends.onnxruntime.device_rows import DeviceRows, rows_graph
+from empgan_rt.backends.onnxruntime.device_session import DeviceSession
+from empgan_rt.backends.onnxruntime.device_state import DeviceState
+from empgan_rt.backends.onnxruntime.state import OrtState
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import InputError, ProviderError
 from empgan_rt.graph_spec import SOS, STRUCK
-from empgan_rt.scheduler import Scheduler
+from empgan_rt.inference.scheduler import Scheduler
 from support.toy_bundle import make_toy_bundle, toy_inputs
 
 DIALOGUES = [

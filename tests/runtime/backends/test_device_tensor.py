@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empgan_rt.backends.cuda_device import CudaDevice
-from empgan_rt.backends.device_tensor import DeviceTensor, Transfers
+from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
+from empgan_rt.backends.tensorrt.device_tensor import DeviceTensor, Transfers
 from support.fake_cuda_runtime import FakeCuda
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from empgan_rt import Responder
-from empgan_rt.backends.cuda import PROVIDER
-from empgan_rt.backends.cuda_diagnosis import require_driver
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.bundle import ASSETS, EMBEDDED, Bundle
+from empgan_rt.backends.onnxruntime.cuda import PROVIDER
+from empgan_rt.backends.onnxruntime.cuda_diagnosis import require_driver
+from empgan_rt.bundle.bundle import ASSETS, EMBEDDED, Bundle
 from empgan_rt.errors import ProviderError
 from empgan_rt.graph_spec import SOS, EncoderInput
-from empgan_rt.parity import check, replay
+from empgan_rt.verification.parity import check, replay
 
 pytestmark = pytest.mark.gpu
 DIALOGUES = [["I lost my keys today."], ["Hello!", "Hi.", "My cat is ill."], ["I won the race!"]]

@@ -18,11 +18,11 @@ import pytest
 import safetensors.numpy
 
 from empgan_rt.backend import Encoded
-from empgan_rt.backends import ort_session
-from empgan_rt.backends.device import DeviceBackend
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime import session as ort_session
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.backends.onnxruntime.device_backend import DeviceBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import (
     BundleError,
     DependencyError,

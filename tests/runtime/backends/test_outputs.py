@@ -10,10 +10,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from empgan_rt.backends.device import DeviceBackend
-from empgan_rt.backends.ort import OrtBackend
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.backends.onnxruntime.device_backend import DeviceBackend
 from empgan_rt.backends.outputs import check_ids, check_shapes
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, DivergenceError
 from empgan_rt.graph_spec import SOS, graph_specs
 from support.toy_bundle import MODEL, toy_inputs

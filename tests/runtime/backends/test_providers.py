@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt.backends import ort_session, providers
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.backends.ort_session import session_of_any_signature
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime import providers
+from empgan_rt.backends.onnxruntime import session as ort_session
+from empgan_rt.backends.onnxruntime.session import session_of_any_signature
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import InputError, ProviderError, StorageError
 from support.fake_cuda import FakeOrt, Machine, be_on
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from empgan_rt.backends.providers import DEVICES, with_options
+from empgan_rt.backends.onnxruntime.providers import DEVICES, with_options
 from support import stand_in_cuda
 from support.source_tree import ROOT
 

@@ -15,20 +15,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from empgan_rt import parity
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.backends.ort import OrtBackend
-from empgan_rt.backends.trt import TrtBackend
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.backends.tensorrt import profiles as profiles_module
+from empgan_rt.backends.tensorrt.backend import TrtBackend
 from empgan_rt.bans import Bans
-from empgan_rt.bundle import Bundle
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError, InputError, ProviderError
 from empgan_rt.graph_spec import SOS
-from empgan_rt.lane import Lane
-from empgan_rt.responder import Responder
-from empgan_rt.scheduler import Scheduler
-from empgan_rt.static_batch import decode
-from empgan_rt.tensorrt import profiles as profiles_module
+from empgan_rt.inference.lane import Lane
+from empgan_rt.inference.responder import Responder
+from empgan_rt.inference.scheduler import Scheduler
+from empgan_rt.search.decode import decode
+from empgan_rt.verification import parity
 from runtime.backends.conftest import Fakes
 from support.command_line import Outcome
 from support.toy_bundle import toy_inputs

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empgan_rt.backends.cuda_device import CudaDevice
-from empgan_rt.backends.device_tensor import Transfers
-from empgan_rt.backends.ort_state import OrtState
-from empgan_rt.backends.trt_state import TrtState
+from empgan_rt.backends.onnxruntime.state import OrtState
+from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
+from empgan_rt.backends.tensorrt.device_tensor import Transfers
+from empgan_rt.backends.tensorrt.state import TrtState
 from empgan_rt.errors import ProviderError
 from empgan_rt.graph_spec import STRUCK
 from support.fake_cuda_runtime import FakeCuda

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from empgan_rt.tensorrt.build_log import logger
+from empgan_rt.backends.tensorrt.log import logger
 from support.fake_tensorrt import FakeTensorRt
 
 
@@ -19,7 +19,7 @@ def test_one_logger_for_a_module() -> None:
 def test_levels(caplog: pytest.LogCaptureFixture) -> None:
     trt = FakeTensorRt()
     severities = trt.ILogger
-    with caplog.at_level(logging.DEBUG, "empgan_rt.tensorrt"):
+    with caplog.at_level(logging.DEBUG, "empgan_rt.backends.tensorrt"):
         for name in ("INTERNAL_ERROR", "ERROR", "WARNING", "INFO", "VERBOSE"):
             logger(trt).log(getattr(severities, name), f"100 % {name}")
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [

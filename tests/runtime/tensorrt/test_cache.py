@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from empgan_rt.backends.cache import EngineCache, cache_home
 from empgan_rt.errors import StorageError
-from empgan_rt.tensorrt.cache import EngineCache, cache_home
 
 FACTS = {"kind": "turn_encoder", "tensorrt": "11.4"}
 

@@ -11,12 +11,18 @@ from typing import Any
 
 import pytest
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.cache import EngineCache
+from empgan_rt.backends.tensorrt import engines as engines_module
+from empgan_rt.backends.tensorrt.engines import (
+    EngineRoom,
+    Request,
+    enough_candidates,
+    requests,
+)
+from empgan_rt.backends.tensorrt.machine import Gpu, Machine
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.cli.engines import build_all
 from empgan_rt.errors import BundleError, InputError, ProviderError
-from empgan_rt.tensorrt import engines as engines_module
-from empgan_rt.tensorrt.cache import EngineCache
-from empgan_rt.tensorrt.engines import EngineRoom, Request, build_all, enough_candidates, requests
-from empgan_rt.tensorrt.machine import Gpu, Machine
 from support.fake_tensorrt import FakeTensorRt
 
 GPU = Gpu("NVIDIA H100", "9.0", "580.95")
@@ -298,7 +304,7 @@ def test_progress_names_engine_and_phase(
         def __exit__(self, *_: object) -> None:
             pass
 
-    monkeypatch.setattr("empgan_rt.console.progress", lambda title, total: Shown())
+    monkeypatch.setattr("empgan_rt.cli.console.progress", lambda title, total: Shown())
     build_all(room(bundle, cache), requests(bundle, beams=(1,))[1:])
     assert notes == [
         (0, "context_encoder in fp32: Timing tactics"),

@@ -9,8 +9,14 @@ from typing import Any
 
 import pytest
 
+from empgan_rt.backends.tensorrt.machine import (
+    Gpu,
+    current_gpu,
+    import_tensorrt,
+    is_rtx,
+    version_of,
+)
 from empgan_rt.errors import DependencyError, ProviderError
-from empgan_rt.tensorrt.machine import Gpu, current_gpu, import_tensorrt, is_rtx, version_of
 
 
 class _Error(Enum):
@@ -56,7 +62,7 @@ def test_a_broken_one_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(name: str) -> Any:
         raise ImportError("libnvinfer.so.11: cannot open shared object file")
 
-    monkeypatch.setattr("empgan_rt.tensorrt.machine.importlib.import_module", broken)
+    monkeypatch.setattr("empgan_rt.backends.tensorrt.machine.importlib.import_module", broken)
     with pytest.raises(DependencyError, match=r"cannot be loaded \(tensorrt: libnvinfer\.so\.11"):
         import_tensorrt()
 

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import parity
-from empgan_rt.backends.trt import TrtBackend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.cache import EngineCache
+from empgan_rt.backends.tensorrt.backend import TrtBackend
+from empgan_rt.backends.tensorrt.engines import EngineRoom, requests
+from empgan_rt.backends.tensorrt.log import logger
+from empgan_rt.backends.tensorrt.machine import Machine, import_cuda
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.cli.engines import build_all
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
-from empgan_rt.responder import Responder
-from empgan_rt.tensorrt.build_log import logger
-from empgan_rt.tensorrt.cache import EngineCache
-from empgan_rt.tensorrt.engines import EngineRoom, build_all, requests
-from empgan_rt.tensorrt.machine import Machine, import_cuda
+from empgan_rt.inference.responder import Responder
+from empgan_rt.verification import parity
 
 pytestmark = pytest.mark.gpu
 

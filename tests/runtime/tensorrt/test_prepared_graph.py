@@ -7,12 +7,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from empgan_rt.backends.ort_session import open_session
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime.session import open_session
+from empgan_rt.backends.tensorrt.prepared_graph import fixed_spec, prepared_graph
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.errors import BundleError
 from empgan_rt.graph_spec import GRAPH_NAMES, GraphSpec, graph_specs
-from empgan_rt.tensorrt.prepared_graph import fixed_spec, prepared_graph
 from support.fake_execution import exact_session
 
 BEAM, CANDIDATES = 5, 12

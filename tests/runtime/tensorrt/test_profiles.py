@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from empgan_rt.backends.tensorrt.profiles import BATCHES, MAX_ELEMENTS, most_positions, profiles
 from empgan_rt.config import GeneratorConfig, Limits
 from empgan_rt.graph_spec import GRAPH_NAMES
-from empgan_rt.tensorrt.profiles import BATCHES, MAX_ELEMENTS, most_positions, profiles
 
 HIERARCHICAL = GeneratorConfig(11647, 500)
 FLAT = GeneratorConfig(11647, 500, context="flat", streams=("utterances",), prepend_label=True)

@@ -15,15 +15,15 @@ from typing import Any
 
 import pytest
 
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.tensorrt import prepared_graph as prepared_graph_module
+from empgan_rt.backends.tensorrt.build import build
+from empgan_rt.backends.tensorrt.engines import Request, requests
+from empgan_rt.backends.tensorrt.log import logger
+from empgan_rt.backends.tensorrt.prepared_graph import fixed_spec, prepared_graph
+from empgan_rt.backends.tensorrt.profiles import profiles
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, ProviderError
 from empgan_rt.graph_spec import GRAPH_NAMES, graph_specs
-from empgan_rt.tensorrt import prepared_graph as prepared_graph_module
-from empgan_rt.tensorrt.build import build
-from empgan_rt.tensorrt.build_log import logger
-from empgan_rt.tensorrt.engines import Request, requests
-from empgan_rt.tensorrt.prepared_graph import fixed_spec, prepared_graph
-from empgan_rt.tensorrt.profiles import profiles
 from empgan_training.systems import SYSTEMS, SystemName
 
 HAS_RTX = importlib.util.find_spec("tensorrt_rtx") is not None

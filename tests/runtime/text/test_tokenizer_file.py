@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from empgan_rt import BundleError
-from empgan_rt.bundle import EMBEDDED, Bundle
+from empgan_rt.bundle.bundle import EMBEDDED, Bundle
 from empgan_rt.graph_spec import SPECIALS
 from empgan_rt.text.tokenizer import Tokenizer
 from empgan_rt.text.tokenizer_file import read_tokenizer_file

@@ -11,9 +11,9 @@ import numpy as np
 import onnxruntime
 
 import empgan_rt
-from empgan_rt.backends import cuda
 from empgan_rt.backends.loader import load_backend
-from empgan_rt.bundle import Bundle
+from empgan_rt.backends.onnxruntime import cuda
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import SOS, EncoderInput
 

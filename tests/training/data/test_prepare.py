@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from empgan_rt import replacing
 from empgan_rt.errors import DataError, InputError, StorageError
+from empgan_rt.storage import replacing
 from empgan_training.data import prepare as module
 from empgan_training.data.dailydialog import SPLITS
 from empgan_training.data.prepare import PrepareOptions, prepare

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from empgan_rt.errors import StorageError
-from empgan_rt.replacing import staging_folder
-from empgan_rt.storage import replace_folder
+from empgan_rt.storage.folders import replace_folder
+from empgan_rt.storage.replacing import staging_folder
 
 
 def write_folder(out: Path, files: Mapping[str, bytes]) -> None:

@@ -20,7 +20,7 @@ import msgspec
 
 from empgan_rt.config import check_seed
 from empgan_rt.errors import DataError, InputError
-from empgan_rt.replacing import restored
+from empgan_rt.storage.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion, Turn
 from empgan_rt.errors import BundleError, DataError, InputError
-from empgan_rt.replacing import restored
+from empgan_rt.storage.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.featurizer import Featurizer, TurnFeatures
 from empgan_rt.text.tokenizer import Tokenizer

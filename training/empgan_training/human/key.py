@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from empgan_rt.errors import DataError, InputError
-from empgan_rt.replacing import restored
+from empgan_rt.storage.replacing import restored
 
 from ..stored_json import decode_json
 

@@ -20,7 +20,7 @@ from typing import Any
 from empgan_rt.config import Limits, check_seed
 from empgan_rt.dialogue import Emotion
 from empgan_rt.errors import InputError
-from empgan_rt.replacing import restored
+from empgan_rt.storage.replacing import restored
 from empgan_rt.text.detokenizer import detokenise
 from empgan_rt.text.featurizer import Featurizer
 

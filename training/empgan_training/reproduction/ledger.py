@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 
 from empgan_rt.errors import InputError, StorageError
-from empgan_rt.replacing import restored
-from empgan_rt.storage import replace_file
+from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.replacing import restored
 
 from ..stored_json import decode_json
 

@@ -21,11 +21,11 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from empgan_rt import console
 from empgan_rt._version import __version__
+from empgan_rt.cli import console
 from empgan_rt.errors import CheckpointError, DivergenceError, InputError
-from empgan_rt.replacing import restored
-from empgan_rt.storage import replace_file
+from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.replacing import restored
 
 from ..checkpoint import Checkpoint
 from ..config import TrainConfig

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from empgan_rt.replacing import restored
+from empgan_rt.storage.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 
 from ..human.key import KEY_NAME, read_key

@@ -19,7 +19,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from empgan_rt.errors import DataError, InputError
-from empgan_rt.replacing import restored
+from empgan_rt.storage.replacing import restored
 
 from ..decoding import Labels
 from ..human.predictions import read_predictions

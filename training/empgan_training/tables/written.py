@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.file_set import replace_together
+from empgan_rt.storage.file_set import replace_together
 
 from .make import Tables
 from .markdown import tables_markdown

@@ -1,0 +1,73 @@
+"""ONNX Runtime: the graphs of a bundle, fed with NumPy arrays. `device` has the other devices.
+
+The graphs and their weights are handed over from memory: a graph that refers to any file but the
+bundle's own weights is refused, and nothing is opened on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ...bundle.bundle import Bundle
+from ...errors import InputError, ProviderError
+from ...graph_spec import graph_specs
+from ..base import GraphBackend
+from .failures import translated
+from .session import open_session
+from .state import OrtState
+
+
+class OrtBackend(GraphBackend):
+    """A `Backend` on ONNX Runtime.
+
+    Args:
+        bundle: an opened bundle.
+        device: "cpu"; never exchanged for another one silently.
+        precision: one of the bundle's variants.
+        turn_cache: turns whose encodings are kept for when they come again.
+
+    Raises:
+        InputError: unknown device, a precision that the bundle lacks, or turn_cache below 0.
+        DependencyError: onnxruntime is missing, too old, or installed twice.
+        ProviderError: the device cannot be used.
+        BundleError: the graphs are not what the manifest promises.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        device: str = "cpu",
+        precision: str = "fp32",
+        turn_cache: int = 0,
+    ) -> None:
+        super().__init__(bundle, device, precision, turn_cache)
+        self._specs = graph_specs(bundle.model)
+        graphs = {which: bundle.graph(precision, which) for which in self._specs}
+        self._sessions = {which: self.open_graph(which, graph) for which, graph in graphs.items()}
+        self._process = os.getpid()
+
+    def open_graph(self, which: str, graph: bytes) -> Any:
+        """Return what runs a graph: `run(names, feeds)` gives the outputs of these names."""
+        return open_session(graph, self.bundle.weights, self._specs[which], self.device)
+
+    def close(self) -> None:
+        """Release sessions and turns; further calls raise InputError."""
+        super().close()
+        self._sessions.clear()
+
+    def _empty(self, slots: int, beam_size: int) -> Any:
+        return OrtState.empty(slots, beam_size, self.bundle.model.hidden_size)
+
+    def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
+        if which not in self._sessions:
+            raise InputError("the backend is closed", hint="load the model again")
+        if os.getpid() != self._process:
+            raise ProviderError(
+                "the model was loaded before this process was forked",
+                hint="load it in the child, or start the child with the spawn method",
+            )
+        names = [tensor.name for tensor in self._specs[which].outputs]
+        with translated(which):
+            return dict(zip(names, self._sessions[which].run(names, feeds), strict=True))

@@ -1,0 +1,1 @@
+"""The bundle: one sealed folder that holds a model, opened only if nothing in it was altered."""

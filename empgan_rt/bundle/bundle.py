@@ -1,0 +1,216 @@
+"""A bundle: the folder that holds one model, opened whole, checked, and sealed.
+
+    my.empgan/
+      manifest.json                                 see `manifest`
+      generation.json                               defaults of the search
+      tokenizer.json  emotion_vocabulary.txt  emotion_lexicon.tsv
+      weights.safetensors                           the weights, once
+      turn_encoder.{fp32,fp16}.onnx                 graphs; their data is in weights.safetensors
+      context_encoder.{fp32,fp16}.onnx
+      decoder_step.{fp32,int8,fp16}.onnx
+      goldens.{fp32,int8,fp16}.npz                  what each precision should compute
+      MODEL_CARD.md  LICENSES/...
+
+The graphs lie beside the weights because ONNX's checker and ONNX Runtime refuse external data
+outside the graph's own folder. Every file is read once and hashed; whoever uses the bundle gets
+those bytes, never a path.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..config import GeneratorConfig, Limits, SearchConfig
+from ..errors import BundleError, InputError
+from ..storage.folders import list_files, open_folder, read_file, write_file
+from ..text.emotion_lexicon import EmotionLexicon
+from ..text.featurizer import Featurizer
+from ..text.tokenizer import Tokenizer
+from .manifest import (
+    MANIFEST_NAME,
+    MAX_BUNDLE_BYTES,
+    MAX_MANIFEST_BYTES,
+    WEIGHTS_NAME,
+    Manifest,
+    ManifestFields,
+    Variant,
+    file_entry,
+    parse,
+    render,
+)
+from .strict_json import load_json, strict_convert
+from .weights_file import check_weights
+
+EMBEDDED = ("default", "tiny")
+ASSETS = Path(__file__).parents[1] / "assets"  # a plain folder, for descriptors cannot enter a zip
+_SUBFOLDERS = ("LICENSES",)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One model in memory; every byte was checked against the manifest.
+
+    Attributes:
+        manifest: the decoded `manifest.json`.
+        files: contents of every other file, by its name in the manifest.
+        search: the defaults in `generation.json`.
+    """
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+    search: SearchConfig
+
+    @classmethod
+    def open(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
+        """Return the bundle in a folder, or the embedded one called "default" or "tiny".
+
+        A folder of such a name is opened as "./default".
+
+        Raises:
+            BundleError: it is not there, or a file is missing, extra, altered, linked, special or
+                too large, or the manifest is unsound or too new.
+            DivergenceError: a weight is NaN or infinite.
+        """
+        if isinstance(path_or_name, str) and path_or_name in EMBEDDED:
+            if not (ASSETS / path_or_name).is_dir():
+                raise BundleError(
+                    f"the embedded bundle {path_or_name!r} is not in this installation",
+                    hint="reinstall empgan-rt",
+                )
+            # Some installers hard-link files into place, so there a second name means nothing.
+            return cls._read(ASSETS / path_or_name, hard_links=True)
+        return cls._read(Path(path_or_name), hard_links=False)
+
+    @classmethod
+    def _read(cls, folder: Path, *, hard_links: bool) -> Bundle:
+        with open_folder(folder) as root:
+            manifest = parse(
+                read_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES, hard_links=hard_links)
+            )
+            _check_names({*list_files(root, _SUBFOLDERS)}, {*manifest.files, MANIFEST_NAME})
+            files = {}
+            for name, entry in manifest.files.items():
+                data = read_file(root, name, entry.size, hard_links=hard_links)
+                if file_entry(data) != entry:
+                    raise BundleError(
+                        f"{name} was altered: its {len(data)} bytes are not the {entry.size} "
+                        "that the manifest lists",
+                        hint="fetch or export the bundle again",
+                    )
+                files[name] = data
+        generation = load_json(files["generation.json"], "generation.json")
+        search = strict_convert(generation, SearchConfig, "generation.json")
+        check_weights(files[WEIGHTS_NAME])
+        return cls(manifest, files, search)
+
+    @classmethod
+    def seal(cls, staging: str | os.PathLike[str], fields: ManifestFields) -> Path:
+        """Write the manifest of the files in `staging`, last of all, and return the folder.
+
+        The bundle is then read back as a user would; `storage.publish` puts it in its place.
+
+        Raises:
+            BundleError: the files do not make a bundle.
+            DivergenceError: a weight is NaN or infinite.
+            StorageError: the manifest could not be written.
+        """
+        folder = Path(staging)
+        with open_folder(folder) as root:
+            names = list_files(root, _SUBFOLDERS)
+            entries = {n: file_entry(read_file(root, n, MAX_BUNDLE_BYTES)) for n in names}
+        write_file(folder / MANIFEST_NAME, render(fields, entries))
+        cls.open(folder)
+        return folder
+
+    @property
+    def bundle_id(self) -> str:
+        """16 hex digits that name the model."""
+        return self.manifest.bundle_id
+
+    @property
+    def model(self) -> GeneratorConfig:
+        """Sizes of the generator."""
+        return self.manifest.model
+
+    @property
+    def limits(self) -> Limits:
+        """How much of a dialogue is read."""
+        return self.manifest.limits
+
+    @property
+    def weights(self) -> bytes:
+        """The safetensors file that the graphs refer to as external data."""
+        return self.files[WEIGHTS_NAME]
+
+    def graph(self, precision: str, which: str) -> bytes:
+        """Return the ONNX bytes of a graph of `graph_spec.GRAPH_NAMES`.
+
+        Raises:
+            InputError: the bundle has no such precision; the message lists those it has.
+        """
+        return self.files[self._variant(precision).graphs[which]]
+
+    def goldens(self, precision: str) -> bytes:
+        """Return what the graphs of a precision should compute, for `parity.replay`.
+
+        Raises:
+            InputError: the bundle has no such precision; the message lists those it has.
+        """
+        return self.files[self._variant(precision).goldens]
+
+    def _variant(self, precision: str) -> Variant:
+        variant = self.manifest.variants.get(precision)
+        if variant is None:
+            have = ", ".join(map(repr, sorted(self.manifest.variants)))
+            raise InputError(f"precision {precision!r}", hint=f"this bundle has {have}")
+        return variant
+
+    def featurizer(self) -> Featurizer:
+        """Return the reader and writer of text for this model.
+
+        Raises:
+            BundleError: a text file is damaged, of another size than the model's vocabularies, or
+                bans what is no word.
+        """
+        tokenizer = Tokenizer.from_json(self.files["tokenizer.json"])
+        lexicon = EmotionLexicon.from_files(
+            self.files["emotion_lexicon.tsv"], self.files["emotion_vocabulary.txt"]
+        )
+        found = len(tokenizer.vocabulary), len(lexicon.vocabulary)
+        wanted = self.model.vocabulary_size, self.model.emotion_vocabulary_size
+        if found != wanted:
+            raise BundleError(
+                f"vocabularies of {found[0]} and {found[1]} words for a model of {wanted[0]} and "
+                f"{wanted[1]}",
+                hint="export the bundle again",
+            )
+        featurizer = Featurizer(tokenizer, lexicon, self.limits)
+        try:
+            featurizer.bans(self.search.banned_words)
+        except InputError as error:
+            raise BundleError(f"generation.json: {error.message}", hint=error.hint) from None
+        return featurizer
+
+    def text(self, name: str) -> str:
+        """Return a text file of the bundle.
+
+        Raises:
+            BundleError: it is not there or not UTF-8.
+        """
+        try:
+            return self.files[name].decode("utf-8")
+        except KeyError:
+            raise BundleError(f"the bundle holds no {name}") from None
+        except UnicodeDecodeError:
+            raise BundleError(f"{name} is not UTF-8") from None
+
+
+def _check_names(found: set[str], wanted: set[str]) -> None:
+    """Raise BundleError, naming a few, if files are missing or extra."""
+    for names, what in ((wanted - found, "missing"), (found - wanted, "not in the manifest")):
+        if names:
+            shown = ", ".join(repr(name[:60]) for name in sorted(names)[:5])
+            raise BundleError(f"{len(names)} files {what}: {shown}")

@@ -1,0 +1,186 @@
+"""What the command line shows: results on stdout, progress and logs on stderr.
+
+With `--json` exactly one JSON object goes to stdout. Progress is a rich bar on a terminal and a
+plain line every ten seconds elsewhere.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TypeVar
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from ..errors import EmpganError, StorageError
+
+_PLAIN_INTERVAL_S = 10.0
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Reporter(Protocol):
+    """Receives the progress of one piece of work."""
+
+    def update(self, done: int, note: str = "") -> None:
+        """Tell how many units are done, and anything worth showing beside it."""
+        ...
+
+
+class _Plain:
+    """A line on stderr every ten seconds, and one at the end."""
+
+    def __init__(self, title: str, total: int | None) -> None:
+        self.title, self.total = title, total
+        self.start = self.shown = time.monotonic()
+        self.first: int | None = None
+
+    def update(self, done: int, note: str = "") -> None:
+        now = time.monotonic()
+        if self.first is None:
+            self.first = done
+        if done != self.total and now - self.shown < _PLAIN_INTERVAL_S:
+            return
+        self.shown = now
+        worked = done - self.first
+        count, tail = f"{done}", ""
+        if self.total is not None:
+            count = f"{done}/{self.total}"
+            left = (now - self.start) / worked * (self.total - done) if worked else 0.0
+            tail = f", {_clock(left)} left" if worked and done < self.total else ""
+        print(f"{self.title}: {count}{tail} {note}".rstrip(), file=sys.stderr, flush=True)
+
+
+class _Bar:
+    """A rich progress bar."""
+
+    def __init__(self, progress: Progress, title: str, total: int | None) -> None:
+        self.progress = progress
+        self.task = progress.add_task(title, total=total, note="")
+
+    def update(self, done: int, note: str = "") -> None:
+        self.progress.update(self.task, completed=done, note=note)
+
+
+_shown: list[Progress] = []  # the bars that are up: one at most, rich allows no more
+
+
+@contextmanager
+def progress(title: str, total: int | None) -> Iterator[Reporter]:
+    """Show the progress of `total` units (None: nobody knows) on stderr while the block runs.
+
+    Within another such block it is a line below that one's.
+    """
+    if not sys.stderr.isatty():
+        yield _Plain(title, total)
+        return
+    if _shown:
+        line = _Bar(_shown[0], title, total)
+        try:
+            yield line
+        finally:
+            _shown[0].remove_task(line.task)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        _shown.append(bar)
+        try:
+            yield _Bar(bar, title, total)
+        finally:
+            _shown.clear()
+
+
+def emit(result: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    """Print a command's result: one JSON object, or text for people.
+
+    Raises:
+        StorageError: what is behind stdout is full.
+    """
+    if as_json:
+        with _storage_errors():
+            sys.stdout.buffer.write(msgspec.json.encode(result) + b"\n")
+            sys.stdout.flush()
+    else:
+        write(text + "\n")
+
+
+def write(text: str) -> None:
+    """Print a piece of a line for people, at once.
+
+    Raises:
+        StorageError: what is behind stdout is full.
+    """
+    with _storage_errors():
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def complain(error: EmpganError) -> None:
+    """Print an error on stderr, control characters escaped; does nothing if that is impossible."""
+    lines = f"error: {error}".split("\n")
+    with suppress(OSError, ValueError):  # full, or closed
+        print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, control characters escaped: a stranger may have written it."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Raise StorageError if stdout refuses what the block writes."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # whoever read stdout has had enough, which is no fault
+    except OSError as error:
+        raise StorageError(f"stdout could not be written: {error.strerror}") from None
+
+
+def json_option(command: Command) -> Command:
+    """Return the click command with `--json`; its function gets `as_json: bool`.
+
+    It is True if the flag stands after the command's name or before it, as in
+    `empgan-rt --json data prepare` and `empgan-rt data prepare --json`. Hand it to `emit`:
+
+        @click.command()
+        @console.json_option
+        def count(as_json: bool) -> None:
+            console.emit({"rows": 3}, "3 rows", as_json=as_json)
+
+    Commands let every `EmpganError` rise: `empgan_rt.cli.main` prints it, as JSON if the flag is
+    given, and ends with its exit code.
+    """
+    return click.option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        callback=_here_or_above,
+        help="Print one JSON object on stdout.",
+    )(command)
+
+
+def _here_or_above(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    """Return whether the flag is set in this command or in a group around it."""
+    around = context.parent
+    while around is not None and not value:
+        value = bool(around.params.get(parameter.name or ""))
+        around = around.parent
+    return value
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -1,0 +1,198 @@
+"""The command `empgan-rt`: a literal table of commands, and errors mapped to exit codes.
+
+A command's module is imported when the command runs or its own help is asked for, so that each
+needs only its own extra.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+
+import click
+
+from .._version import __version__
+from ..backends.onnxruntime.telemetry import silence_onnxruntime
+from ..errors import DependencyError, EmpganError, InputError, StorageError
+from ..packages import was_interrupted
+from . import console
+from .records import error_record
+
+INTERRUPTED = 130
+PACKAGES = ("empgan_rt", "empgan_training", "empgan_export", "empgan_bench")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command: its line in the group's help, where it is, and the extra that it needs."""
+
+    help: str
+    target: str
+    extra: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "chat": Entry("Talk with a model.", "empgan_rt.cli.chat:chat", "cpu"),
+    "reply": Entry("Answer a file of dialogues.", "empgan_rt.cli.reply:reply", "cpu"),
+    "inspect": Entry("Show and verify a bundle.", "empgan_rt.cli.inspect:inspect", "cpu"),
+    "doctor": Entry("Show and check this installation.", "empgan_rt.cli.doctor:doctor", "cpu"),
+    "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "train"),
+    "train": Entry("Train a model from a recipe.", "empgan_training.cli:train", "train"),
+    "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "train"),
+    "human": Entry("Let people rate replies.", "empgan_training.human_cli:human", "eval"),
+    "reproduce": Entry(
+        "Train every system, and make the paper's tables.",
+        "empgan_training.reproduce_cli:reproduce",
+        "train",
+    ),
+    "tables": Entry(
+        "Make the tables of stored replies anew.", "empgan_training.reproduce_cli:tables", "eval"
+    ),
+    "export": Entry("Make a bundle of a checkpoint.", "empgan_export.cli:export", "export"),
+    "engines": Entry(
+        "Build TensorRT engines of a bundle.", "empgan_rt.cli.engines:engines", "tensorrt"
+    ),
+    "bench": Entry("Measure latency and throughput.", "empgan_bench.cli:bench", "bench"),
+}
+# Packages that another extra brings than the command's own.
+PACKAGE_EXTRAS: Mapping[str, str] = {
+    "onnxruntime": "cpu",
+    "onnx": "export",
+    "onnxscript": "export",
+    "torch": "train",
+    "sacrebleu": "eval",
+    "rouge_score": "eval",
+    "krippendorff": "eval",
+    "vaderSentiment": "lexicon",
+    "nrclex": "lexicon",
+    "textblob": "lexicon",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group over COMMANDS; its own help imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].target.partition(":")
+        try:
+            return cast(click.Command, getattr(import_module(module), name))
+        except ModuleNotFoundError as error:
+            raise _missing(error, cmd_name) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise _missing(error, ctx.invoked_subcommand or "") from error
+        except BrokenPipeError:
+            ctx.exit(0)  # whoever read the output has had enough
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@console.json_option
+@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
+@click.option("-v", "--verbose", is_flag=True, help="Log details, and the traceback of a bug.")
+@click.version_option(__version__, prog_name="empgan-rt")
+def cli(as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Train, export and serve empathetic dialogue models."""
+    logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
+    level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(level)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (see `errors` for the table).
+
+    Errors go to stderr; with `--json` to stdout, as {"error": {"code", "message", "hint"}}.
+    """
+    silence_onnxruntime()  # PyTorch's exporter imports it too
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    code = _run(given, as_json="--json" in given)  # also where arguments cannot be parsed
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # The interpreter would flush again when it ends, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            code = code or StorageError.exit_code
+    return code
+
+
+def _run(given: list[str], *, as_json: bool) -> int:
+    """Run the command line `given`, tell of what went wrong, and return the exit code."""
+    try:
+        status = cli.main(given, prog_name="empgan-rt", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except EmpganError as error:
+        _complain(error, as_json)
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _interrupted()
+    except click.ClickException as error:
+        if as_json:
+            _complain(InputError(error.format_message()), as_json)
+        else:
+            error.show()
+        return InputError.exit_code
+    except Exception as error:
+        if was_interrupted(error):
+            return _interrupted()
+        _complain(_bug(error), as_json)
+        return EmpganError.exit_code
+
+
+def _interrupted() -> int:
+    """Leave the line that shows ^C, and return the exit code."""
+    print(file=sys.stderr)
+    return INTERRUPTED
+
+
+def _complain(error: EmpganError, as_json: bool) -> None:
+    """Tell of an error where the caller looks for it, or at least on stderr; never raise."""
+    if as_json:
+        with suppress(StorageError, BrokenPipeError):
+            console.emit({"error": error_record(error)}, "", as_json=True)
+            return
+    console.complain(error)
+
+
+def _bug(error: Exception) -> EmpganError:
+    """Return what to say of an exception that nobody foresaw; it may hold a user's text."""
+    _log.debug("traceback", exc_info=error)
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].name}, line {frames[-1].lineno}" if frames else "nowhere"
+    return EmpganError(
+        f"this is a bug: {type(error).__name__} in {place}",
+        hint="run again with -v before the command for the traceback, and report it",
+    )
+
+
+def _missing(error: ModuleNotFoundError, command: str) -> Exception:
+    """Return the error that names the extra to install; a module of ours that lacks is a bug."""
+    package = (error.name or "").partition(".")[0]
+    if not package or package in PACKAGES:
+        return error
+    extra = PACKAGE_EXTRAS.get(package, COMMANDS[command].extra)
+    return DependencyError(
+        f"{package} is not installed, and `empgan-rt {command}` needs it",
+        hint=f"pip install 'empgan-rt[{extra}]'",
+    )

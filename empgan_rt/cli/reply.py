@@ -1,0 +1,179 @@
+"""`empgan-rt reply`: a file of dialogues in, a file of replies out, line by line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, BinaryIO
+
+import click
+import msgspec
+
+from ..config import SearchConfig
+from ..dialogue import Emotion, Reply, Turn
+from ..errors import DataError, EmpganError, InputError
+from ..inference.request import Request
+from ..inference.responder import Responder
+from . import console
+from .jsonl import STANDARD, count_lines, numbered_lines, open_input, open_output
+from .options import engine_options, overlay, precision_option, search_options
+from .records import error_record, reply_record
+
+_BATCHES_IN_MEMORY = 16  # more would sort better by length, and hold more
+
+
+class _Turn(msgspec.Struct, forbid_unknown_fields=True):
+    """A turn with a label."""
+
+    text: str
+    emotion: str | None = None
+
+
+class _Row(msgspec.Struct, forbid_unknown_fields=True):
+    """One line of the input."""
+
+    turns: list[str | _Turn]
+    id: str | int | None = None
+    search: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line, ready to be answered unless it is at fault."""
+
+    number: int
+    id: str | int | None
+    asks: Request | EmpganError
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[BUNDLE] IN.jsonl OUT.jsonl")
+@precision_option
+@engine_options
+@search_options
+@click.option("--alternatives", type=click.IntRange(0), help="More replies for each dialogue.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 256),
+    default=32,
+    show_default=True,
+    help="Most dialogues computed at once.",
+)
+@console.json_option
+def reply(
+    paths: tuple[str, ...],
+    precision: str,
+    backend: str,
+    device: str,
+    alternatives: int | None,
+    batch_size: int,
+    as_json: bool,
+    **search: Any,
+) -> None:
+    """Answer each dialogue in IN.jsonl with the model in BUNDLE; "-" is stdin or stdout.
+
+    A line is {"turns": [...]}, with "id" and "search" if wanted; a turn is a string or
+    {"text": ..., "emotion": ...}. "search" holds settings of this line alone, such as
+    {"beam_size": 1, "banned_words": ["shut up", "don't"]}: words and phrases that the reply never
+    says, capitals and kinds of apostrophes aside. A line that cannot be answered gets an "error" in
+    OUT.jsonl and stops no other; then the exit code is 7. With OUT "-" the summary goes to stderr.
+    """
+    if not 2 <= len(paths) <= 3:
+        raise click.UsageError(f"{len(paths)} paths given, wanted [BUNDLE] IN.jsonl OUT.jsonl")
+    bundle, source, out = paths if len(paths) == 3 else ("default", *paths)
+    if alternatives is not None:
+        search["num_hypotheses"] = alternatives + 1
+    started = time.perf_counter()
+    rows = failed = 0
+    with (
+        open_input(source) as file,
+        Responder.load(bundle, backend=backend, precision=precision, device=device) as responder,
+        console.progress("reply", count_lines(source)) as bar,
+        open_output(out) as output,
+    ):
+        base = overlay(responder.search, search)
+        for record in answers(responder, base, file, batch_size):
+            output.write(msgspec.json.encode(record) + b"\n")
+            rows, failed = rows + 1, failed + ("error" in record)
+            bar.update(record["line"])
+    seconds = time.perf_counter() - started
+    summary = {"rows": rows, "failed": failed, "seconds": seconds, "out": out}
+    text = f"{rows - failed} of {rows} dialogues answered in {seconds:.1f} s"
+    if out == STANDARD:
+        click.echo(text, err=True)
+    else:
+        console.emit(summary, text, as_json=as_json)
+    if failed:
+        raise click.exceptions.Exit(DataError.exit_code)
+
+
+def answers(
+    responder: Responder, base: SearchConfig, file: BinaryIO, batch_size: int
+) -> Iterator[dict[str, Any]]:
+    """Yield one record for each line of a file, in order, with bounded memory.
+
+    Args:
+        responder: answers.
+        base: how to search, unless a line says otherwise.
+        file: JSON lines.
+        batch_size: most dialogues computed at once.
+    """
+    lines = (_line(responder, base, number, raw) for number, raw in numbered_lines(file))
+    while window := list(islice(lines, _BATCHES_IN_MEMORY * batch_size)):
+        requests = [line.asks for line in window if isinstance(line.asks, Request)]
+        replies = iter(responder.outcomes(requests, batch_size))
+        for line in window:
+            outcome = next(replies) if isinstance(line.asks, Request) else line.asks
+            name = {} if line.id is None else {"id": line.id}
+            yield {"line": line.number, **name, **_outcome_record(outcome)}
+
+
+def _outcome_record(outcome: Reply | EmpganError) -> dict[str, Any]:
+    if isinstance(outcome, EmpganError):
+        return {"error": error_record(outcome)}
+    return reply_record(outcome)
+
+
+def _line(responder: Responder, base: SearchConfig, number: int, raw: bytes | None) -> _Line:
+    """Return a line as a request, or as the error that it is."""
+    try:
+        row = _row(raw)
+    except EmpganError as error:
+        return _Line(number, _id_of(raw), error)
+    try:
+        turns = [_turn(turn) for turn in row.turns]
+        search = overlay(base, row.search) if row.search else base
+        return _Line(number, row.id, responder.request(turns, search))
+    except EmpganError as error:
+        return _Line(number, row.id, error)
+
+
+def _row(raw: bytes | None) -> _Row:
+    """Return the decoded line."""
+    if raw is None:
+        raise InputError("a line of more than 16 MiB", hint="shorten the dialogue")
+    try:
+        return msgspec.json.decode(raw, type=_Row)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)[:200]
+        raise InputError(
+            f"not a row: {reason}", hint='wanted {"turns": [...]}, "id" and "search" if you like'
+        ) from None
+
+
+def _id_of(raw: bytes | None) -> str | int | None:
+    """Return the id of a line that is no row, if it can be told."""
+    try:
+        found = msgspec.json.decode(raw or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    name = found.get("id") if isinstance(found, dict) else None
+    return name if isinstance(name, str | int) else None
+
+
+def _turn(turn: str | _Turn) -> Turn:
+    if isinstance(turn, str):
+        return Turn(turn)
+    return Turn(turn.text, None if turn.emotion is None else Emotion.parse(turn.emotion))

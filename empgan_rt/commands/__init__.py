@@ -1,1 +1,0 @@
-"""The commands of the runtime; `empgan_rt.cli` imports each when it is asked for."""

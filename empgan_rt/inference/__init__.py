@@ -1,0 +1,1 @@
+"""Text in, text out: requests, the thread that decodes them, and the responders above it."""

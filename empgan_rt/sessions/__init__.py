@@ -1,0 +1,1 @@
+"""Dialogues that remember their turns, one by one or in a pool."""
