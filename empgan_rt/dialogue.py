@@ -70,7 +70,7 @@ class Dialogue:
             raise InputError("a dialogue without turns", hint="give at least one turn")
 
     @classmethod
-    def of(cls, turns: Dialogue | Sequence[str | Turn]) -> Dialogue:
+    def of(cls, turns: Turns) -> Dialogue:
         """Return a dialogue from plain strings, turns or a mixture of both.
 
         Raises:
@@ -94,6 +94,9 @@ class Dialogue:
                 )
             made.append(turn)
         return cls(tuple(made))
+
+
+Turns = Dialogue | Sequence[str | Turn]  # what callers may give
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
-"""How many threads inference uses: one setting for the process, as in PyTorch.
+"""The threads and the process of a model: how many the one, and that it is still the other.
 
+The number of threads is one setting for the process, as in PyTorch.
 Every session of ONNX Runtime has so many, the caller's among them. Where the system refuses to
 start one, ONNX Runtime hangs or aborts the process; so it is tried beforehand, and far more threads
 than cores, which only take time from each other, are refused.
@@ -11,7 +12,7 @@ import os
 import threading
 from pathlib import Path
 
-from .errors import InputError
+from .errors import InputError, ProviderError
 
 PER_CORE = 8
 
@@ -143,3 +144,27 @@ def _groups(root: Path, membership: Path) -> list[Path]:
             own = (root if controllers == "" else root / "cpu") / path.lstrip("/")
             groups += [own, *(p for p in own.parents if root in p.parents)]
     return groups
+
+
+class ProcessGuard:
+    """Remembers the process that made it: neither threads nor devices outlive a fork."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process is the one that made it."""
+        return os.getpid() == self._process
+
+    def check(self) -> None:
+        """Return if this process made it.
+
+        Raises:
+            ProviderError: this process was forked since.
+        """
+        if not self.is_here:
+            raise ProviderError(
+                "the model was loaded before this process was forked",
+                hint="load it in the child, or start the child with the spawn method",
+            )

@@ -19,7 +19,6 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.dialogue import Reply
 from empgan_rt.errors import DeadlineError, EmpganError, QueueFullError
 from empgan_rt.inference.async_responder import AsyncResponder
-from empgan_rt.inference.responder import Responder
 
 from .arrivals import Arrival
 from .gate import written
@@ -48,8 +47,7 @@ class LoadGenerator:
         max_batch: int,
         max_queue: int,
     ) -> None:
-        responder = Responder(bundle, backend, max_running=max_batch)
-        self._responder = AsyncResponder(responder, max_queue=max_queue)
+        self._responder = AsyncResponder(bundle, backend, max_batch=max_batch, max_queue=max_queue)
         self._dialogues = dialogues
 
     def run(

@@ -14,7 +14,6 @@ import msgspec
 from ..config import SearchConfig
 from ..dialogue import Emotion, Reply, Turn
 from ..errors import DataError, EmpganError, InputError
-from ..inference.request import Request
 from ..inference.responder import Responder
 from . import console
 from .jsonl import STANDARD, count_lines, numbered_lines, open_input, open_output
@@ -40,12 +39,20 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A dialogue, and how it is searched."""
+
+    turns: list[Turn]
+    search: SearchConfig
+
+
+@dataclass(frozen=True)
 class _Line:
     """One line, ready to be answered unless it is at fault."""
 
     number: int
     id: str | int | None
-    asks: Request | EmpganError
+    asks: _Asked | EmpganError
 
 
 @click.command()
@@ -120,12 +127,18 @@ def answers(
         file: JSON lines.
         batch_size: most dialogues computed at once.
     """
-    lines = (_line(responder, base, number, raw) for number, raw in numbered_lines(file))
+    lines = (_line(base, number, raw) for number, raw in numbered_lines(file))
     while window := list(islice(lines, _BATCHES_IN_MEMORY * batch_size)):
-        requests = [line.asks for line in window if isinstance(line.asks, Request)]
-        replies = iter(responder.outcomes(requests, batch_size))
+        asked = [line.asks for line in window if isinstance(line.asks, _Asked)]
+        outcomes = iter(
+            responder.outcomes(
+                [each.turns for each in asked],
+                [each.search for each in asked],
+                max_batch=batch_size,
+            )
+        )
         for line in window:
-            outcome = next(replies) if isinstance(line.asks, Request) else line.asks
+            outcome = next(outcomes) if isinstance(line.asks, _Asked) else line.asks
             name = {} if line.id is None else {"id": line.id}
             yield {"line": line.number, **name, **_outcome_record(outcome)}
 
@@ -136,8 +149,8 @@ def _outcome_record(outcome: Reply | EmpganError) -> dict[str, Any]:
     return reply_record(outcome)
 
 
-def _line(responder: Responder, base: SearchConfig, number: int, raw: bytes | None) -> _Line:
-    """Return a line as a request, or as the error that it is."""
+def _line(base: SearchConfig, number: int, raw: bytes | None) -> _Line:
+    """Return a line as a dialogue with its search, or as the error that it is."""
     try:
         row = _row(raw)
     except EmpganError as error:
@@ -145,7 +158,7 @@ def _line(responder: Responder, base: SearchConfig, number: int, raw: bytes | No
     try:
         turns = [_turn(turn) for turn in row.turns]
         search = overlay(base, row.search) if row.search else base
-        return _Line(number, row.id, responder.request(turns, search))
+        return _Line(number, row.id, _Asked(turns, search))
     except EmpganError as error:
         return _Line(number, row.id, error)
 

@@ -6,57 +6,79 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Any
 
+from ..backend import Backend
+from ..bundle.bundle import Bundle
 from ..config import SearchConfig
-from ..dialogue import Chunk, Reply
+from ..dialogue import Chunk, Reply, Turns
 from ..errors import InputError
 from ..sessions.async_session import AsyncSession
 from ..sessions.pool import SessionPool
-from .request import Turns
-from .responder import Responder
+from .base import BaseResponder, open_model
+from .request import MAX_BATCH, TURN_CACHE
 from .ticket import Ticket
 
+MAX_QUEUE = 256  # requests that wait for a slot
 
-class AsyncResponder:
+
+class AsyncResponder(BaseResponder):
     """Answers dialogues from coroutines, of any number of event loops.
 
     Requests join the running batch before the next step and leave it as they end; a coroutine that
-    is cancelled frees its slot. Close it with `aclose`, or use it in `async with`.
+    is cancelled frees its slot. Close it with `aclose`, or use it in `async with`. Use `load`; the
+    constructor is for a backend that is already open.
 
     Args:
-        responder: computes; this object owns it from now on.
+        bundle: the model.
+        backend: open on that bundle; the responder owns it from now on.
+        search: how to search unless a call says otherwise; None for the bundle's defaults.
+        max_batch: most dialogues in decoding at once.
         max_queue: most requests that wait for a slot; what comes then is refused.
+
+    Raises:
+        InputError: max_batch is below 1, or max_queue below 0.
+        BundleError: a text file of the bundle is damaged or of another model.
     """
 
-    def __init__(self, responder: Responder, *, max_queue: int = 256) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        search: SearchConfig | None = None,
+        *,
+        max_batch: int = MAX_BATCH,
+        max_queue: int = MAX_QUEUE,
+    ) -> None:
         if max_queue < 0:
             raise InputError(f"max_queue is {max_queue}", hint="give 0 or more")
-        self.responder, self.max_queue = responder, max_queue
+        super().__init__(bundle, backend, search, max_batch)
+        self.max_queue = max_queue
 
     @classmethod
     def load(
         cls,
         bundle: str | os.PathLike[str] = "default",
         *,
-        max_batch: int = 32,
-        max_queue: int = 256,
-        **options: Any,
+        backend: str = "onnxruntime",
+        device: str = "cpu",
+        precision: str = "fp32",
+        search: SearchConfig | None = None,
+        max_batch: int = MAX_BATCH,
+        max_queue: int = MAX_QUEUE,
+        turn_cache: int = TURN_CACHE,
     ) -> AsyncResponder:
         """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
 
         Args:
-            bundle: path or name.
+            bundle, backend, device, precision, search, turn_cache: as `Responder.load`.
             max_batch: most dialogues in decoding at once.
             max_queue: most requests that wait for a slot; what comes then is refused.
-            options: `backend`, `device`, `precision`, `search` and `turn_cache` of
-                `Responder.load`.
 
         Raises:
             EmpganError: as `Responder.load`.
         """
-        responder = Responder.load(bundle, max_running=max_batch, **options)
-        return cls(responder, max_queue=max_queue)
+        opened = open_model(bundle, backend, device, precision, turn_cache)
+        return cls(*opened, search, max_batch=max_batch, max_queue=max_queue)
 
     async def reply(
         self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
@@ -69,11 +91,11 @@ class AsyncResponder:
             DeadlineError: the reply was not there in time; its slot is free again.
             DivergenceError: the model computed NaN or infinity.
         """
-        ticket = self.responder.ticket(turns, search, deadline_s)
+        ticket = self._ticket(turns, search, deadline_s)
         async with aclosing(self._progress(ticket)) as progress:
             async for _ in progress:
                 pass
-        return self.responder.reply_of(ticket)
+        return self._reply_of(ticket)
 
     async def stream(
         self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
@@ -85,14 +107,14 @@ class AsyncResponder:
         Raises:
             EmpganError: as `reply`.
         """
-        ticket = self.responder.ticket(turns, search, deadline_s)
+        ticket = self._ticket(turns, search, deadline_s)
         ticket.streams = True
-        pieces = self.responder.pieces_of(ticket)
+        pieces = self._pieces_of(ticket)
         async with aclosing(self._progress(ticket)) as progress:
             async for _ in progress:
                 for chunk in pieces.grown():
                     yield chunk
-        yield pieces.last(self.responder.reply_of(ticket))
+        yield pieces.last(self._reply_of(ticket))
 
     def session(self, search: SearchConfig | None = None) -> AsyncSession:
         """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
@@ -115,8 +137,8 @@ class AsyncResponder:
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""
-        self.responder.engine.drain()
-        await asyncio.to_thread(self.responder.engine.join)
+        self._executor.drain()
+        await asyncio.to_thread(self._executor.join)
 
     async def __aenter__(self) -> AsyncResponder:
         return self
@@ -134,7 +156,7 @@ class AsyncResponder:
                     loop.call_soon_threadsafe(moved.set)
 
         ticket.on_step = on_step
-        self.responder.engine.submit(ticket, self.max_queue)
+        self._executor.submit(ticket, self.max_queue)
         try:
             while not ticket.is_done:
                 await moved.wait()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
 import time
 import weakref
@@ -20,6 +19,7 @@ from typing import TypeVar
 
 from ..backend import Backend
 from ..errors import ProviderError
+from ..threads import ProcessGuard
 from .batch import Batch
 from .scheduler import Scheduler, closed
 from .ticket import Ticket, late
@@ -44,7 +44,7 @@ class Executor:
     """
 
     def __init__(self, backend: Backend, vocabulary_size: int, max_running: int) -> None:
-        self._process = os.getpid()
+        self._guard = ProcessGuard()
         self._scheduler = Scheduler(backend, vocabulary_size, max_running)
         self._thread = _Thread(self._scheduler)
         weakref.finalize(self, self._scheduler.stop).atexit = False
@@ -68,7 +68,7 @@ class Executor:
             InputError: the executor is closed.
             ProviderError: this process was forked after the model was loaded.
         """
-        self._check_process()
+        self._guard.check()
         return self._scheduler.submit(ticket, most_waiting)
 
     def progress(self, ticket: Ticket) -> Iterator[None]:
@@ -81,7 +81,7 @@ class Executor:
         """
         try:
             while True:
-                self._check_process()
+                self._guard.check()
                 if ticket.is_done:
                     break
                 self._next(ticket.moved, ticket.deadline)
@@ -105,7 +105,7 @@ class Executor:
         """
         missing = set(range(len(batch.tickets)))
         try:
-            self._check_process()
+            self._guard.check()
             self._scheduler.submit_batch(batch)
             while missing:
                 place = self._next(batch.ended)
@@ -127,7 +127,7 @@ class Executor:
         Raises:
             ProviderError: this process was forked after the model was loaded.
         """
-        self._check_process()
+        self._guard.check()
         if threading.current_thread() is not self._thread:
             self._thread.wait_for_end()
 
@@ -143,7 +143,7 @@ class Executor:
     def _next(self, news: SimpleQueue[Item], deadline: float | None = None) -> Item:
         """Return the next item of a queue that the thread fills."""
         while True:
-            self._check_process()
+            self._guard.check()
             is_there = self._thread.is_there
             left = _LOOK_S if deadline is None else max(0.0, deadline - time.perf_counter())
             with suppress(Empty):
@@ -152,13 +152,6 @@ class Executor:
                 raise late()
             if not is_there:
                 raise ProviderError("the model's thread has ended", hint="load the model again")
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._process:
-            raise ProviderError(
-                "the model was loaded before this process was forked",
-                hint="load it in the child, or start the child with the spawn method",
-            )
 
 
 class _Thread(threading.Thread):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..bans import Bans
 from ..config import SearchConfig
-from ..dialogue import Dialogue, Turn
+from ..dialogue import Dialogue, Turns
 from ..errors import InputError
 from ..text.featurizer import DialogueFeatures, Featurizer
 
@@ -16,8 +16,6 @@ MAX_BATCH = 32  # dialogues in the encoder at once
 MAX_RUNNING = 256  # dialogues in the decoder at once
 TURN_CACHE = 1024  # turns whose encodings are kept; 3.5 kB each at the paper's sizes
 MAX_ROWS = 1024  # dialogues times beams: bounds what a decoder step allocates
-
-Turns = Dialogue | Sequence[str | Turn]
 
 
 @dataclass(frozen=True)

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import math
 import os
-import time
 from collections.abc import Generator, Sequence
 
 from ..backend import Backend
-from ..backends.loader import load_backend
 from ..bundle.bundle import Bundle
 from ..config import SearchConfig
-from ..dialogue import Chunk, Reply
+from ..dialogue import Chunk, Reply, Turns
 from ..errors import EmpganError, InputError
 from ..sessions.session import Session
+from .base import BaseResponder, open_model
 from .batch import Batch
-from .executor import Executor
-from .reply import Pieces, reply_of
-from .request import MAX_BATCH, MAX_RUNNING, TURN_CACHE, Request, Turns, read_request
+from .request import MAX_BATCH, MAX_RUNNING, TURN_CACHE, Request
 from .ticket import Ticket
 
-_CODE_LICENCE = "Apache-2.0"
-_log = logging.getLogger(__name__)
 
-
-class Responder:
+class Responder(BaseResponder):
     """Answers dialogues with one model on one device; safe to share between threads.
 
     Use `load`; the constructor is for a backend that is already open.
@@ -35,9 +27,6 @@ class Responder:
         backend: open on that bundle; the responder owns it from now on.
         search: how to search unless a call says otherwise; None for the bundle's defaults.
         max_running: most dialogues in decoding at once, whoever asked.
-
-    Attributes:
-        engine: decodes; any number of callers share it.
 
     Raises:
         BundleError: a text file of the bundle is damaged or of another model.
@@ -50,10 +39,7 @@ class Responder:
         search: SearchConfig | None = None,
         max_running: int = MAX_RUNNING,
     ) -> None:
-        self.bundle = bundle
-        self.search = bundle.search if search is None else search
-        self._featurizer = bundle.featurizer()
-        self.engine = Executor(backend, bundle.model.vocabulary_size, max_running)
+        super().__init__(bundle, backend, search, max_running)
 
     @classmethod
     def load(
@@ -88,12 +74,8 @@ class Responder:
             ProviderError: the device cannot be used.
             StorageError: what TensorRT has built or timed cannot be kept.
         """
-        opened = Bundle.open(bundle)
-        opened_backend = load_backend(opened, backend, device, precision, turn_cache=turn_cache)
-        responder = cls(opened, opened_backend, search, max_running)
-        if opened.manifest.licence != _CODE_LICENCE:
-            _log.info("the weights of this model are licensed %r", opened.manifest.licence)
-        return responder
+        opened = open_model(bundle, backend, device, precision, turn_cache)
+        return cls(*opened, search, max_running)
 
     def reply(
         self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
@@ -111,87 +93,66 @@ class Responder:
             DivergenceError: the model computed NaN or infinity.
             ProviderError: this process was forked after the model was loaded.
         """
-        ticket = self.engine.submit(self.ticket(turns, search, deadline_s))
-        self.engine.wait(ticket)
-        return self.reply_of(ticket)
+        ticket = self._executor.submit(self._ticket(turns, search, deadline_s))
+        self._executor.wait(ticket)
+        return self._reply_of(ticket)
 
     def reply_batch(
         self,
         dialogues: Sequence[Turns],
         search: SearchConfig | Sequence[SearchConfig] | None = None,
+        *,
+        max_batch: int = MAX_BATCH,
     ) -> list[Reply]:
         """Return the next turn of each dialogue, in their order; the same as one by one.
 
         Args:
-            dialogues: any number; 32 are decoded at once, and as they end others take their place.
+            dialogues: any number; as some end, others take their place in the decoder.
             search: one for all, or one for each.
+            max_batch: most of them in decoding at once.
 
         Raises:
             InputError: as `reply`; the message names the first dialogue that is refused.
             DivergenceError: the model computed NaN or infinity.
         """
-        searches: Sequence[SearchConfig | None]
-        if search is None or isinstance(search, SearchConfig):
-            searches = [search] * len(dialogues)
-        else:
-            searches = search
-        if len(searches) != len(dialogues):
-            raise InputError(
-                f"{len(searches)} searches for {len(dialogues)} dialogues",
-                hint="give one for all, or one for each",
-            )
         requests = []
-        for place, (turns, wanted) in enumerate(zip(dialogues, searches, strict=True)):
+        for place, (turns, wanted) in enumerate(_each(dialogues, search)):
             try:
-                requests.append(self.request(turns, wanted))
+                requests.append(self._request(turns, wanted))
             except InputError as error:
                 raise InputError(f"dialogue {place}: {error.message}", hint=error.hint) from None
-        return self.answer(requests)
-
-    def request(self, turns: Turns, search: SearchConfig | None = None) -> Request:
-        """Return a checked request for `answer`: the first half of `reply_batch`.
-
-        Raises:
-            InputError: as `reply`.
-        """
-        return read_request(turns, self.search if search is None else search, self._featurizer)
-
-    def ticket(
-        self, turns: Turns, search: SearchConfig | None = None, deadline_s: float | None = None
-    ) -> Ticket:
-        """Return a checked request that `engine` can be given, its time running from now.
-
-        Raises:
-            InputError: as `reply`.
-        """
-        deadline = None
-        if deadline_s is not None:
-            if not 0 < deadline_s < math.inf:
-                raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
-            deadline = time.perf_counter() + deadline_s
-        return Ticket(self.request(turns, search), deadline)
-
-    def answer(self, requests: Sequence[Request], max_batch: int = MAX_BATCH) -> list[Reply]:
-        """Return the reply to each request, in their order: the second half of `reply_batch`.
-
-        Raises:
-            DivergenceError: the model computed NaN or infinity.
-        """
         batch, replies = Batch(requests, max_batch), {}
-        for place in self.engine.completed(batch):
-            replies[place] = self.reply_of(batch.tickets[place])
+        for place in self._executor.completed(batch):
+            replies[place] = self._reply_of(batch.tickets[place])
         return [replies[place] for place in range(len(requests))]
 
     def outcomes(
-        self, requests: Sequence[Request], max_batch: int = MAX_BATCH
+        self,
+        dialogues: Sequence[Turns],
+        search: SearchConfig | Sequence[SearchConfig] | None = None,
+        *,
+        max_batch: int = MAX_BATCH,
     ) -> list[Reply | EmpganError]:
-        """Return what became of each request, in their order; one that fails stops no other."""
-        batch = Batch(requests, max_batch)
-        for _ in self.engine.completed(batch):
+        """Return what became of each dialogue, in their order; one that fails stops no other.
+
+        Args:
+            dialogues, search, max_batch: as `reply_batch`.
+
+        Raises:
+            InputError: there are not as many searches as dialogues, or the responder is closed.
+        """
+        found: list[Request | EmpganError] = []
+        for turns, wanted in _each(dialogues, search):
+            try:
+                found.append(self._request(turns, wanted))
+            except EmpganError as error:
+                found.append(error)
+        batch = Batch([each for each in found if isinstance(each, Request)], max_batch)
+        for _ in self._executor.completed(batch):
             pass
+        tickets = iter(batch.tickets)
         return [
-            self.reply_of(ticket) if ticket.error is None else ticket.error
-            for ticket in batch.tickets
+            self._outcome(next(tickets)) if isinstance(each, Request) else each for each in found
         ]
 
     def stream(
@@ -206,7 +167,7 @@ class Responder:
             InputError: as `reply`, at once.
             DivergenceError: the model computed NaN or infinity.
         """
-        return self._stream(self.request(turns, search))
+        return self._stream(self._request(turns, search))
 
     def session(self, search: SearchConfig | None = None) -> Session:
         """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
@@ -218,7 +179,7 @@ class Responder:
         Raises:
             ProviderError: this process was forked after the model was loaded.
         """
-        self.engine.close()
+        self._executor.close()
 
     def __enter__(self) -> Responder:
         return self
@@ -226,22 +187,30 @@ class Responder:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def reply_of(self, ticket: Ticket) -> Reply:
-        """Return the reply to a request of `engine` that is done.
-
-        Raises:
-            EmpganError: what it failed with.
-        """
-        ticket.check()
-        return reply_of(ticket, self._featurizer, self.bundle.bundle_id)
-
-    def pieces_of(self, ticket: Ticket) -> Pieces:
-        """Return what cuts the reply to a request of `engine` into chunks."""
-        return Pieces(ticket, self._featurizer)
+    def _outcome(self, ticket: Ticket) -> Reply | EmpganError:
+        return self._reply_of(ticket) if ticket.error is None else ticket.error
 
     def _stream(self, request: Request) -> Generator[Chunk, None, None]:
-        ticket = self.engine.submit(Ticket(request, streams=True))
-        pieces = self.pieces_of(ticket)
-        for _ in self.engine.progress(ticket):
+        ticket = self._executor.submit(Ticket(request, streams=True))
+        pieces = self._pieces_of(ticket)
+        for _ in self._executor.progress(ticket):
             yield from pieces.grown()
-        yield pieces.last(self.reply_of(ticket))
+        yield pieces.last(self._reply_of(ticket))
+
+
+def _each(
+    dialogues: Sequence[Turns], search: SearchConfig | Sequence[SearchConfig] | None
+) -> list[tuple[Turns, SearchConfig | None]]:
+    """Return each dialogue with how it is to be searched.
+
+    Raises:
+        InputError: there are not as many searches as dialogues.
+    """
+    if search is None or isinstance(search, SearchConfig):
+        return [(turns, search) for turns in dialogues]
+    if len(search) != len(dialogues):
+        raise InputError(
+            f"{len(search)} searches for {len(dialogues)} dialogues",
+            hint="give one for all, or one for each",
+        )
+    return [*zip(dialogues, search, strict=True)]

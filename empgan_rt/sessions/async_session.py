@@ -5,14 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..config import SearchConfig
-from ..dialogue import Chunk, Emotion, Reply, Turn
+from ..config import Limits, SearchConfig
+from ..dialogue import Chunk, Emotion, Reply, Turn, Turns
 from .session import History
 
-if TYPE_CHECKING:
-    from ..inference.async_responder import AsyncResponder
+
+class AsyncResponds(Protocol):
+    """What a session of an event loop asks of a responder."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the model reads at most."""
+
+    async def reply(
+        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+    ) -> Reply:
+        """Return the next turn of a dialogue."""
+
+    def stream(
+        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Yield the next turn of a dialogue in pieces, the whole reply last."""
 
 
 class AsyncSession(History):
@@ -26,11 +41,11 @@ class AsyncSession(History):
         search: how to search; None for the responder's own.
     """
 
-    def __init__(self, responder: AsyncResponder, search: SearchConfig | None = None) -> None:
-        super().__init__(responder.responder.bundle.limits.max_turns)
+    def __init__(self, responder: AsyncResponds, search: SearchConfig | None = None) -> None:
+        super().__init__(responder.limits.max_turns)
         self._responder = responder
         self._search = search
-        self._turn = asyncio.Lock()
+        self._one_by_one = asyncio.Lock()
 
     async def say(
         self, text: str, *, emotion: Emotion | None = None, deadline_s: float | None = None
@@ -45,7 +60,7 @@ class AsyncSession(History):
         Raises:
             EmpganError: as `AsyncResponder.reply`.
         """
-        async with self._turn:
+        async with self._one_by_one:
             window, asked = self._window, Turn(text, emotion)
             dialogue = [*window.turns, asked]
             reply = await self._responder.reply(dialogue, self._search, deadline_s=deadline_s)
@@ -57,12 +72,12 @@ class AsyncSession(History):
         """Yield the reply to a user's turn in pieces; both are remembered with the last one.
 
         Closing the generator earlier cancels, and leaves the history as it was. Until it ends or
-        is closed, other turns wait.
+        is closed, what else is said waits.
 
         Raises:
             EmpganError: as `say`.
         """
-        async with self._turn:
+        async with self._one_by_one:
             window, asked = self._window, Turn(text, emotion)
             dialogue = [*window.turns, asked]
             chunks = self._responder.stream(dialogue, self._search, deadline_s=deadline_s)

@@ -6,15 +6,25 @@ import time
 from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from ..config import SearchConfig
 from ..dialogue import Chunk, Emotion, Reply, Turn
 from ..errors import InputError, QueueFullError
 from .async_session import AsyncSession
 
-if TYPE_CHECKING:
-    from ..inference.async_responder import AsyncResponder
+
+class OpensSessions(Protocol):
+    """What a pool asks of a responder.
+
+    Attributes:
+        max_queue: most messages that wait in one dialogue.
+    """
+
+    max_queue: int
+
+    def session(self, search: SearchConfig | None = None) -> AsyncSession:
+        """Return a new dialogue."""
 
 
 @dataclass(eq=False)
@@ -54,7 +64,7 @@ class SessionPool:
 
     def __init__(
         self,
-        responder: AsyncResponder,
+        responder: OpensSessions,
         search: SearchConfig | None = None,
         *,
         limit: int = 1000,

@@ -5,13 +5,26 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from ..config import SearchConfig
-from ..dialogue import Chunk, Emotion, Reply, Turn
+from ..config import Limits, SearchConfig
+from ..dialogue import Chunk, Emotion, Reply, Turn, Turns
 
-if TYPE_CHECKING:
-    from ..inference.responder import Responder
+
+class Responds(Protocol):
+    """What a session asks of a responder."""
+
+    @property
+    def limits(self) -> Limits:
+        """What the model reads at most."""
+
+    def reply(self, turns: Turns, search: SearchConfig | None = None) -> Reply:
+        """Return the next turn of a dialogue."""
+
+    def stream(
+        self, turns: Turns, search: SearchConfig | None = None
+    ) -> Generator[Chunk, None, None]:
+        """Yield the next turn of a dialogue in pieces, the whole reply last."""
 
 
 class Window:
@@ -77,8 +90,8 @@ class Session(History):
         search: how to search; None for the responder's own.
     """
 
-    def __init__(self, responder: Responder, search: SearchConfig | None = None) -> None:
-        super().__init__(responder.bundle.limits.max_turns)
+    def __init__(self, responder: Responds, search: SearchConfig | None = None) -> None:
+        super().__init__(responder.limits.max_turns)
         self._responder = responder
         self._search = search
 

@@ -21,7 +21,7 @@ from empgan_rt import (
     SearchConfig,
 )
 from empgan_rt.bundle.bundle import Bundle
-from support.counting_backend import CountingBackend, counting, same
+from support.counting_backend import CountingBackend, counting_async, same
 
 LONG = SearchConfig(beam_size=1, min_length=100, max_length=100, no_repeat_ngram=0)
 SHORT = SearchConfig(beam_size=2, max_length=8)
@@ -31,8 +31,8 @@ SHORT = SearchConfig(beam_size=2, max_length=8)
 async def opened(
     folder: Path, pause_s: float = 0.0
 ) -> AsyncIterator[tuple[AsyncResponder, CountingBackend]]:
-    responder, backend = counting(Bundle.open(folder), pause_s)
-    async with AsyncResponder(responder) as answers:
+    answers, backend = counting_async(Bundle.open(folder), pause_s)
+    async with answers:
         yield answers, backend
 
 
@@ -66,7 +66,7 @@ def test_a_cancelled_coroutine_frees_its_slot(toy_folder: Path) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            while not answers.responder.engine.is_idle:
+            while not answers._executor.is_idle:
                 await asyncio.sleep(0.001)
             assert backend.steps < 20
             assert (await answers.reply(["I am"], SHORT)).token_ids
@@ -114,7 +114,7 @@ def test_a_stream_is_the_reply_in_pieces_and_closing_it_cancels(toy_folder: Path
             await anext(stream)
             await stream.aclose()
             before = backend.steps
-            while not answers.responder.engine.is_idle:
+            while not answers._executor.is_idle:
                 await asyncio.sleep(0.001)
             assert backend.steps - before <= 3
 
@@ -123,8 +123,7 @@ def test_a_stream_is_the_reply_in_pieces_and_closing_it_cancels(toy_folder: Path
 
 def test_closing_answers_what_was_accepted_and_refuses_the_rest(toy_folder: Path) -> None:
     async def main() -> None:
-        responder, _ = counting(Bundle.open(toy_folder), 0.002)
-        answers = AsyncResponder(responder)
+        answers, _ = counting_async(Bundle.open(toy_folder), 0.002)
         task = asyncio.create_task(answers.reply(["I am"], LONG))
         await asyncio.sleep(0.01)
         await answers.aclose()
@@ -182,7 +181,9 @@ def test_a_thread_that_shares_the_model_leaves_nobody_behind(toy_folder: Path) -
         async with opened(toy_folder, pause_s=0.001) as (answers, _):
             waiting = [asyncio.create_task(answers.reply(["I am"], LONG)) for _ in range(3)]
             for _ in range(5):
-                reply = await asyncio.to_thread(answers.responder.reply, ["the day"], SHORT)
+                reply = await asyncio.to_thread(
+                    lambda: asyncio.run(answers.reply(["the day"], SHORT))
+                )
                 assert reply.token_ids
             replies = await asyncio.wait_for(asyncio.gather(*waiting), 60)
             assert all(same(reply, replies[0]) for reply in replies)

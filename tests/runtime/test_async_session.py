@@ -19,7 +19,7 @@ from empgan_rt import (
     Turn,
 )
 from empgan_rt.bundle.bundle import Bundle
-from support.counting_backend import counting
+from support.counting_backend import counting_async
 
 SEARCH = SearchConfig(beam_size=2, min_length=3, max_length=8)
 LONG = SearchConfig(beam_size=1, min_length=100, max_length=100, no_repeat_ngram=0)
@@ -34,8 +34,8 @@ def with_session(
     """Run a talk with a session of a fresh responder."""
 
     async def main() -> None:
-        responder, _ = counting(Bundle.open(folder), pause_s)
-        async with AsyncResponder(responder) as answers:
+        answers, _ = counting_async(Bundle.open(folder), pause_s)
+        async with answers:
             await talk(answers.session(search))
 
     asyncio.run(main())

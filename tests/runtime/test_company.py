@@ -19,9 +19,8 @@ import empgan_rt
 contexts, threads = json.load(open(sys.argv[1])), int(sys.argv[2])
 empgan_rt.set_num_threads(threads)
 responder = empgan_rt.Responder.load(precision=sys.argv[4])
-requests = [responder.request(context) for context in contexts]
 for size in map(int, sys.argv[3].split(",")):
-    replies = responder.answer(requests, size)
+    replies = responder.reply_batch(contexts, max_batch=size)
     print(json.dumps([[r.token_ids, r.text, r.finish_reason, r.score] for r in replies]))
 """
 

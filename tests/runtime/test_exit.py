@@ -53,7 +53,7 @@ import atexit
 responder = Responder.load("tiny")
 atexit.register(lambda: responder.reply(["I am here."]))
 for dialogue in dialogues:
-    responder.engine.submit(responder.ticket(dialogue, LONG))
+    responder._executor.submit(responder._ticket(dialogue, LONG))
 ready()
 {wait}
 sys.exit(7)

@@ -29,7 +29,7 @@ from empgan_rt import (
     Turn,
 )
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.inference.request import MAX_ROWS, by_length
+from empgan_rt.inference.request import MAX_ROWS, by_length, read_request
 from support.counting_backend import counting, same
 from support.toy_bundle import MODEL, WORDS, make_toy_bundle, text_files, toy_weights, write_staging
 
@@ -308,10 +308,10 @@ def test_a_batch_is_bounded_and_refilled_shortest_first(bundle: Bundle) -> None:
     replies = responder.reply_batch(dialogues, SearchConfig(beam_size=1, max_length=2))
     assert backend.widths == [32, 32, 6]
     assert [len(reply.emotions) for reply in replies] == [len(d) for d in dialogues]
-    requests = [responder.request(d) for d in dialogues]
+    requests = [read_request(d, responder.search, bundle.featurizer()) for d in dialogues]
     lengths = [len(dialogues[place]) for place in by_length(requests)]
     assert lengths == sorted(lengths)
-    responder.answer(requests, max_batch=4)
+    responder.reply_batch(dialogues, max_batch=4)
     assert max(backend.widths[3:]) == 4
 
 

@@ -23,7 +23,7 @@ from empgan_rt import (
     Turn,
 )
 from empgan_rt.bundle.bundle import Bundle
-from support.counting_backend import CountingBackend, counting
+from support.counting_backend import CountingBackend, counting_async
 from support.scripted_answers import ScriptedAnswers, settle
 
 SEARCH = SearchConfig(beam_size=2, min_length=3, max_length=8)
@@ -48,8 +48,8 @@ def with_responder(
     """Run a talk with a fresh responder and the backend below it."""
 
     async def main() -> None:
-        responder, backend = counting(Bundle.open(folder), pause_s)
-        async with AsyncResponder(responder) as answers:
+        answers, backend = counting_async(Bundle.open(folder), pause_s)
+        async with answers:
             await talk(answers, backend)
 
     asyncio.run(main())
@@ -155,7 +155,7 @@ def test_cancelling_frees_the_slot_and_the_place(toy_folder: Path) -> None:
         assert len(pool) == 1
         await stream.aclose()
         assert len(pool) == 0
-        while not answers.responder.engine.is_idle:
+        while not answers._executor.is_idle:
             await asyncio.sleep(0.001)
         assert backend.steps < 100
 

@@ -35,13 +35,13 @@ def turns():
 
 def batch(size):
     "Answer some, stream one and leave another midway, cancel one, and let one be late."
-    requests = [responder.request(turns(), draw.choice(SEARCHES)) for _ in range(size - 4)]
-    replies = responder.answer(requests)
+    dialogues = [turns() for _ in range(size - 4)]
+    replies = responder.reply_batch(dialogues, [draw.choice(SEARCHES) for _ in dialogues])
     *_, last = responder.stream(turns())
     stream = responder.stream(turns(), SearchConfig(beam_size=2, min_length=4))
     next(stream)
     stream.close()
-    responder.engine.submit(responder.ticket(turns())).cancel()
+    responder._executor.submit(responder._ticket(turns(), None)).cancel()
     late = False
     try:
         responder.reply(turns(), deadline_s=1e-9)
@@ -60,10 +60,10 @@ for share in (0.1, 0.4, 0.7, 1.0):
         done += batch(500)
     samples.append(held())
 for _ in range(1000):  # what was cancelled last is let go of at the next step
-    if responder.engine.is_idle:
+    if responder._executor.is_idle:
         break
     time.sleep(0.01)
-assert responder.engine.is_idle
+assert responder._executor.is_idle
 print(json.dumps(samples))
 """
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from empgan_rt import Reply, Responder
+from empgan_rt import AsyncResponder, Reply, Responder
 from empgan_rt.backend import Encoded
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
@@ -53,6 +53,11 @@ class CountingBackend:
 
     def close(self) -> None:
         self.inner.close()
+
+
+def counting_async(bundle: Bundle, pause_s: float = 0.0) -> tuple[AsyncResponder, CountingBackend]:
+    backend = CountingBackend(OrtBackend(bundle), pause_s)
+    return AsyncResponder(bundle, backend, max_batch=256), backend
 
 
 def counting(bundle: Bundle, pause_s: float = 0.0) -> tuple[Responder, CountingBackend]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from types import SimpleNamespace
 from typing import Any
 
 from empgan_rt import AsyncSession, Chunk, Limits, Reply, Turn
@@ -25,8 +24,7 @@ class ScriptedAnswers:
     """
 
     def __init__(self, max_turns: int = 50, max_queue: int = 256) -> None:
-        limits = Limits(max_turns=max_turns)
-        self.responder = SimpleNamespace(bundle=SimpleNamespace(limits=limits))
+        self.limits = Limits(max_turns=max_turns)
         self.max_turns, self.max_queue = max_turns, max_queue
         self.read: dict[str, list[str]] = {}
         self._open: dict[str, asyncio.Future[str]] = {}

@@ -6,13 +6,13 @@ bundle's own weights is refused, and nothing is opened on the disk.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from ...bundle.bundle import Bundle
-from ...errors import InputError, ProviderError
+from ...errors import InputError
 from ...graph_spec import graph_specs
+from ...threads import ProcessGuard
 from ..base import GraphBackend
 from .failures import translated
 from .session import open_session
@@ -46,7 +46,7 @@ class OrtBackend(GraphBackend):
         self._specs = graph_specs(bundle.model)
         graphs = {which: bundle.graph(precision, which) for which in self._specs}
         self._sessions = {which: self.open_graph(which, graph) for which, graph in graphs.items()}
-        self._process = os.getpid()
+        self._guard = ProcessGuard()
 
     def open_graph(self, which: str, graph: bytes) -> Any:
         """Return what runs a graph: `run(names, feeds)` gives the outputs of these names."""
@@ -63,11 +63,7 @@ class OrtBackend(GraphBackend):
     def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
         if which not in self._sessions:
             raise InputError("the backend is closed", hint="load the model again")
-        if os.getpid() != self._process:
-            raise ProviderError(
-                "the model was loaded before this process was forked",
-                hint="load it in the child, or start the child with the spawn method",
-            )
+        self._guard.check()
         names = [tensor.name for tensor in self._specs[which].outputs]
         with translated(which):
             return dict(zip(names, self._sessions[which].run(names, feeds), strict=True))

@@ -8,11 +8,11 @@ is forgotten.
 from __future__ import annotations
 
 import logging
-import os
 import weakref
 from typing import Any
 
 from ...errors import InputError, ProviderError
+from ...threads import ProcessGuard
 
 ALIGNMENT = 256  # of a tensor's address, in bytes: TensorRT asks for it
 _SMALLEST = 512  # bytes of a block
@@ -52,14 +52,14 @@ class CudaDevice:
     def __init__(self, cuda: Any) -> None:
         self.cuda = cuda
         self._lost = self._closed = False
-        self._process = os.getpid()
+        self._guard = ProcessGuard()
         self._index = self.result(cuda.cudaGetDevice())
         self.stream = self.result(cuda.cudaStreamCreateWithFlags(cuda.cudaStreamNonBlocking))
         self._idle: dict[int, list[int]] = {}  # addresses of free blocks by size
         self._device: list[int] = []
         self._pinned: list[int] = []
         self._free_all = weakref.finalize(
-            self, _free, cuda, self.stream, self._device, self._pinned, self._process
+            self, _free, cuda, self.stream, self._device, self._pinned, self._guard
         )
 
     @property
@@ -76,11 +76,7 @@ class CudaDevice:
         """
         if self._closed:
             raise InputError("the backend is closed", hint="load the model again")
-        if os.getpid() != self._process:
-            raise ProviderError(
-                "the model was loaded before this process was forked",
-                hint="load it in the child, or start the child with the spawn method",
-            )
+        self._guard.check()
         if self._lost:
             raise self.gone("an earlier call failed")
         self.result(self.cuda.cudaSetDevice(self._index))
@@ -182,9 +178,11 @@ def out_of_memory() -> ProviderError:
     )
 
 
-def _free(cuda: Any, stream: Any, device: list[int], pinned: list[int], process: int) -> None:
+def _free(
+    cuda: Any, stream: Any, device: list[int], pinned: list[int], guard: ProcessGuard
+) -> None:
     """Free memory and stream; what fails is logged, since there is nothing left to lose."""
-    if os.getpid() != process:
+    if not guard.is_here:
         return  # a forked child has the numbers, and no right to use them
     answers = [cuda.cudaStreamSynchronize(stream)]
     answers += [cuda.cudaFree(address) for address in device]

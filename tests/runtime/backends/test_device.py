@@ -237,22 +237,22 @@ def test_memory_that_runs_out_fails_newcomers_alone(monkeypatch: pytest.MonkeyPa
 
     scheduler = Scheduler(DeviceBackend(bundle, "cpu"), bundle.model.vocabulary_size, 8)
     with Responder.load("tiny") as other:
-        running = [scheduler.submit(other.ticket(DIALOGUES[0])) for _ in range(7)]
+        running = [scheduler.submit(other._ticket(DIALOGUES[0], None)) for _ in range(7)]
         scheduler.step()
         with monkeypatch.context() as patch:
             patch.setattr(DeviceRows, "joined", full)
-            newcomer = scheduler.submit(other.ticket(DIALOGUES[3]))
+            newcomer = scheduler.submit(other._ticket(DIALOGUES[3], None))
             scheduler.step()
         with pytest.raises(ProviderError, match="memory ran out"):
             newcomer.check()
         while not scheduler.is_idle:
             scheduler.step()
-        alone = scheduler.submit(other.ticket(DIALOGUES[0]))
+        alone = scheduler.submit(other._ticket(DIALOGUES[0], None))
         while not scheduler.is_idle:
             scheduler.step()
         wanted = other.reply(DIALOGUES[0]).token_ids
         for ticket in running:
-            assert other.reply_of(ticket).token_ids == wanted
+            assert other._reply_of(ticket).token_ids == wanted
             assert ticket.steps == alone.steps  # it was not begun again
 
 

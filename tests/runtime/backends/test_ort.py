@@ -289,7 +289,7 @@ def test_a_closed_backend_says_so(kind: type[OrtBackend], bundle: Bundle) -> Non
 
 
 def test_use_after_fork_is_refused(backend: OrtBackend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "_process", os.getpid() + 1)
+    monkeypatch.setattr(backend._guard, "_process", os.getpid() + 1)
     with pytest.raises(ProviderError, match="forked"):
         backend.encode(toy_inputs(1))
 

@@ -25,6 +25,7 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError, InputError, ProviderError
 from empgan_rt.graph_spec import SOS
 from empgan_rt.inference.lane import Lane
+from empgan_rt.inference.request import read_request
 from empgan_rt.inference.responder import Responder
 from empgan_rt.inference.scheduler import Scheduler
 from empgan_rt.search.decode import decode
@@ -82,7 +83,7 @@ def test_replies_are_those_of_onnx_runtime(fakes: Fakes, precision: str) -> None
         Responder.load("tiny", backend="tensorrt", device="cuda", precision=precision) as responder,
         Responder.load("tiny", precision=precision) as other,
     ):
-        assert responder.engine._scheduler._backend.device == "cuda"
+        assert responder._executor._scheduler._backend.device == "cuda"
         # Of int8 equal numbers of candidates are compared: it scores so many words again.
         searches = SEARCHES if precision == "fp32" else SEARCHES[:3]
         for search in searches:
@@ -129,10 +130,10 @@ def test_coming_and_going_changes_nobodys_result(fakes: Fakes, beams: int) -> No
     config = SearchConfig(beam_size=beams)
     words = bundle.model.vocabulary_size
     backend = TrtBackend(bundle)
-    responder = Responder(bundle, backend)
     from empgan_rt.text.featurizer import encoder_input
 
-    requests = [responder.request(dialogue, config) for dialogue in DIALOGUES * 3]
+    featurizer = bundle.featurizer()
+    requests = [read_request(dialogue, config, featurizer) for dialogue in DIALOGUES * 3]
 
     def encode(places: list[int], by: Any) -> Any:
         return by.encode(encoder_input([requests[place].features for place in places]))
@@ -154,7 +155,7 @@ def test_coming_and_going_changes_nobodys_result(fakes: Fakes, beams: int) -> No
     for place, hypotheses in found.items():
         assert [h.token_ids for h in hypotheses] == [h.token_ids for h in wanted[place]]
     assert len(found) == len(requests)
-    responder.close()
+    backend.close()
     assert fakes.cuda.left == (0, 0, 0)
 
 
@@ -322,19 +323,19 @@ def test_full_memory_fails_newcomers_alone(fakes: Fakes) -> None:
     bundle = Bundle.open("tiny")
     scheduler = Scheduler(TrtBackend(bundle), bundle.model.vocabulary_size, 64)
     with Responder.load("tiny") as other:
-        ticket = scheduler.submit(other.ticket(DIALOGUES[0]))
+        ticket = scheduler.submit(other._ticket(DIALOGUES[0], None))
         scheduler.step()
         fakes.cuda.memory = sum(a.nbytes for _, a in fakes.cuda.allocated.values())
-        newcomer = scheduler.submit(other.ticket(DIALOGUES[2] * 12))
+        newcomer = scheduler.submit(other._ticket(DIALOGUES[2] * 12, None))
         scheduler.step()
         fakes.cuda.memory = 1 << 30
         with pytest.raises(ProviderError, match="memory is full"):
             newcomer.check()
-        after = scheduler.submit(other.ticket(DIALOGUES[1]))
+        after = scheduler.submit(other._ticket(DIALOGUES[1], None))
         while not scheduler.is_idle:
             scheduler.step()
-        assert say(other.reply_of(ticket)) == say(other.reply(DIALOGUES[0]))
-        assert say(other.reply_of(after)) == say(other.reply(DIALOGUES[1]))
+        assert say(other._reply_of(ticket)) == say(other.reply(DIALOGUES[0]))
+        assert say(other._reply_of(after)) == say(other.reply(DIALOGUES[1]))
     scheduler.close()
     assert fakes.cuda.left == (0, 0, 0)
 

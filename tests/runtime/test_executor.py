@@ -60,7 +60,7 @@ def test_threads_share_steps(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) ->
             gate.wait()
         return encode(inputs)
 
-    submit = responder.engine.submit
+    submit = responder._executor.submit
 
     def submit_and_say_so(*arguments: Any) -> Any:
         ticket = submit(*arguments)
@@ -68,7 +68,7 @@ def test_threads_share_steps(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) ->
         return ticket
 
     monkeypatch.setattr(backend, "encode", encode_when_all_wait)
-    monkeypatch.setattr(responder.engine, "submit", submit_and_say_so)
+    monkeypatch.setattr(responder._executor, "submit", submit_and_say_so)
     threads = [threading.Thread(target=responder.reply, args=(["I am"], s)) for s in searches]
     for thread in threads:
         thread.start()
@@ -78,16 +78,16 @@ def test_threads_share_steps(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) ->
     assert sum(backend.widths) == 4
     assert sum(backend.rows) == 20 + 3 + 20 + 3
     assert len(backend.rows) <= 21  # 46 if each had been alone
-    assert responder.engine.is_idle
+    assert responder._executor.is_idle
 
 
 def test_closing_ends_the_thread_and_fails_what_is_under_way(bundle: Bundle) -> None:
     responder, backend = counting(bundle, pause_s=0.01)
-    ticket = responder.engine.submit(responder.ticket(["I am"], LONG))
+    ticket = responder._executor.submit(responder._ticket(["I am"], LONG))
     eventually(lambda: backend.steps > 1)
     responder.close()
     with pytest.raises(InputError, match="closed"):
-        responder.engine.wait(ticket)
+        responder._executor.wait(ticket)
     with pytest.raises(InputError, match="closed"):
         responder.reply(["I am"])
     with pytest.raises(InputError, match="closed"):
@@ -131,7 +131,7 @@ def test_an_interrupt_leaves_the_model_as_it_was(bundle: Bundle, at_alarm: Any) 
     before = backend.steps
     with pytest.raises(KeyboardInterrupt):
         responder.reply(["I am"], LONG)
-    eventually(lambda: responder.engine.is_idle)
+    eventually(lambda: responder._executor.is_idle)
     assert backend.steps - before < 20  # its slot was given back
     assert responder.reply(["I am"], LONG).token_ids == wanted
 

@@ -1,0 +1,106 @@
+"""What both responders are made of: a model, how it is searched, and the thread that decodes."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+
+from ..backend import Backend
+from ..backends.loader import load_backend
+from ..bundle.bundle import Bundle
+from ..config import Limits, SearchConfig
+from ..dialogue import Reply, Turns
+from ..errors import InputError
+from .executor import Executor
+from .reply import Pieces, reply_of
+from .request import Request, read_request
+from .ticket import Ticket
+
+_CODE_LICENCE = "Apache-2.0"
+_log = logging.getLogger(__name__)
+
+
+class BaseResponder:
+    """One model on one device; `Responder` and `AsyncResponder` say how it is asked.
+
+    Args:
+        bundle: the model.
+        backend: open on that bundle; the responder owns it from now on.
+        search: how to search unless a call says otherwise; None for the bundle's defaults.
+        max_running: most dialogues in decoding at once, whoever asked.
+
+    Attributes:
+        bundle: the model.
+        search: how dialogues are searched unless a call says otherwise.
+
+    Raises:
+        BundleError: a text file of the bundle is damaged or of another model.
+        InputError: max_running is below 1.
+        ProviderError: no thread can be started.
+    """
+
+    def __init__(
+        self, bundle: Bundle, backend: Backend, search: SearchConfig | None, max_running: int
+    ) -> None:
+        self.bundle = bundle
+        self.search = bundle.search if search is None else search
+        self._featurizer = bundle.featurizer()
+        self._executor = Executor(backend, bundle.model.vocabulary_size, max_running)
+
+    @property
+    def limits(self) -> Limits:
+        """The most turns, and tokens of each, that the model reads."""
+        return self.bundle.limits
+
+    def _request(self, turns: Turns, search: SearchConfig | None) -> Request:
+        """Return a checked request.
+
+        Raises:
+            InputError: a turn, label or setting is not acceptable.
+        """
+        return read_request(turns, self.search if search is None else search, self._featurizer)
+
+    def _ticket(
+        self, turns: Turns, search: SearchConfig | None, deadline_s: float | None = None
+    ) -> Ticket:
+        """Return a checked request for the executor, its time running from now.
+
+        Raises:
+            InputError: a turn, label or setting is not acceptable.
+        """
+        deadline = None
+        if deadline_s is not None:
+            if not 0 < deadline_s < math.inf:
+                raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
+            deadline = time.perf_counter() + deadline_s
+        return Ticket(self._request(turns, search), deadline)
+
+    def _reply_of(self, ticket: Ticket) -> Reply:
+        """Return the reply to a request that is done.
+
+        Raises:
+            EmpganError: what it failed with.
+        """
+        ticket.check()
+        return reply_of(ticket, self._featurizer, self.bundle.bundle_id)
+
+    def _pieces_of(self, ticket: Ticket) -> Pieces:
+        """Return what cuts the reply to a request into chunks."""
+        return Pieces(ticket, self._featurizer)
+
+
+def open_model(
+    bundle: str | os.PathLike[str], backend: str, device: str, precision: str, turn_cache: int
+) -> tuple[Bundle, Backend]:
+    """Return a bundle and a backend that is open on it; arguments as `Responder.load`.
+
+    Raises:
+        EmpganError: as `Responder.load`.
+    """
+    opened = Bundle.open(bundle)
+    opened_backend = load_backend(opened, backend, device, precision, turn_cache=turn_cache)
+    if opened.manifest.licence != _CODE_LICENCE:
+        _log.info("the weights of this model are licensed %r", opened.manifest.licence)
+    return opened, opened_backend
