@@ -20,7 +20,7 @@ from support.command_line import Outcome
 from support.fake_cuda import FakeOrt, Machine, be_on
 
 Command = Callable[..., Outcome]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

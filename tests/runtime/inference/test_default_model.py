@@ -11,7 +11,7 @@ import pytest
 from empgan_rt import Reply, Responder
 from empgan_rt.graph_spec import UNK
 
-CONTEXTS = Path(__file__).parents[1] / "data" / "acceptance_contexts.jsonl"
+CONTEXTS = Path(__file__).parents[2] / "data" / "acceptance_contexts.jsonl"
 
 
 @pytest.fixture(scope="module")

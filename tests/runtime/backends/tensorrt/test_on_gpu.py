@@ -1,6 +1,6 @@
 """What only a GPU can show: engines load and compute what ONNX Runtime does on the CPU.
 
-python -m pytest -m gpu tests/runtime/tensorrt/test_on_gpu.py
+python -m pytest -m gpu tests/runtime/backends/tensorrt/test_on_gpu.py
 """
 
 from __future__ import annotations
