@@ -48,14 +48,14 @@ COMMANDS: Mapping[str, Entry] = {
     "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "train"),
     "train": Entry("Train a model from a recipe.", "empgan_training.cli:train", "train"),
     "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "train"),
-    "human": Entry("Let people rate replies.", "empgan_training.human_cli:human", "eval"),
+    "human": Entry("Let people rate replies.", "empgan_training.human.cli:human", "eval"),
     "reproduce": Entry(
         "Train every system, and make the paper's tables.",
-        "empgan_training.reproduce_cli:reproduce",
+        "empgan_training.reproduction.cli:reproduce",
         "train",
     ),
     "tables": Entry(
-        "Make the tables of stored replies anew.", "empgan_training.reproduce_cli:tables", "eval"
+        "Make the tables of stored replies anew.", "empgan_training.reproduction.cli:tables", "eval"
     ),
     "export": Entry("Make a bundle of a checkpoint.", "empgan_export.cli:export", "export"),
     "engines": Entry(

@@ -1,4 +1,4 @@
-"""One of the processes of tests/training/test_parallel.py: takes one step and saves its gradients.
+"""One process of tests/training/run/test_parallel.py: takes one step and saves its gradients.
 
 Nothing is drawn at random here: dropout is 0, words are the most probable ones, and the gradient
 penalty is taken half-way.
@@ -19,8 +19,8 @@ from torch import Tensor
 from empgan_training.algorithms import replies
 from empgan_training.config import ModelSizes
 from empgan_training.model.decoder import Decoder
-from empgan_training.parallel import Workers
-from empgan_training.trainer import Trainer
+from empgan_training.run.parallel import Workers
+from empgan_training.run.trainer import Trainer
 from support.runs import recipe
 from support.small_data import SMALL_SIZES
 

@@ -16,9 +16,9 @@ from empgan_training.config import TrainConfig
 from empgan_training.data.prepare import PrepareOptions
 from empgan_training.human.sheet import SheetOptions
 from empgan_training.metrics.bootstrap import resample_texts
-from empgan_training.report_text import train_text
 from empgan_training.reproduction.options import ReproduceOptions
-from empgan_training.trainer import Trainer
+from empgan_training.run.trainer import Trainer
+from empgan_training.scoring.report_text import train_text
 from support.small_data import OWN_DIALOGUES, prepare_own, small_checkpoint
 
 SMALL = ["embedding_size=6", "emotion_embedding_size=5", "label_embedding_size=4"]

@@ -32,14 +32,14 @@ from empgan_training.data.dailydialog import SPLITS, read_corpus
 from empgan_training.data.lexicon_sources import lexicon_terms
 from empgan_training.data.prepared import PreparedData, all_samples
 from empgan_training.digest import file_digest
-from empgan_training.evaluate import evaluate_files
 from empgan_training.human.scores import score_sheets
 from empgan_training.human.sheet import SheetOptions, make_sheets
 from empgan_training.reproduction.ledger import Ledger, Step
-from empgan_training.run_log import truncate_metrics
+from empgan_training.run.run_log import truncate_metrics
+from empgan_training.run.trainer import Trainer
+from empgan_training.scoring.evaluate import evaluate_files
 from empgan_training.tables.costs import make_costs
 from empgan_training.tables.results import read_runs
-from empgan_training.trainer import Trainer
 from support.damage import (
     ODD_TOML,
     damaged_bytes,

@@ -10,9 +10,9 @@ torch = pytest.importorskip("torch")
 
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import AdversarialConfig, ModelSizes, Precision, StageConfig
-from empgan_training.parallel import Workers
+from empgan_training.run.parallel import Workers
+from empgan_training.run.trainer import Trainer
 from empgan_training.systems import SYSTEMS, SystemName
-from empgan_training.trainer import Trainer
 from support.runs import assert_alike, recipe, records
 from support.small_data import SMALL_SIZES, prepare_own
 

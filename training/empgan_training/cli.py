@@ -16,11 +16,11 @@ from .data.dailydialog import SPLITS
 from .data.prepare import PrepareOptions
 from .data.prepare import prepare as prepare_corpus
 from .data.vocabulary import VocabularyOptions
-from .evaluate import check_predictions_path, evaluate_files, save_predictions
-from .evaluate import evaluate as evaluate_model
-from .evaluation import METRICS, EvaluateOptions
-from .opened_model import open_model
-from .report_text import evaluation_text, prepare_text, text_scores_text, train_text
+from .scoring.evaluate import check_predictions_path, evaluate_files, save_predictions
+from .scoring.evaluate import evaluate as evaluate_model
+from .scoring.evaluation import METRICS, EvaluateOptions
+from .scoring.opened_model import open_model
+from .scoring.report_text import evaluation_text, prepare_text, text_scores_text, train_text
 
 _PATH = click.Path(path_type=Path)
 _WORDS = VocabularyOptions()
@@ -135,7 +135,7 @@ def train(
 ) -> None:
     """Train by RECIPE, a TOML file or one that ships: default, paper, tiny."""
     config = load_recipe(find_recipe(recipe), overrides)
-    from .trainer import Trainer  # needs torch, which the other commands can do without
+    from .run.trainer import Trainer  # needs torch, which the other commands can do without
 
     trainer = Trainer(config, resume=resume)
     scores = trainer.run(max_steps)

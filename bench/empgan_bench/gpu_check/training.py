@@ -17,13 +17,13 @@ from torch import nn
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import EOS, NUM_LABELS, SPECIALS
 from empgan_rt.text.featurizer import TurnFeatures
-from empgan_training.adam import adam
 from empgan_training.algorithms.mle import generator_loss
 from empgan_training.config import Precision
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedDialogue
 from empgan_training.model.generator import Generator
-from empgan_training.precision import choose_tf32, has_bf16, mixed_precision
+from empgan_training.run.adam import adam
+from empgan_training.run.precision import choose_tf32, has_bf16, mixed_precision
 
 from .records import Figures, Finding, Job
 

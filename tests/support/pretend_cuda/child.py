@@ -20,7 +20,7 @@ import torch  # noqa: E402
 from empgan_training.config import AdversarialConfig, ModelSizes, StageConfig  # noqa: E402
 from empgan_training.model.critic import Critic  # noqa: E402
 from empgan_training.model.gru import GRU  # noqa: E402
-from empgan_training.trainer import Trainer  # noqa: E402
+from empgan_training.run.trainer import Trainer  # noqa: E402
 from support.pretend_cuda.tensors import DEVICE, pretend_cuda  # noqa: E402
 from support.runs import assert_same_run, recipe, records  # noqa: E402
 from support.small_data import SMALL_SIZES  # noqa: E402

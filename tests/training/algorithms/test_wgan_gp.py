@@ -29,7 +29,7 @@ from empgan_training.data.prepared import PreparedData, PreparedDialogue
 from empgan_training.model.critic import Critic, States
 from empgan_training.model.generator import Generator
 from empgan_training.model.words import EmotionWordView, Words
-from empgan_training.precision import mixed_precision
+from empgan_training.run.precision import mixed_precision
 from empgan_training.systems import SYSTEMS
 from support.small_data import SMALL_SIZES, prepare_own, small_generator
 

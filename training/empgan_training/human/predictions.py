@@ -9,7 +9,7 @@ from pathlib import Path
 
 from empgan_rt.errors import DataError, InputError
 
-from ..evaluation import Prediction
+from ..scoring.evaluation import Prediction
 from ..stored_json import decode_json
 
 

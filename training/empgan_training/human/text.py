@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..report_text import Row, aligned
+from ..scoring.report_text import Row, aligned
 from .key import CRITERIA, KEY_NAME
 from .scores import HumanScores
 

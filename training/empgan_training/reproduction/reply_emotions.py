@@ -19,8 +19,8 @@ from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_in
 from empgan_rt.text.tokenizer import Tokenizer
 
 from ..data.prepared import Sample
-from ..decoding import BATCH_ROWS, context_of
 from ..metrics.classification import score_labels
+from ..scoring.decoding import BATCH_ROWS, context_of
 
 
 def reply_emotions(

@@ -30,12 +30,12 @@ from empgan_rt.storage.replacing import restored
 from ..checkpoint import Checkpoint
 from ..config import TrainConfig
 from ..data.prepare import PrepareOptions, prepare
-from ..processor import use_processor
+from ..run.processor import use_processor
+from ..run.trainer import Trainer
 from ..systems import SYSTEMS, SystemName
 from ..tables.make import make_tables
 from ..tables.results import COSTS_NAME
 from ..tables.written import write_tables
-from ..trainer import Trainer
 from .ledger import Ledger, Step, file_sha256
 from .options import (
     CLASSIFIER_SEED,

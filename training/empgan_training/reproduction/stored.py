@@ -17,12 +17,12 @@ from ..checkpoint import Checkpoint
 from ..config import TrainConfig
 from ..data.folder import write_folder
 from ..data.prepared import PreparedData
-from ..decoding import generate
 from ..eager import EagerBackend
-from ..evaluate import evaluate
-from ..evaluation import EvaluateOptions, Prediction
 from ..facts import Progress
-from ..opened_model import OpenedModel, open_model
+from ..scoring.decoding import generate
+from ..scoring.evaluate import evaluate
+from ..scoring.evaluation import EvaluateOptions, Prediction
+from ..scoring.opened_model import OpenedModel, open_model
 from ..tables.cases import CASES
 from ..tables.results import CASE_STUDY_NAME, COSTS_NAME, FACTS_NAME, KINDS, MAIN
 from .options import without_places

@@ -21,8 +21,8 @@ import msgspec
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.storage.replacing import restored
 
-from ..decoding import Labels
 from ..human.predictions import read_predictions
+from ..scoring.decoding import Labels
 from ..stored_json import Whole, decode_json
 from ..systems import SYSTEMS, SystemName
 from .cases import CASES

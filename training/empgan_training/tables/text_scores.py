@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from ..decoding import Labels
 from ..metrics.distinct import score_distinct
 from ..metrics.inputs import TokenLists
 from ..metrics.legacy_rouge import score_legacy_rouge
 from ..metrics.rouge import RougeScores
 from ..metrics.scores import score_texts
+from ..scoring.decoding import Labels
 from .figures import FigureRow, over_seeds
 from .results import Kind, Run, Search, runs_with
 

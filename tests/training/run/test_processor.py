@@ -10,12 +10,12 @@ import sys
 import pytest
 
 from empgan_rt.errors import InputError
-from empgan_training.processor import use_processor
+from empgan_training.run.processor import use_processor
 
 PROGRAM = """
 import resource, sys
 import torch
-from empgan_training.processor import use_processor
+from empgan_training.run.processor import use_processor
 
 use_processor(int(sys.argv[1]))
 def faults():

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..metrics.classification import ClassificationScores
+from ..metrics.scores import TextScores
 from .evaluation import TEXT_METRICS, Evaluation, Generation, LanguageScores
-from .metrics.classification import ClassificationScores
-from .metrics.scores import TextScores
 
 Row = tuple[str, ...]
 

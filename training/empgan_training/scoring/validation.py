@@ -14,14 +14,14 @@ import torch
 from empgan_rt.config import SearchConfig
 from empgan_rt.text.featurizer import Featurizer
 
-from .algorithms.mle import generator_loss
-from .data.batch import batches
-from .data.prepared import PreparedDialogue, Sample, all_samples
+from ..algorithms.mle import generator_loss
+from ..data.batch import batches
+from ..data.prepared import PreparedDialogue, Sample, all_samples
+from ..eager import EagerBackend
+from ..metrics.classification import ClassificationScores, score_labels
+from ..metrics.distinct import score_distinct
+from ..model.generator import Generator
 from .decoding import context_of, generate, perplexity_of
-from .eager import EagerBackend
-from .metrics.classification import ClassificationScores, score_labels
-from .metrics.distinct import score_distinct
-from .model.generator import Generator
 
 
 @dataclass(frozen=True)

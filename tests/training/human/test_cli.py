@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from empgan_rt.errors import InputError
-from empgan_training.human_cli import human
+from empgan_training.human.cli import human
 from support.human_sheets import fill, write_predictions
 from support.small_data import prepare_own
 

@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 from empgan_rt.errors import DivergenceError
 
+from ..algorithms.mle import Losses
+from ..config import StageConfig
+from ..data.ahead import batches_of
+from ..data.batch import Batch, collate, grouped
+from ..data.prepared import PreparedDialogue
+from ..stored_json import Whole
 from .adam import adam, adam_tensors, restore_adam
-from .algorithms.mle import Losses
-from .config import StageConfig
-from .data.ahead import batches_of
-from .data.batch import Batch, collate, grouped
-from .data.prepared import PreparedDialogue
 from .parallel import Workers
 from .precision import choose_tf32, mixed_precision
 from .speed import Speed
-from .stored_json import Whole
 
 
 @dataclass(frozen=True)

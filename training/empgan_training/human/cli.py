@@ -9,9 +9,9 @@ import click
 from empgan_rt.cli import console
 from empgan_rt.errors import InputError
 
-from .human.scores import score_sheets
-from .human.sheet import SheetOptions, make_sheets
-from .human.text import scores_text, sheets_text
+from .scores import score_sheets
+from .sheet import SheetOptions, make_sheets
+from .text import scores_text, sheets_text
 
 _PATH = click.Path(path_type=Path)
 _OPTIONS = SheetOptions()

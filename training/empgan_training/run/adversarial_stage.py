@@ -20,17 +20,17 @@ from torch import Tensor
 
 from empgan_rt.errors import DivergenceError
 
+from ..algorithms.adversary import Adversary
+from ..config import AdversarialConfig
+from ..data.ahead import batches_of
+from ..data.batch import Batch, collate, grouped
+from ..data.prepared import PreparedDialogue
+from ..model.generator import Generator
+from ..stored_json import Whole
 from .adversarial_sides import AdversarialSides, Record
-from .algorithms.adversary import Adversary
-from .config import AdversarialConfig
-from .data.ahead import batches_of
-from .data.batch import Batch, collate, grouped
-from .data.prepared import PreparedDialogue
-from .model.generator import Generator
 from .parallel import Workers
 from .precision import choose_tf32
 from .speed import Speed
-from .stored_json import Whole
 
 _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 

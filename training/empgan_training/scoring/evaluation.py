@@ -9,10 +9,10 @@ from typing import Any, Literal
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import InputError
 
-from .config import TrainConfig
+from ..config import TrainConfig
+from ..metrics.classification import ClassificationScores
+from ..metrics.scores import TextScores
 from .decoding import Labels
-from .metrics.classification import ClassificationScores
-from .metrics.scores import TextScores
 
 TEXT_METRICS = ("bleu", "distinct", "rouge")
 METRICS = ("perplexity", *TEXT_METRICS, "recogniser")

@@ -16,8 +16,8 @@ from empgan_rt.text.featurizer import TurnFeatures
 from empgan_training.config import StageConfig
 from empgan_training.data.batch import Batch
 from empgan_training.data.prepared import PreparedDialogue
-from empgan_training.parallel import Workers
-from empgan_training.stage import Losses, Stage, StageState, StageTask
+from empgan_training.run.parallel import Workers
+from empgan_training.run.stage import Losses, Stage, StageState, StageTask
 
 TURN = TurnFeatures([4], [EOS], 1, 0)
 DIALOGUES = [PreparedDialogue(str(i), ("",) * 4, (TURN,) * 4) for i in range(6)]  # 12 samples

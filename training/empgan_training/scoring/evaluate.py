@@ -16,7 +16,11 @@ from empgan_rt.errors import DataError, InputError
 from empgan_rt.graph_spec import UNK
 from empgan_rt.storage.folders import replace_file
 
-from .data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
+from ..data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
+from ..metrics.classification import ClassificationScores, score_labels
+from ..metrics.inputs import import_eval_package
+from ..metrics.ngram_lm import AddOneTrigram
+from ..metrics.scores import TextScores, score_texts
 from .decoding import (
     Labels,
     context_of,
@@ -35,10 +39,6 @@ from .evaluation import (
     Perplexity,
     Prediction,
 )
-from .metrics.classification import ClassificationScores, score_labels
-from .metrics.inputs import import_eval_package
-from .metrics.ngram_lm import AddOneTrigram
-from .metrics.scores import TextScores, score_texts
 from .opened_model import OpenedModel
 
 TEXT_PACKAGES = ("sacrebleu.metrics.bleu", "rouge_score.rouge_scorer")

@@ -18,12 +18,12 @@ from empgan_rt.errors import ProviderError
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.data.batch import collate
 from empgan_training.data.prepared import PreparedData
-from empgan_training.parallel import Workers
+from empgan_training.run.parallel import Workers
 from support.parallel_worker import gradients
 from support.runs import assert_same_run
 from support.small_data import prepare_own
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PATHS = [ROOT, *(ROOT / name for name in ("training", "export", "bench", "tests"))]
 
 

@@ -12,7 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from empgan_rt.storage.folders import replace_file
 
-from .stored_json import decode_json
+from ..stored_json import decode_json
 
 _NEVER = (-1, -1)  # a stage that the run does not have
 

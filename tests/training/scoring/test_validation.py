@@ -13,7 +13,7 @@ from empgan_rt.graph_spec import EOS
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.data.prepared import PreparedData, PreparedDialogue, all_samples
 from empgan_training.model.generator import Generator
-from empgan_training.validation import recogniser_scores, teacher_forced
+from empgan_training.scoring.validation import recogniser_scores, teacher_forced
 from support.oracle import Oracle, OracleTurn
 from support.small_data import prepare_own, small_checkpoint
 

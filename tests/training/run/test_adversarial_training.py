@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from empgan_rt.errors import DivergenceError, InputError
-from empgan_training import adversarial_stage as adversarial_stage_module
-from empgan_training.adversarial_stage import AdversarialStage
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import AdversarialConfig
+from empgan_training.run import adversarial_stage as adversarial_stage_module
+from empgan_training.run.adversarial_stage import AdversarialStage
+from empgan_training.run.trainer import Trainer
 from empgan_training.systems import SYSTEMS
-from empgan_training.trainer import Trainer
 from support.runs import assert_same_run, recipe, records
 from support.small_data import prepare_own
 

@@ -21,18 +21,18 @@ from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
 from empgan_rt.storage.folders import replace_file
 
-from .checkpoint import Checkpoint, texts_of
-from .config import TrainConfig
-from .data.prepared import PreparedData
+from ..checkpoint import Checkpoint, texts_of
+from ..config import TrainConfig
+from ..data.prepared import PreparedData
+from ..model.generator import Generator
+from ..systems import SYSTEMS
 from .interrupt import interrupt_flag
-from .model.generator import Generator
 from .parallel import Workers
 from .processor import use_processor
 from .resume import check_same_run, restore_training, run_facts, training_state
 from .run_log import RunLog, truncate_metrics
 from .stages import RunParts, RunStage, make_stages
 from .start import take_over
-from .systems import SYSTEMS
 
 log = logging.getLogger(__name__)
 

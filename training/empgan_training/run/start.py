@@ -13,10 +13,10 @@ from typing import Any
 
 from empgan_rt.errors import InputError
 
-from .checkpoint import Checkpoint
-from .config import TrainConfig
-from .model.generator import Generator
-from .systems import SYSTEMS
+from ..checkpoint import Checkpoint
+from ..config import TrainConfig
+from ..model.generator import Generator
+from ..systems import SYSTEMS
 
 _HINT = "start from a run on the same prepared data with the same [model] sizes"
 

@@ -17,15 +17,15 @@ from torch import Tensor
 from empgan_rt._version import __version__
 from empgan_rt.errors import CheckpointError, InputError
 
-from .checkpoint import Checkpoint
-from .config import TrainConfig
-from .data.prepared import PreparedData
-from .facts import Data
-from .model.generator import Generator
+from ..checkpoint import Checkpoint
+from ..config import TrainConfig
+from ..data.prepared import PreparedData
+from ..facts import Data
+from ..model.generator import Generator
+from ..systems import SYSTEMS
 from .parallel import Workers
 from .precision import computed_in, has_bf16
 from .stages import RunStage
-from .systems import SYSTEMS
 
 # What a run that has begun learns depends on none of these, but for `threads`: it decides the
 # order of float sums, so another count is allowed, with a warning. Folders say nothing to others.

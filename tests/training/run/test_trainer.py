@@ -19,13 +19,13 @@ import torch
 
 from empgan_rt.errors import CheckpointError, DivergenceError, EmpganError, InputError, StorageError
 from empgan_training import checkpoint as checkpoint_module
-from empgan_training import precision
-from empgan_training import stage as stage_module
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import ModelSizes, StageConfig, TrainConfig
 from empgan_training.data.batch import Batch
-from empgan_training.stage import Stage
-from empgan_training.trainer import Trainer
+from empgan_training.run import precision
+from empgan_training.run import stage as stage_module
+from empgan_training.run.stage import Stage
+from empgan_training.run.trainer import Trainer
 from support.runs import assert_same_run, recipe, records
 from support.small_data import SMALL_SIZES, prepare_own, small_checkpoint
 
@@ -475,8 +475,8 @@ CHILD = """
 import os, signal, sys
 import msgspec
 from empgan_training.config import TrainConfig
-from empgan_training.stage import Stage
-from empgan_training.trainer import Trainer
+from empgan_training.run.stage import Stage
+from empgan_training.run.trainer import Trainer
 
 config = msgspec.json.decode(sys.argv[1], type=TrainConfig)
 real = Stage._step

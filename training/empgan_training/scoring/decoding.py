@@ -21,7 +21,7 @@ from empgan_rt.graph_spec import EOS, PAD, SOS, UNKNOWN_LABEL, EncoderInput, Int
 from empgan_rt.search.decode import decode
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
 
-from .data.prepared import PreparedDialogue, Sample
+from ..data.prepared import PreparedDialogue, Sample
 
 BATCH_ROWS = 32
 _LARGEST_MEAN = 700.0  # nats; exp() of more is no float64

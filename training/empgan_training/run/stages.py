@@ -13,24 +13,24 @@ from torch import Tensor
 
 from empgan_rt.errors import InputError
 
+from ..algorithms.adversary import Adversary
+from ..algorithms.gan import RewardAdversary
+from ..algorithms.mle import Losses, class_weights, generator_loss, recogniser_loss
+from ..algorithms.policy_gradient import RolloutAdversary
+from ..algorithms.wgan_gp import WassersteinAdversary, WassersteinOptions
+from ..config import StageConfig, TrainConfig
+from ..data.batch import Batch
+from ..data.prepared import PreparedData, PreparedDialogue
+from ..model.critic import KERNEL_WIDTHS, Critic
+from ..model.discriminator import HierarchicalDiscriminator
+from ..model.generator import Generator
+from ..model.words import EmotionWordView
+from ..scoring.validation import evenly, greedy_replies, recogniser_scores, teacher_forced
+from ..systems import SYSTEMS, CriticName
 from .adversarial_stage import AdversarialStage, AdversarialState
-from .algorithms.adversary import Adversary
-from .algorithms.gan import RewardAdversary
-from .algorithms.mle import Losses, class_weights, generator_loss, recogniser_loss
-from .algorithms.policy_gradient import RolloutAdversary
-from .algorithms.wgan_gp import WassersteinAdversary, WassersteinOptions
-from .config import StageConfig, TrainConfig
-from .data.batch import Batch
-from .data.prepared import PreparedData, PreparedDialogue
-from .model.critic import KERNEL_WIDTHS, Critic
-from .model.discriminator import HierarchicalDiscriminator
-from .model.generator import Generator
-from .model.words import EmotionWordView
 from .parallel import Workers
 from .speed import Speed
 from .stage import Stage, StageState, StageTask
-from .systems import SYSTEMS, CriticName
-from .validation import evenly, greedy_replies, recogniser_scores, teacher_forced
 
 
 class RunStage(Protocol):

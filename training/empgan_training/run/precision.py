@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from .config import Precision
-from .model.products import large_in_bfloat16
+from ..config import Precision
+from ..model.products import large_in_bfloat16
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from empgan_rt.errors import InputError
 from empgan_rt.text.featurizer import Featurizer
 
 if TYPE_CHECKING:
-    from .model.generator import Generator
+    from ..model.generator import Generator
 
 CHECKPOINT_SUFFIX = ".safetensors"
 
@@ -71,8 +71,8 @@ def open_model(name: str, precision: str = "fp32") -> OpenedModel:
 
 
 def _open_checkpoint(path: Path) -> OpenedModel:
-    from .checkpoint import Checkpoint  # both need torch, which a bundle does without
-    from .eager import EagerBackend
+    from ..checkpoint import Checkpoint  # both need torch, which a bundle does without
+    from ..eager import EagerBackend
 
     checkpoint = Checkpoint.load(path)
     backend = EagerBackend.from_checkpoint(checkpoint)

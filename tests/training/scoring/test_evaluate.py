@@ -25,26 +25,26 @@ from empgan_rt.errors import (
 )
 from empgan_rt.graph_spec import EOS, UNK, UNKNOWN_LABEL
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
-from empgan_training import evaluate as evaluate_module
 from empgan_training.data.prepared import PreparedData, all_samples
-from empgan_training.decoding import (
+from empgan_training.metrics.classification import score_labels
+from empgan_training.scoring import evaluate as evaluate_module
+from empgan_training.scoring.decoding import (
     context_of,
     forced_log_probs,
     generate,
     recognised_labels,
     targets_of,
 )
-from empgan_training.evaluate import (
+from empgan_training.scoring.evaluate import (
     backend_perplexity,
     check_predictions_path,
     evaluate,
     evaluate_files,
     save_predictions,
 )
-from empgan_training.evaluation import METRICS, EvaluateOptions, Evaluation, Prediction
-from empgan_training.metrics.classification import score_labels
-from empgan_training.opened_model import OpenedModel, open_model
-from empgan_training.validation import recogniser_scores, teacher_forced
+from empgan_training.scoring.evaluation import METRICS, EvaluateOptions, Evaluation, Prediction
+from empgan_training.scoring.opened_model import OpenedModel, open_model
+from empgan_training.scoring.validation import recogniser_scores, teacher_forced
 from support.scripted_backend import ScriptedBackend, normalised, random_model
 from support.small_data import prepare_own, small_checkpoint
 from support.toy_bundle import make_toy_bundle

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from empgan_training import precision
 from empgan_training.model.products import linear
+from empgan_training.run import precision
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from empgan_training.adam import adam, adam_tensors, restore_adam
+from empgan_training.run.adam import adam, adam_tensors, restore_adam
 
 
 def stepped() -> tuple[torch.optim.Adam, list[nn.Parameter]]:

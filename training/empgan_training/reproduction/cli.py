@@ -10,7 +10,7 @@ from empgan_rt.cli import console
 from empgan_rt.config import MAX_SEED
 from empgan_rt.errors import InputError
 
-from .config import find_recipe, load_recipe
+from ..config import find_recipe, load_recipe
 
 _PATH = click.Path(path_type=Path)
 
@@ -56,8 +56,8 @@ def reproduce(
     so a run that was stopped at any point goes on with the same command.
     """
     config = load_recipe(find_recipe(recipe), overrides)
-    from .reproduction.options import ReproduceOptions, system_names
-    from .reproduction.reproduce import reproduce as run  # needs torch
+    from .options import ReproduceOptions, system_names
+    from .reproduce import reproduce as run  # needs torch
 
     options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget)
     result = run(data, out, options)
@@ -71,9 +71,9 @@ def reproduce(
 @console.json_option
 def tables(results: Path, data: Path, out: Path | None, as_json: bool) -> None:
     """Make every table anew from the replies stored in RESULTS; needs no model."""
-    from .tables.make import make_tables
-    from .tables.markdown import tables_markdown
-    from .tables.written import write_tables
+    from ..tables.make import make_tables
+    from ..tables.markdown import tables_markdown
+    from ..tables.written import write_tables
 
     made = make_tables(results, data)
     if out is not None:

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from empgan_rt.errors import DivergenceError
 
+from ..algorithms.adversary import Adversary
+from ..algorithms.mle import generator_loss
+from ..config import AdversarialConfig
+from ..data.batch import Batch
+from ..model.generator import Generator
 from .adam import adam, adam_tensors, restore_adam
-from .algorithms.adversary import Adversary
-from .algorithms.mle import generator_loss
-from .config import AdversarialConfig
-from .data.batch import Batch
-from .model.generator import Generator
 from .parallel import Workers
 from .precision import mixed_precision
 

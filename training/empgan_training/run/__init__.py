@@ -1,0 +1,1 @@
+"""One run of training: its stages in their order, its processes, its log and its checkpoints."""
