@@ -43,7 +43,7 @@ WAITS_OF_STEPS = {
 WAITS_BESIDE_STEPS = {
     "copy to the host in checkpoint.<dictcomp>",
     "copy to the host in eager.encode",
-    "copy to the host in transfers.fetched",
+    "copy to the host in eager.fetched",
     "copy to the host in validation.recogniser_scores",
     "item in validation.teacher_forced",
     "copy to the GPU in batch.<lambda>",  # of validation

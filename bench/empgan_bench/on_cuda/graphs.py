@@ -16,9 +16,8 @@ import torch
 
 from empgan_rt.backend import Encoded
 from empgan_rt.graph_spec import Candidates, IntArray
-from empgan_training.eager import EagerBackend, EagerState
+from empgan_training.eager import EagerBackend, EagerState, Parcel, unpacked
 from empgan_training.model.generator import Generator
-from empgan_training.transfers import Parcel, unpacked
 
 from .capture import Captures
 from .fixed_shapes import FixedShapes

@@ -25,8 +25,7 @@ from empgan_bench.workload import Workload, load_workload
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.inference.responder import Responder
-from empgan_training.eager import EagerBackend
-from empgan_training.transfers import fetched, sent
+from empgan_training.eager import EagerBackend, fetched, sent
 
 pytestmark = [
     pytest.mark.gpu,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from empgan_training.run.speed import Speed
+from empgan_training.run.run_log import Speed
 
 
 def test_samples_per_second_of_everything_and_of_laps() -> None:

@@ -30,7 +30,7 @@ from ..stored_json import Whole
 from .adversarial_sides import AdversarialSides, Record
 from .parallel import Workers
 from .precision import choose_tf32
-from .speed import Speed
+from .run_log import Speed
 
 _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 

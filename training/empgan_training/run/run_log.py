@@ -1,4 +1,7 @@
-"""What a run tells while it goes on: metrics.jsonl, TensorBoard, and the log."""
+"""What a run tells while it goes on: metrics.jsonl, TensorBoard, the log, and how fast it goes.
+
+The clock decides nothing: `Speed` is for those who watch.
+"""
 
 from __future__ import annotations
 
@@ -82,3 +85,31 @@ def truncate_metrics(folder: Path, reached: Mapping[str, tuple[int, int]]) -> No
         if record.step <= step and known:
             kept.append(line + b"\n")
     replace_file(path, b"".join(kept))
+
+
+class Speed:
+    """Samples (responses), and the seconds that the steps on them took, batches included."""
+
+    def __init__(self) -> None:
+        self._samples, self._seconds = 0, 0.0
+        self._laps: dict[str, tuple[int, float]] = {}
+
+    def add(self, samples: int, seconds: float) -> None:
+        """Count one step."""
+        self._samples += samples
+        self._seconds += seconds
+
+    @property
+    def mean(self) -> float | None:
+        """Samples per second of all steps; None before the first."""
+        return _rate(self._samples, self._seconds)
+
+    def lap(self, name: str) -> float | None:
+        """Return samples per second since the last lap of this name; None without a step."""
+        samples, seconds = self._laps.get(name, (0, 0.0))
+        self._laps[name] = (self._samples, self._seconds)
+        return _rate(self._samples - samples, self._seconds - seconds)
+
+
+def _rate(samples: int, seconds: float) -> float | None:
+    return round(samples / seconds, 1) if seconds > 0 else None

@@ -24,7 +24,7 @@ from ..stored_json import Whole
 from .adam import adam, adam_tensors, restore_adam
 from .parallel import Workers
 from .precision import choose_tf32, mixed_precision
-from .speed import Speed
+from .run_log import Speed
 
 
 @dataclass(frozen=True)

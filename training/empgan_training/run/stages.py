@@ -29,7 +29,7 @@ from ..scoring.validation import evenly, greedy_replies, recogniser_scores, teac
 from ..systems import SYSTEMS, CriticName
 from .adversarial_stage import AdversarialStage, AdversarialState
 from .parallel import Workers
-from .speed import Speed
+from .run_log import Speed
 from .stage import Stage, StageState, StageTask
 
 
