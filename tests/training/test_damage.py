@@ -5,6 +5,7 @@ Damage is drawn from a fixed seed. Plain runs take the first few hundred draws; 
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import io
@@ -40,6 +41,7 @@ from empgan_training.run.trainer import Trainer
 from empgan_training.scoring.evaluate import evaluate_files
 from empgan_training.tables.costs import make_costs
 from empgan_training.tables.results import read_runs
+from empgan_training.tables.run_files import PACKED_SUFFIX
 from support.damage import (
     ODD_TOML,
     damaged_bytes,
@@ -280,6 +282,28 @@ def results(ground: Ground) -> Door:
     return door
 
 
+def packed(ground: Ground) -> Door:
+    """A packed run: its texts, its JSON, its gzip or its base64 damaged."""
+    texts = {p.name: p.read_text("utf-8") for p in (ground.results / "seed-1" / "EmpG").iterdir()}
+    whole = json.dumps(texts)
+
+    def door(draw: random.Random, folder: Path) -> None:
+        layer = draw.choice(("texts", "json", "gzip", "base64"))
+
+        def met(name: str, data: bytes) -> bytes:
+            return damaged_bytes(draw, data) if name == layer else data
+
+        text = damaged_json(draw, whole) if layer == "texts" else whole
+        zipped = met("gzip", gzip.compress(met("json", text.encode("utf-8", "replace"))))
+        (folder / "seed-1").mkdir()
+        (folder / "seed-1" / f"EmpG{PACKED_SUFFIX}").write_bytes(
+            met("base64", base64.b64encode(zipped))
+        )
+        make_costs(read_runs(folder, ground.ids))
+
+    return door
+
+
 def sheets(ground: Ground) -> Door:
     """A key sealed again: its row ids follow from its draw."""
 
@@ -337,7 +361,7 @@ def small_files(ground: Ground) -> Door:
     return door
 
 
-KINDS = (checkpoints, resumed, prepared, recipes, corpora, results, sheets, small_files)
+KINDS = (checkpoints, resumed, prepared, recipes, corpora, results, packed, sheets, small_files)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from empgan_rt.errors import DataError
 
@@ -30,12 +31,28 @@ def read_bytes(path: Path) -> bytes:
     try:
         if path.suffix != ".gz":
             return path.read_bytes()
-        with gzip.open(path) as file:
+        with path.open("rb") as file:
+            return gunzip(file, path, hint=_ANEW)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error}", hint=_ANEW) from error
+
+
+def gunzip(packed: BinaryIO, path: Path, *, hint: str) -> bytes:
+    """Return what a gzip holds.
+
+    Args:
+        path: where it comes from, for the error, and so is `hint`.
+
+    Raises:
+        DataError: it cannot be read, is damaged, or unpacks to more than `MAX_UNPACKED_BYTES`.
+    """
+    try:
+        with gzip.open(packed) as file:
             data = file.read(MAX_UNPACKED_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint=_ANEW) from error
+        raise DataError(f"{path} cannot be read: {error}", hint=hint) from error
     if len(data) > MAX_UNPACKED_BYTES:
-        raise DataError(f"{path} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes", hint=_ANEW)
+        raise DataError(f"{path} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes", hint=hint)
     return data
 
 

@@ -32,6 +32,18 @@ def read_predictions(path: Path) -> Replies:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    return Replies(parse_predictions(data, path), hashlib.sha256(data).hexdigest())
+
+
+def parse_predictions(data: bytes, path: Path) -> dict[str, str]:
+    """Return the hypotheses in a file's content, by sample id.
+
+    Args:
+        path: where it comes from, for the error.
+
+    Raises:
+        DataError: a line is no prediction, or a sample is answered twice.
+    """
     by_sample: dict[str, str] = {}
     for number, line in enumerate(data.splitlines(), start=1):
         try:
@@ -44,7 +56,7 @@ def read_predictions(path: Path) -> Replies:
         if prediction.id in by_sample:
             raise DataError(f"{path}:{number} answers {prediction.id[:40]!r} a second time")
         by_sample[prediction.id] = prediction.hypothesis
-    return Replies(by_sample, hashlib.sha256(data).hexdigest())
+    return by_sample
 
 
 def common_ids(systems: Mapping[str, Replies]) -> list[str]:

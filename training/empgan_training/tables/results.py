@@ -5,12 +5,12 @@
                               facts.json                perplexities, steps and the like
                               costs.json                seconds of each stage
 
-Every file may be missing. Replies must be to the table samples of the prepared folder, each once.
+Every file may be missing, and a run may be packed into one (see `run_files`). Replies must be to
+the table samples of the prepared folder, each once.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,13 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 
 from empgan_rt.errors import DataError, InputError
-from empgan_rt.storage.replacing import restored
 
-from ..human.predictions import read_predictions
+from ..human.predictions import parse_predictions
 from ..scoring.decoding import Labels
 from ..stored_json import Whole, decode_json
 from ..systems import SYSTEMS, SystemName
 from .cases import CASES
+from .run_files import RunFiles, stored_runs
 
 Search = Literal["greedy", "beam5"]
 Texts = tuple[tuple[str, ...], ...]
@@ -35,7 +35,6 @@ Score = Annotated[float, msgspec.Meta(ge=0, le=1e30)]  # so that means and devia
 CASE_STUDY_NAME = "case-study.jsonl"
 FACTS_NAME = "facts.json"
 COSTS_NAME = "costs.json"  # apart, since no two runs take equally long
-_SEED = re.compile(r"seed-(\d+)")
 
 
 @dataclass(frozen=True)
@@ -115,12 +114,7 @@ def read_runs(results: Path, sample_ids: Sequence[str]) -> tuple[Run, ...]:
         DataError: a file cannot be read, is of another run than its folder says, or answers
             other samples.
     """
-    runs = tuple(
-        _read_run(folder / system, system, seed, sample_ids)
-        for seed, folder in _seed_folders(results)
-        for system in SYSTEMS
-        if restored(folder / system) and (folder / system).is_dir()
-    )
+    runs = tuple(_read_run(files, sample_ids) for files in stored_runs(results))
     if not any(MAIN in run.replies for run in runs):
         raise InputError(
             f"{results} holds {len(runs)} runs, none with {MAIN.file_name}; 1 wanted",
@@ -136,37 +130,33 @@ def runs_with(runs: Sequence[Run], kind: Kind) -> Iterator[tuple[SystemName, lis
             yield system, mine
 
 
-def _seed_folders(results: Path) -> list[tuple[int, Path]]:
-    try:
-        paths = [*results.glob("seed-*")]
-    except OSError as error:
-        raise InputError(f"{results} cannot be read: {error.strerror}") from error
-    found = ((_SEED.fullmatch(path.name), path) for path in paths)
-    return sorted((int(match[1]), path) for match, path in found if match)
-
-
-def _read_run(folder: Path, system: SystemName, seed: int, sample_ids: Sequence[str]) -> Run:
+def _read_run(files: RunFiles, sample_ids: Sequence[str]) -> Run:
     replies = {}
     for kind in KINDS:
-        path = folder / kind.file_name
-        if path.is_file():
-            texts = _read_replies(path, sample_ids)
+        texts = _read_replies(files, kind.file_name, sample_ids)
+        if texts is not None:
             replies[kind] = tuple(tuple(texts[i].split()) for i in sample_ids)
-    cases = folder / CASE_STUDY_NAME
-    case_replies = _read_replies(cases, [case.id for case in CASES]) if cases.is_file() else {}
-    facts = _read_facts(folder / FACTS_NAME, system, seed)
-    costs = folder / COSTS_NAME
-    seconds = _decoded(costs, dict[str, Score]) if costs.is_file() else {}
-    return Run(system, seed, replies, case_replies, facts, seconds)
+    case_replies = _read_replies(files, CASE_STUDY_NAME, [case.id for case in CASES]) or {}
+    facts = _read_facts(files)
+    seconds = _decoded(files, COSTS_NAME, dict[str, Score]) or {}
+    return Run(files.system, files.seed, replies, case_replies, facts, seconds)
 
 
-def _read_replies(path: Path, wanted: Collection[str]) -> Mapping[str, str]:
-    """Return the replies by id.
+def _read_replies(files: RunFiles, name: str, wanted: Collection[str]) -> Mapping[str, str] | None:
+    """Return the replies of a file by id; None if it is not there.
 
     Raises:
-        DataError: the file is damaged, or its ids are not those wanted.
+        InputError: it cannot be read.
+        DataError: it is damaged, or its ids are not those wanted.
     """
-    replies = read_predictions(path).by_sample
+    path = files.place / name
+    try:
+        data = files.read(name)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
+    if data is None:
+        return None
+    replies = parse_predictions(data, path)
     unknown = len(replies.keys() - set(wanted))
     missing = len(set(wanted) - replies.keys())
     if unknown or missing:
@@ -178,20 +168,23 @@ def _read_replies(path: Path, wanted: Collection[str]) -> Mapping[str, str]:
     return replies
 
 
-def _read_facts(path: Path, system: SystemName, seed: int) -> Facts:
-    if not path.is_file():
-        return Facts(system, seed)
-    facts = _decoded(path, Facts)
-    if (facts.system, facts.seed) != (system, seed):
+def _read_facts(files: RunFiles) -> Facts:
+    facts = _decoded(files, FACTS_NAME, Facts) or Facts(files.system, files.seed)
+    if (facts.system, facts.seed) != (files.system, files.seed):
         raise DataError(
-            f"{path} is of {facts.system[:40]}, seed {facts.seed}; {system}, seed {seed} wanted",
+            f"{files.place / FACTS_NAME} is of {facts.system[:40]}, seed {facts.seed}; "
+            f"{files.system}, seed {files.seed} wanted",
             hint="put each run's files into its own folder",
         )
     return facts
 
 
-def _decoded(path: Path, kind: type[Stored]) -> Stored:
+def _decoded(files: RunFiles, name: str, kind: type[Stored]) -> Stored | None:
+    """Return what a file of JSON holds; None if it is not there."""
     try:
-        return decode_json(path.read_bytes(), kind)
+        data = files.read(name)
+        return None if data is None else decode_json(data, kind)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}", hint="evaluate anew") from error
+        raise DataError(
+            f"{files.place / name} cannot be read: {error}", hint="evaluate anew"
+        ) from error
