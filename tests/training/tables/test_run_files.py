@@ -16,16 +16,21 @@ import pytest
 
 from empgan_rt.errors import DataError
 from empgan_training.data import corpus_files
+from empgan_training.human.predictions import parse_predictions
+from empgan_training.systems import SYSTEMS
 from empgan_training.tables import run_files
 from empgan_training.tables.make import make_tables
 from empgan_training.tables.results import KINDS, MAIN, read_runs
-from empgan_training.tables.run_files import pack_runs, read_packed
+from empgan_training.tables.run_files import pack_runs, read_packed, stored_runs
 from support.small_data import prepare_own
 from support.source_tree import ROOT
 from support.stored_results import table_references, write_run
 
 PACKED = "seed-1/EmpG.json.gz.b64"
 REPLIES = {"test-1#1": "I 'm glad .", "test-2#1": "日本 \r\x85 ."}
+RESULTS = ROOT / "docs" / "results"
+
+needs_results = pytest.mark.skipif(not RESULTS.is_dir(), reason="docs/results is not in an sdist")
 
 
 @pytest.fixture
@@ -176,3 +181,31 @@ def test_the_script_packs(folder: Path, tmp_path: Path) -> None:
     )
     assert done.stdout.splitlines()[0] == str(tmp_path / "packed" / PACKED)
     assert read_runs(tmp_path / "packed", [*REPLIES]) == read_runs(folder, [*REPLIES])
+
+
+@needs_results
+def test_our_own_results_are_whole() -> None:
+    stored = [*stored_runs(RESULTS)]
+    assert [files.system for files in stored] == [*SYSTEMS]
+    path = stored[0].place / MAIN.file_name
+    ids = [*parse_predictions(stored[0].read(MAIN.file_name) or b"", path)]
+    runs = read_runs(RESULTS, ids)
+    assert [[*run.replies] for run in runs] == [[*KINDS]] * len(SYSTEMS)
+    found = json.loads((RESULTS / "tables.json").read_bytes())
+    assert found["n"] == len(ids) == 925
+    assert found["systems"] == [run.system for run in runs]
+
+
+@needs_results
+def test_runs_beside_the_tables_are_whole() -> None:
+    for path in (RESULTS / "side-runs").iterdir():
+        if path.is_dir():
+            assert all(files.read("facts.json") for files in stored_runs(path))
+            assert [*stored_runs(path)] != []
+
+
+@needs_results
+def test_our_results_are_few_lines() -> None:
+    """Of which tables.json has most; raw replies would have a hundred thousand."""
+    lines = sum(p.read_bytes().count(b"\n") for p in RESULTS.rglob("*") if p.is_file())
+    assert lines <= 10_000
