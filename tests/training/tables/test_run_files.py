@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from empgan_rt.errors import DataError
-from empgan_training.data import corpus_files
 from empgan_training.human.predictions import parse_predictions
 from empgan_training.systems import SYSTEMS
 from empgan_training.tables import run_files
@@ -142,11 +141,11 @@ def test_every_cut_is_a_data_error(folder: Path) -> None:
 def test_of_a_bomb_no_more_than_the_limit_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus_files, "MAX_UNPACKED_BYTES", 2**16)
+    monkeypatch.setattr(run_files, "MAX_RUN_BYTES", 2**16 + 2**15)
     (tmp_path / "bomb").write_bytes(packed(b"\0" * 2**26))
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match="unpacks to more than 65,536"):
+        with pytest.raises(DataError, match="unpacks to more than 98,304"):
             read_packed(tmp_path / "bomb")
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
@@ -156,7 +155,7 @@ def test_of_a_bomb_no_more_than_the_limit_is_unpacked(
 def test_a_file_that_is_larger_than_the_limit_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(run_files, "MAX_UNPACKED_BYTES", 40)
+    monkeypatch.setattr(run_files, "MAX_RUN_BYTES", 40)
     (tmp_path / "large").write_bytes(packed(b"{}") + b"\n" * 40)
     with pytest.raises(DataError, match="holds more than 40 bytes"):
         read_packed(tmp_path / "large")
@@ -169,6 +168,14 @@ def test_what_is_no_text_is_not_packed(folder: Path) -> None:
     with pytest.raises(DataError, match="EmpG cannot be packed: 'utf-8'"):
         pack_runs(folder, folder)
     assert path.read_bytes() == before
+
+
+def test_what_could_not_be_read_again_is_not_packed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_files, "MAX_RUN_BYTES", 40)
+    with pytest.raises(DataError, match="bytes, at most 40 are packed"):
+        pack_runs(folder, tmp_path / "packed")
 
 
 def test_the_script_packs(folder: Path, tmp_path: Path) -> None:

@@ -32,27 +32,28 @@ def read_bytes(path: Path) -> bytes:
         if path.suffix != ".gz":
             return path.read_bytes()
         with path.open("rb") as file:
-            return gunzip(file, path, hint=_ANEW)
+            return gunzip(file, path, MAX_UNPACKED_BYTES, hint=_ANEW)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}", hint=_ANEW) from error
 
 
-def gunzip(packed: BinaryIO, path: Path, *, hint: str) -> bytes:
+def gunzip(packed: BinaryIO, path: Path, most: int, *, hint: str) -> bytes:
     """Return what a gzip holds.
 
     Args:
         path: where it comes from, for the error, and so is `hint`.
+        most: bytes that it may hold.
 
     Raises:
-        DataError: it cannot be read, is damaged, or unpacks to more than `MAX_UNPACKED_BYTES`.
+        DataError: it cannot be read, is damaged, or unpacks to more than `most`.
     """
     try:
         with gzip.open(packed) as file:
-            data = file.read(MAX_UNPACKED_BYTES + 1)
+            data = file.read(most + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}", hint=hint) from error
-    if len(data) > MAX_UNPACKED_BYTES:
-        raise DataError(f"{path} unpacks to more than {MAX_UNPACKED_BYTES:,} bytes", hint=hint)
+    if len(data) > most:
+        raise DataError(f"{path} unpacks to more than {most:,} bytes", hint=hint)
     return data
 
 

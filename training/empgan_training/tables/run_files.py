@@ -27,11 +27,12 @@ from empgan_rt.errors import DataError, InputError
 from empgan_rt.storage.folders import replace_file
 from empgan_rt.storage.replacing import restored
 
-from ..data.corpus_files import MAX_UNPACKED_BYTES, gunzip
+from ..data.corpus_files import gunzip
 from ..stored_json import decode_json
 from ..systems import SYSTEMS, SystemName
 
 PACKED_SUFFIX = ".json.gz.b64"
+MAX_RUN_BYTES = 32 * 2**20  # packed or not; thirty times the largest of ours
 _SEED = re.compile(r"seed-(\d+)")
 _ANEW = "fetch or pack the run anew"
 
@@ -93,14 +94,14 @@ def read_packed(path: Path) -> dict[str, bytes]:
     """Return the files of a packed run by name.
 
     Raises:
-        DataError: it cannot be read, is no packed run, or unpacks to more than
-            `MAX_UNPACKED_BYTES`.
+        DataError: it cannot be read, is no packed run, or unpacks to more than `MAX_RUN_BYTES`.
     """
     try:
-        if path.stat().st_size > MAX_UNPACKED_BYTES:
-            raise ValueError(f"it holds more than {MAX_UNPACKED_BYTES:,} bytes")
+        if path.stat().st_size > MAX_RUN_BYTES:
+            raise ValueError(f"it holds more than {MAX_RUN_BYTES:,} bytes")
         packed = base64.b64decode(path.read_bytes().removesuffix(b"\n"), validate=True)
-        texts = decode_json(gunzip(io.BytesIO(packed), path, hint=_ANEW), dict[str, str])
+        data = gunzip(io.BytesIO(packed), path, MAX_RUN_BYTES, hint=_ANEW)
+        texts = decode_json(data, dict[str, str])
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}", hint=_ANEW) from error
     return {name: text.encode() for name, text in texts.items()}
@@ -111,7 +112,8 @@ def pack_runs(results: Path, out: Path) -> list[Path]:
 
     Raises:
         InputError: `results` cannot be read.
-        DataError: a file of a run cannot be read, or is no text in UTF-8.
+        DataError: a file of a run cannot be read, or is no text in UTF-8; or a run is larger than
+            `MAX_RUN_BYTES`.
         StorageError: a packed file cannot be written; an older one is untouched.
     """
     written = []
@@ -128,7 +130,10 @@ def _packed(folder: Path) -> bytes:
         texts = {p.name: p.read_bytes().decode() for p in folder.iterdir() if p.is_file()}
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} cannot be packed: {error}") from error
+    data = msgspec.json.encode(texts, order="sorted")
+    if len(data) > MAX_RUN_BYTES:
+        raise DataError(f"{folder} holds {len(data):,} bytes, at most {MAX_RUN_BYTES:,} are packed")
     file = io.BytesIO()
     with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as gz:  # neither a name nor a time in it
-        gz.write(msgspec.json.encode(texts, order="sorted"))
+        gz.write(data)
     return base64.b64encode(file.getvalue()) + b"\n"
