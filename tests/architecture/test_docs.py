@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from empgan_rt._version import __version__
 from empgan_rt.bundle.manifest import MANIFEST_NAME, REQUIRED_FILES, SCHEMA_VERSION, Manifest
 from empgan_rt.graph_spec import GRAPH_NAMES
 from support.source_tree import ROOT
@@ -15,6 +16,8 @@ DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 RESULTS = DOCS / "results"  # an sdist has none
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+ANCHOR = re.compile(r"\]\((?!https?:)([^)#]*)#([^)]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def _first_cells(page: str, heading: str) -> set[str]:
@@ -22,6 +25,12 @@ def _first_cells(page: str, heading: str) -> set[str]:
     section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = [line for line in section.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return what links can name in a page: its headings, as GitHub writes them."""
+    headings = HEADING.findall(page.read_text("utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_bundle_page_lists_every_file() -> None:
@@ -47,6 +56,28 @@ def test_links_lead_somewhere(page: Path) -> None:
     if not RESULTS.is_dir():
         targets = [t for t in targets if not t.resolve().is_relative_to(RESULTS)]
     assert [t for t in targets if not t.exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_into_pages_meet_a_heading(page: Path) -> None:
+    links = ANCHOR.findall(page.read_text("utf-8"))
+    lost = [
+        f"{target}#{anchor}"
+        for target, anchor in links
+        if anchor not in _anchors(page.parent / target if target else page)
+    ]
+    assert lost == []
+
+
+def test_the_index_names_every_page() -> None:
+    named = LINK.findall((DOCS / "README.md").read_text("utf-8"))
+    assert len(named) == len(set(named))
+    assert {path.name for path in DOCS.glob("*.md")} - {"README.md"} <= {*named}
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert re.findall(r"^version: (.+)$", citation, re.MULTILINE) == [__version__]
 
 
 def test_decisions_are_numbered_without_gaps() -> None:
