@@ -25,8 +25,10 @@ VERSION_READERS = {
     "empgan_bench.gpu_check.needs",
     "empgan_bench.on_cuda.torch_engines",
 }
-TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".json", ".jsonl", ".tsv", ".html", ""}
-FOLDERS = ("empgan_rt", "training", "export", "bench", "tests", "docs", "scripts", ".ci")
+DATA_SUFFIXES = {".toml", ".yaml", ".yml", ".cff", ".json", ".jsonl", ".tsv"}
+TEXT_SUFFIXES = {".py", ".md", ".txt", ".html", "", *DATA_SUFFIXES}
+WINGS = ("empgan_rt", "training", "export", "bench")
+FOLDERS = (*WINGS, "tests", "docs", "scripts", ".ci", ".github")
 
 
 def _repository_files() -> list[Path]:
