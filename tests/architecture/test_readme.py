@@ -49,7 +49,7 @@ def test_the_first_two_commands_are_those_that_ci_runs() -> None:
 
 
 def test_there_are_python_blocks() -> None:
-    assert len(PYTHON_BLOCKS) >= 1
+    assert len(PYTHON_BLOCKS) >= 2
 
 
 @needs_default
