@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import click
 import msgspec
@@ -21,14 +21,6 @@ from ..errors import EmpganError, StorageError
 
 _PLAIN_INTERVAL_S = 10.0
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-class Reporter(Protocol):
-    """Receives the progress of one piece of work."""
-
-    def update(self, done: int, note: str = "") -> None:
-        """Tell how many units are done, and anything worth showing beside it."""
-        ...
 
 
 class _Plain:
@@ -70,9 +62,10 @@ _shown: list[Progress] = []  # the bars that are up: one at most, rich allows no
 
 
 @contextmanager
-def progress(title: str, total: int | None) -> Iterator[Reporter]:
+def progress(title: str, total: int | None) -> Iterator[_Plain | _Bar]:
     """Show the progress of `total` units (None: nobody knows) on stderr while the block runs.
 
+    Its `update(done, note)` tells how many units are done, and what is worth showing beside it.
     Within another such block it is a line below that one's.
     """
     if not sys.stderr.isatty():

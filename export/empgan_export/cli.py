@@ -12,7 +12,7 @@ from empgan_rt.backends.cache import EngineCache, cache_home
 from empgan_rt.backends.tensorrt.engines import EngineRoom, requests
 from empgan_rt.backends.tensorrt.machine import Machine
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.cli.console import emit, json_option
+from empgan_rt.cli import console
 from empgan_rt.cli.engines import build_all, engine_records, engine_table
 from empgan_rt.errors import EmpganError
 
@@ -67,7 +67,7 @@ from .variants import PRECISIONS
 )
 @click.option("--force", is_flag=True, help="Replace a bundle that is there.")
 @click.option("--dry-run", is_flag=True, help="Check everything and publish nothing.")
-@json_option
+@console.json_option
 def export(
     checkpoint: Path,
     out: Path,
@@ -94,7 +94,7 @@ def export(
         force=force,
         dry_run=dry_run,
     )
-    exported = export_bundle(checkpoint, out, options)
+    exported = export_bundle(checkpoint, out, options, on_progress=console.progress)
     result: dict[str, Any] = {
         "path": str(exported.path),
         "bundle_id": exported.bundle_id,
@@ -104,7 +104,7 @@ def export(
     if machine is not None and not dry_run:
         result["tensorrt"] = _build_engines(exported.path, machine)
         text += "\n\n" + engine_table(result["tensorrt"])
-    emit(result, text, as_json=as_json)
+    console.emit(result, text, as_json=as_json)
 
 
 def _machine() -> Machine:

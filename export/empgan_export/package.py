@@ -19,7 +19,6 @@ import torch
 from empgan_rt._version import __version__
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.bundle.manifest import ManifestFields, Variant
-from empgan_rt.cli import console
 from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, StorageError
@@ -30,6 +29,7 @@ from empgan_rt.verification.goldens import seeded_goldens
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import inference_weights
 from empgan_training.model.generator import Generator
+from empgan_training.progress import OnProgress, silent
 
 from .contexts import read_contexts
 from .half_precision import in_float16
@@ -84,8 +84,13 @@ class Exported:
     parity: dict[str, Any]
 
 
-def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> Exported:
+def export_bundle(
+    checkpoint_path: Path, out: Path, options: ExportOptions, on_progress: OnProgress = silent
+) -> Exported:
     """Export a checkpoint to a verified bundle.
+
+    Args:
+        on_progress: is told of graphs, goldens, values, tokens, and of the end.
 
     Raises:
         InputError: `out` exists and `force` is not set or it is no bundle, or the model card
@@ -120,25 +125,25 @@ def export_bundle(checkpoint_path: Path, out: Path, options: ExportOptions) -> E
     variants = chosen_variants(options.precisions, options.atol)
     backends = references(generator, variants)
     try:
-        with staging_folder(out) as staging, console.progress("export", 5) as bar:
+        with staging_folder(out) as staging, on_progress("export", 5) as reporter:
             _write_weights(generator, staging, options.weights)
             weights = (staging / WEIGHTS_FILE).read_bytes()
             write_graphs(variant_graphs(backends, variants, weights), staging)
-            bar.update(1, "graphs")
+            reporter.update(1, "graphs")
             _write_texts(checkpoint, staging, options, card)
             for precision, variant in variants.items():
                 goldens = parity.record(backends[precision], seeded_goldens(generator.config))
                 (staging / variant.goldens).write_bytes(goldens)
-            bar.update(2, "goldens")
+            reporter.update(2, "goldens")
             unchecked = _seal(checkpoint, staging, options, variants, {})
             featurizer = checkpoint.featurizer(options.limits)
             dialogues = [featurizer.features(Dialogue.of(turns)) for turns in contexts]
-            record = verify(unchecked, backends, dialogues, bar)
+            record = verify(unchecked, backends, dialogues, reporter)
             (staging / "manifest.json").unlink()
             bundle_id = _seal(checkpoint, staging, options, variants, record).bundle_id
             if not options.dry_run:
                 publish(staging, out, force=options.force)
-            bar.update(5, "checked" if options.dry_run else "published")
+            reporter.update(5, "checked" if options.dry_run else "published")
     except OSError as error:
         raise StorageError(f"{out} cannot be written: {error.strerror}") from error
     return Exported(out, bundle_id, record)

@@ -11,7 +11,6 @@ import numpy as np
 
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.cli import console
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ParityError
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
@@ -19,6 +18,7 @@ from empgan_rt.verification import parity
 from empgan_rt.verification.goldens import Golden, seeded_goldens
 from empgan_training.eager import EagerBackend, log_prob
 from empgan_training.model.generator import Generator
+from empgan_training.progress import Reporter
 
 from .token_parity import TokenParity, best_replies, compare_replies
 
@@ -29,7 +29,7 @@ def verify(
     bundle: Bundle,
     references: dict[str, EagerBackend],
     contexts: Sequence[DialogueFeatures],
-    bar: console.Reporter,
+    reporter: Reporter,
 ) -> dict[str, Any]:
     """Return the parity record of a staged bundle, one entry for each precision.
 
@@ -40,7 +40,7 @@ def verify(
         bundle: staged, not yet published; its goldens are what the references compute.
         references: PyTorch on the same rounded weights, in each precision of the bundle.
         contexts: for whole replies, greedy and with beam 5.
-        bar: is told when values and when replies are checked.
+        reporter: is told when values and when replies are checked.
 
     Raises:
         ParityError: a value deviates by more than the variant's `atol`, or a reply in fp32
@@ -51,13 +51,13 @@ def verify(
         name: _values(bundle, name, references[name], candidate)
         for name, candidate in candidates.items()
     }
-    bar.update(3, "values")
+    reporter.update(3, "values")
     for title, search in SEARCHES.items():
         for name, counts in _replies(references["fp32"], candidates, contexts, search).items():
             record[name][title] = counts
     for candidate in candidates.values():
         candidate.close()
-    bar.update(4, "tokens")
+    reporter.update(4, "tokens")
     return record
 
 

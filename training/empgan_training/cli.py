@@ -137,7 +137,7 @@ def train(
     config = load_recipe(find_recipe(recipe), overrides)
     from .run.trainer import Trainer  # needs torch, which the other commands can do without
 
-    trainer = Trainer(config, resume=resume)
+    trainer = Trainer(config, resume=resume, on_progress=console.progress)
     scores = trainer.run(max_steps)
     result = {
         "best": str(trainer.best) if trainer.best.is_file() else None,
@@ -216,7 +216,8 @@ def evaluate(
     options = EvaluateOptions(split, names, labels, samples, limit, search)
     if save is not None:
         check_predictions_path(save, options)
-    evaluation = evaluate_model(open_model(model, precision), folder, options)
+    opened = open_model(model, precision)
+    evaluation = evaluate_model(opened, folder, options, on_progress=console.progress)
     if save is not None and evaluation.generation is not None:
         save_predictions(evaluation.generation.predictions, save)
     console.emit(evaluation.as_dict(), evaluation_text(evaluation), as_json=as_json)

@@ -60,7 +60,7 @@ def reproduce(
     from .reproduce import reproduce as run  # needs torch
 
     options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget)
-    result = run(data, out, options)
+    result = run(data, out, options, on_progress=console.progress)
     console.emit(result, f"tables: {result['tables']}", as_json=as_json)
 
 

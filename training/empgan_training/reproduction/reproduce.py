@@ -22,7 +22,6 @@ import msgspec
 from msgspec.structs import replace
 
 from empgan_rt._version import __version__
-from empgan_rt.cli import console
 from empgan_rt.errors import CheckpointError, DivergenceError, InputError
 from empgan_rt.storage.folders import replace_file
 from empgan_rt.storage.replacing import restored
@@ -30,6 +29,7 @@ from empgan_rt.storage.replacing import restored
 from ..checkpoint import Checkpoint
 from ..config import TrainConfig
 from ..data.prepare import PrepareOptions, prepare
+from ..progress import OnProgress, silent
 from ..run.processor import use_processor
 from ..run.trainer import Trainer
 from ..systems import SYSTEMS, SystemName
@@ -50,22 +50,28 @@ from .stored import STORED_NAMES, TrainedSystem, store
 log = logging.getLogger(__name__)
 
 
-def reproduce(corpus: Path, out: Path, options: ReproduceOptions) -> Mapping[str, Any]:
+def reproduce(
+    corpus: Path, out: Path, options: ReproduceOptions, on_progress: OnProgress = silent
+) -> Mapping[str, Any]:
     """Bring `out` to where the tables of the wanted systems and seeds are in it.
 
     Args:
         corpus: as for `data prepare`, or a prepared folder.
+        on_progress: is told of the steps, and of what goes on within one.
 
     Raises:
         InputError: `out` was begun with another recipe or budget, or `corpus` is none.
         EmpganError: whatever a step raises; what was finished before stays.
     """
-    return _Reproduction(corpus, out, options).run()
+    return _Reproduction(corpus, out, options, on_progress).run()
 
 
 class _Reproduction:
-    def __init__(self, corpus: Path, out: Path, options: ReproduceOptions) -> None:
+    def __init__(
+        self, corpus: Path, out: Path, options: ReproduceOptions, on_progress: OnProgress
+    ) -> None:
         self.corpus, self.out, self.options = corpus, out, options
+        self.on_progress = on_progress
         self.recipe = within(options.recipe, options.budget)
         self.results = out / "results"
         self.ledger = Ledger(out)
@@ -78,20 +84,20 @@ class _Reproduction:
         per_seed = 2 + len(self._trained()) + len(self.options.systems)
         total = 2 + per_seed * len(self.options.seeds)
         done = 0
-        with console.progress("reproduce", total) as bar:
+        with self.on_progress("reproduce", total) as reporter:
 
             def perform(step: Step) -> None:
                 nonlocal done
-                bar.update(done, step.name)
+                reporter.update(done, step.name)
                 self.ledger.perform(step)
                 done += 1
 
             perform(self._prepare_step())
             for seed in self.options.seeds:
                 diverged += self._perform_seed(seed, perform).items()
-            bar.update(done, "tables")
+            reporter.update(done, "tables")
             hashes = self._write_tables() if any(self.results.glob("seed-*/*")) else {}
-            bar.update(total)
+            reporter.update(total)
         if diverged:
             names = ", ".join(system for system, _ in diverged)
             raise DivergenceError(
@@ -178,7 +184,8 @@ class _Reproduction:
             if anew:
                 shutil.rmtree(folder, ignore_errors=True)
             resume = (folder / "last.safetensors").is_file()
-            Trainer(config, resume=resume).run(until="recogniser" if alone else None)
+            trainer = Trainer(config, resume=resume, on_progress=self.on_progress)
+            trainer.run(until="recogniser" if alone else None)
 
         return Step(f"train/seed-{seed}/{name}", inputs, [best], run, _digest)
 
@@ -212,7 +219,7 @@ class _Reproduction:
             f"store/seed-{seed}/{system}",
             inputs,
             [out / name for name in (*STORED_NAMES, COSTS_NAME)],
-            lambda anew: store(trained, self.data, out),
+            lambda anew: store(trained, self.data, out, self.on_progress),
             file_sha256,
         )
 

@@ -19,9 +19,10 @@ from ..data.folder import write_folder
 from ..data.prepared import PreparedData
 from ..eager import EagerBackend
 from ..facts import Progress
+from ..progress import OnProgress, silent
 from ..scoring.decoding import generate
 from ..scoring.evaluate import evaluate
-from ..scoring.evaluation import EvaluateOptions, Prediction
+from ..scoring.evaluation import EvaluateOptions, LanguageScores, Prediction
 from ..scoring.opened_model import OpenedModel, open_model
 from ..tables.cases import CASES
 from ..tables.results import CASE_STUDY_NAME, COSTS_NAME, FACTS_NAME, KINDS, MAIN
@@ -58,7 +59,7 @@ class TrainedSystem:
         return self.folder / "last.safetensors"
 
 
-def store(system: TrainedSystem, data: Path, out: Path) -> None:
+def store(system: TrainedSystem, data: Path, out: Path, on_progress: OnProgress = silent) -> None:
     """Write what the tables need of a system into the folder `out`, all or nothing.
 
     Raises:
@@ -72,12 +73,14 @@ def store(system: TrainedSystem, data: Path, out: Path) -> None:
         options = EvaluateOptions(
             metrics=("distinct",), labels=kind.labels, search=_SEARCHES[kind.search]
         )
-        generation = evaluate(model, data, options).generation
+        generation = evaluate(model, data, options, on_progress).generation
         predictions[kind.file_name] = generation.predictions if generation is not None else ()
-    predictions[CASE_STUDY_NAME] = _case_replies(model)
+    predictions[CASE_STUDY_NAME] = _case_replies(model, on_progress)
     files = {name: _lines(rows) for name, rows in predictions.items()}
     states = Checkpoint.load(system.last).facts().stages
-    facts = _facts(system, model, data, predictions[MAIN.file_name], states)
+    only_perplexity = EvaluateOptions(metrics=("perplexity",))
+    language = evaluate(model, data, only_perplexity, on_progress).language
+    facts = _facts(system, language, data, predictions[MAIN.file_name], states)
     files[FACTS_NAME] = _json(facts)
     files[COSTS_NAME] = _json({name: state.seconds for name, state in _ran(states).items()})
     files[RECIPE_NAME] = _json(msgspec.to_builtins(without_places(system.recipe)))
@@ -88,12 +91,11 @@ def store(system: TrainedSystem, data: Path, out: Path) -> None:
 
 def _facts(
     system: TrainedSystem,
-    model: OpenedModel,
+    language: LanguageScores | None,
     data: Path,
     predictions: Sequence[Prediction],
     states: Mapping[str, Progress],
 ) -> dict[str, Any]:
-    language = evaluate(model, data, EvaluateOptions(metrics=("perplexity",))).language
     checkpoint = Checkpoint.load(system.best)
     known = checkpoint.facts()
     stage = "adversarial" if "adversarial" in known.scores else "mle"
@@ -125,10 +127,12 @@ def _emotions(path: Path, data: Path, predictions: Sequence[Prediction]) -> dict
     )
 
 
-def _case_replies(model: OpenedModel) -> tuple[Prediction, ...]:
+def _case_replies(model: OpenedModel, on_progress: OnProgress) -> tuple[Prediction, ...]:
     tokenizer = model.featurizer.tokenizer
     contexts = [model.featurizer.features(case.dialogue) for case in CASES]
-    replies = generate(model.backend, contexts, _SEARCHES["greedy"], len(tokenizer.vocabulary))
+    vocabulary_size = len(tokenizer.vocabulary)
+    search = _SEARCHES["greedy"]
+    replies = generate(model.backend, contexts, search, vocabulary_size, on_progress)
     return tuple(
         Prediction(case.id, " ".join(tokenizer.words_of(reply)))
         for case, reply in zip(CASES, replies, strict=True)

@@ -26,6 +26,7 @@ from ..data.ahead import batches_of
 from ..data.batch import Batch, collate, grouped
 from ..data.prepared import PreparedDialogue
 from ..model.generator import Generator
+from ..progress import OnProgress, silent
 from ..stored_json import Whole
 from .adversarial_sides import AdversarialSides, Record
 from .parallel import Workers
@@ -80,12 +81,14 @@ class AdversarialStage:
         seed: int,
         max_response: int,
         workers: Workers,
+        on_progress: OnProgress = silent,
     ) -> None:
         self.sides = AdversarialSides(generator, adversary, config, workers)
         self.config = config
         self.dialogues, self.validate = dialogues, validate
         self.seed, self.max_response = seed, max_response
         self.workers, self.device = workers, workers.device()
+        self.on_progress = on_progress
         self._grouped: dict[int, list[list[PreparedDialogue]]] = {}  # by epoch
         self.state = AdversarialState()
         self.speed = Speed()
@@ -112,7 +115,7 @@ class AdversarialStage:
         saved_at = time.monotonic()
         choose_tf32(self.device, self.config.precision)
         with (
-            self.workers.progress(self.name, self.config.steps) as bar,
+            self.on_progress(self.name, self.config.steps) as reporter,
             batches_of(self._upcoming(), self._collated, self.device) as batches,
         ):
             while True:
@@ -133,7 +136,7 @@ class AdversarialStage:
                     facts |= {"samples_per_second": self.speed.lap("train")}
                     on_log({"split": "train", **facts, **record})
                 fast = f"{self.speed.mean or 0.0:,.0f} samples/s"
-                bar.update(state.generator_step, f"critic step {state.critic_step}, {fast}")
+                reporter.update(state.generator_step, f"critic step {state.critic_step}, {fast}")
                 if should_stop():
                     on_save(False)
                     return

@@ -3,20 +3,18 @@
 Data-parallel: each process computes its share of a step's dialogues, divided by the counts of the
 whole step, and gradients and losses are summed. So every process takes the same step as one process
 would on the whole; what is drawn at random (dropout, replies) differs, since each draws its own.
-The first process alone writes.
+The first process alone writes, and tells of progress.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 
-from empgan_rt.cli import console
 from empgan_rt.errors import ProviderError
 
 Item = TypeVar("Item")
@@ -52,7 +50,7 @@ class Workers:
 
     @property
     def leads(self) -> bool:
-        """Whether this process writes."""
+        """Whether this process writes and tells of progress."""
         return self.rank == 0
 
     def device(self) -> torch.device:
@@ -96,15 +94,6 @@ class Workers:
         distributed.all_gather(found, mine)
         return [each.cpu() for each in found]
 
-    @contextmanager
-    def progress(self, title: str, total: int) -> Iterator[console.Reporter]:
-        """Show progress, as `console.progress` does, in the first process alone."""
-        if self.leads:
-            with console.progress(title, total) as bar:
-                yield bar
-        else:
-            yield _Silent()
-
     def summed(self, losses: Mapping[str, Tensor], factor: float) -> dict[str, float]:
         """Return the sum over processes of each loss times this process's factor."""
         stacked = torch.stack([loss.detach().double() * factor for loss in losses.values()])
@@ -141,8 +130,3 @@ def _take(device: torch.device) -> None:
             hint="start as many processes as GPUs, or set CUDA_VISIBLE_DEVICES= for the CPU",
         )
     torch.cuda.set_device(device)
-
-
-class _Silent:
-    def update(self, done: int, note: str = "") -> None:
-        """Show nothing."""

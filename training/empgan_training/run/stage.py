@@ -20,6 +20,7 @@ from ..config import StageConfig
 from ..data.ahead import batches_of
 from ..data.batch import Batch, collate, grouped
 from ..data.prepared import PreparedDialogue
+from ..progress import OnProgress, silent
 from ..stored_json import Whole
 from .adam import adam, adam_tensors, restore_adam
 from .parallel import Workers
@@ -81,6 +82,7 @@ class Stage:
         seed: int,
         max_response: int,
         workers: Workers,
+        on_progress: OnProgress = silent,
     ) -> None:
         self.task = task
         self.config = config
@@ -88,6 +90,7 @@ class Stage:
         self.seed = seed
         self.max_response = max_response
         self.workers, self.device = workers, workers.device()
+        self.on_progress = on_progress
         self.parameters = list(task.parameters)
         self.optimiser = adam(self.parameters, config.learning_rate, (0.9, 0.999))
         self.state = StageState(learning_rate=config.learning_rate)
@@ -121,7 +124,7 @@ class Stage:
             title = f"{self.name} epoch {self.state.epoch + 1}"
             left = groups[self.state.batch :]
             with (
-                self.workers.progress(title, len(groups)) as bar,
+                self.on_progress(title, len(groups)) as reporter,
                 batches_of(left, self._collated, self.device) as batches,
             ):
                 while self.state.batch < len(groups) and not self._spent():
@@ -132,7 +135,7 @@ class Stage:
                     seconds = time.monotonic() - began
                     self.state.seconds += seconds
                     self.speed.add(batch.counts.samples, seconds)
-                    bar.update(self.state.batch, self._note(record))
+                    reporter.update(self.state.batch, self._note(record))
                     if self.state.step % 50 == 0:
                         fast = {"samples_per_second": self.speed.lap("train")}
                         on_log(

@@ -25,6 +25,7 @@ from ..model.critic import KERNEL_WIDTHS, Critic
 from ..model.discriminator import HierarchicalDiscriminator
 from ..model.generator import Generator
 from ..model.words import EmotionWordView
+from ..progress import OnProgress
 from ..scoring.validation import evenly, greedy_replies, recogniser_scores, teacher_forced
 from ..systems import SYSTEMS, CriticName
 from .adversarial_stage import AdversarialStage, AdversarialState
@@ -80,6 +81,7 @@ class RunParts:
     train: list[PreparedDialogue]
     validation: list[PreparedDialogue]
     workers: Workers
+    on_progress: OnProgress
 
 
 def make_stages(parts: RunParts) -> list[RunStage]:
@@ -131,6 +133,7 @@ def _stage(parts: RunParts, task: StageTask, config: StageConfig) -> Stage:
         seed=parts.config.seed,
         max_response=parts.config.max_response,
         workers=parts.workers,
+        on_progress=parts.on_progress,
     )
 
 
@@ -139,7 +142,13 @@ def _adversarial_stage(parts: RunParts) -> AdversarialStage:
     samples = evenly(parts.validation, config.validation_samples)
 
     def validate() -> dict[str, Any]:
-        replies = greedy_replies(parts.generator, parts.data.featurizer, samples, config.max_length)
+        replies = greedy_replies(
+            parts.generator,
+            parts.data.featurizer,
+            samples,
+            config.max_length,
+            parts.on_progress,
+        )
         return _teacher_forced_scores(parts) | replies
 
     return AdversarialStage(
@@ -151,6 +160,7 @@ def _adversarial_stage(parts: RunParts) -> AdversarialStage:
         seed=parts.config.seed,
         max_response=parts.config.max_response,
         workers=parts.workers,
+        on_progress=parts.on_progress,
     )
 
 

@@ -25,6 +25,7 @@ from ..checkpoint import Checkpoint, texts_of
 from ..config import TrainConfig
 from ..data.prepared import PreparedData
 from ..model.generator import Generator
+from ..progress import OnProgress, silent
 from ..systems import SYSTEMS
 from .interrupt import interrupt_flag
 from .parallel import Workers
@@ -43,6 +44,7 @@ class Trainer:
     Args:
         config: the recipe.
         resume: continue the run in `config.out`; without it that folder must not hold one.
+        on_progress: is told of each epoch and validation, by the first process alone.
 
     Raises:
         InputError: the run exists and `resume` is not set, or the other way round, or the
@@ -51,7 +53,9 @@ class Trainer:
         CheckpointError: a checkpoint cannot be read.
     """
 
-    def __init__(self, config: TrainConfig, *, resume: bool = False) -> None:
+    def __init__(
+        self, config: TrainConfig, *, resume: bool = False, on_progress: OnProgress = silent
+    ) -> None:
         check_seed(config.seed)
         self.config = config
         self.out = Path(config.out)
@@ -64,8 +68,9 @@ class Trainer:
         train, validation = (self.data.split(name) for name in ("train", "validation"))
         torch.manual_seed(config.seed)
         self.generator = self._new_generator().to(self.device)
+        seen = on_progress if self.workers.leads else silent
         self.stages = make_stages(
-            RunParts(config, self.generator, self.data, train, validation, self.workers)
+            RunParts(config, self.generator, self.data, train, validation, self.workers, seen)
         )
         self.facts = run_facts(config, self.data, self.workers)
         self.scores: dict[str, Any] = {}  # of each stage's latest validation

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from empgan_rt.backend import Backend
 from empgan_rt.bans import Bans
-from empgan_rt.cli import console
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DivergenceError
 from empgan_rt.graph_spec import EOS, PAD, SOS, UNKNOWN_LABEL, EncoderInput, IntArray
@@ -22,6 +21,7 @@ from empgan_rt.search.decode import decode
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
 
 from ..data.prepared import PreparedDialogue, Sample
+from ..progress import OnProgress, silent
 
 BATCH_ROWS = 32
 _LARGEST_MEAN = 700.0  # nats; exp() of more is no float64
@@ -65,6 +65,7 @@ def forced_log_probs(
     contexts: Sequence[DialogueFeatures],
     targets: Sequence[Sequence[int]],
     vocabulary_size: int,
+    on_progress: OnProgress = silent,
 ) -> npt.NDArray[np.float64]:
     """Return the log-probability of each target sequence after its context: (S,), in nats.
 
@@ -77,7 +78,7 @@ def forced_log_probs(
         return len(targets[i]), len(contexts[i].turns)
 
     found = np.zeros(len(contexts))
-    for rows in _batches(len(contexts), size, "perplexity"):
+    for rows in _batches(len(contexts), size, on_progress, "perplexity"):
         inputs = encoder_input([contexts[i] for i in rows])
         wanted = [targets[i] for i in rows]
         found[rows] = _forced_batch(backend, inputs, wanted, vocabulary_size)
@@ -112,6 +113,7 @@ def generate(
     contexts: Sequence[DialogueFeatures],
     search: SearchConfig,
     vocabulary_size: int,
+    on_progress: OnProgress = silent,
 ) -> list[tuple[int, ...]]:
     """Return the best reply to each context as token ids; empty if the rules allow none.
 
@@ -124,7 +126,8 @@ def generate(
         return len(turns), max(len(turn.token_ids) for turn in turns)
 
     replies: list[tuple[int, ...]] = [()] * len(contexts)
-    for rows in _batches(len(contexts), size, f"generation, beam {search.beam_size}"):
+    title = f"generation, beam {search.beam_size}"
+    for rows in _batches(len(contexts), size, on_progress, title):
         encoded = backend.encode(encoder_input([contexts[i] for i in rows]))
         settings = [search] * len(rows)
         found = decode(backend, encoded, settings, [Bans()] * len(rows), vocabulary_size)
@@ -134,7 +137,10 @@ def generate(
 
 
 def recognised_labels(
-    backend: Backend, dialogues: Sequence[PreparedDialogue], max_turns: int
+    backend: Backend,
+    dialogues: Sequence[PreparedDialogue],
+    max_turns: int,
+    on_progress: OnProgress = silent,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return the recognised and the gold label, 1..7, of every turn that a context can hold."""
 
@@ -144,7 +150,7 @@ def recognised_labels(
 
     predicted: list[int] = []
     gold: list[int] = []
-    for rows in _batches(len(dialogues), size, "recogniser"):
+    for rows in _batches(len(dialogues), size, on_progress, "recogniser"):
         turns = [dialogues[i].turns[:-2][:max_turns] for i in rows]
         inputs = encoder_input([DialogueFeatures(tuple(map(_unlabelled, t)), 0) for t in turns])
         best = backend.encode(inputs).label_probs.argmax(axis=-1) + 1  # (B, M)
@@ -158,11 +164,13 @@ def _unlabelled(turn: TurnFeatures) -> TurnFeatures:
     return TurnFeatures(turn.token_ids, turn.emotion_ids, UNKNOWN_LABEL, turn.tokens_dropped)
 
 
-def _batches(count: int, size: Callable[[int], tuple[int, int]], title: str) -> Iterator[list[int]]:
-    """Yield the positions 0..count-1 in batches of similar size, and show the progress."""
+def _batches(
+    count: int, size: Callable[[int], tuple[int, int]], on_progress: OnProgress, title: str
+) -> Iterator[list[int]]:
+    """Yield the positions 0..count-1 in batches of similar size, and tell how far they are."""
     order = sorted(range(count), key=size)
-    with console.progress(title, count) as bar:
+    with on_progress(title, count) as reporter:
         for start in range(0, count, BATCH_ROWS):
             rows = order[start : start + BATCH_ROWS]
             yield rows
-            bar.update(start + len(rows))
+            reporter.update(start + len(rows))

@@ -21,6 +21,7 @@ from ..metrics.classification import ClassificationScores, score_labels
 from ..metrics.inputs import import_eval_package
 from ..metrics.ngram_lm import AddOneTrigram
 from ..metrics.scores import TextScores, score_texts
+from ..progress import OnProgress, silent
 from .decoding import (
     Labels,
     context_of,
@@ -44,8 +45,13 @@ from .opened_model import OpenedModel
 TEXT_PACKAGES = ("sacrebleu.metrics.bleu", "rouge_score.rouge_scorer")
 
 
-def evaluate(model: OpenedModel, folder: Path, options: EvaluateOptions) -> Evaluation:
+def evaluate(
+    model: OpenedModel, folder: Path, options: EvaluateOptions, on_progress: OnProgress = silent
+) -> Evaluation:
     """Return the scores of a model on a split of a prepared folder.
+
+    Args:
+        on_progress: is told of each pass through the split.
 
     Raises:
         InputError: `folder` is no prepared folder, or the split is unknown.
@@ -62,11 +68,11 @@ def evaluate(model: OpenedModel, folder: Path, options: EvaluateOptions) -> Eval
     dialogues = data.split(options.split)
     language = generation = recogniser = None
     if "perplexity" in wanted:
-        language = _language(model, data.split("train"), dialogues, options)
+        language = _language(model, data.split("train"), dialogues, options, on_progress)
     if wanted.intersection(TEXT_METRICS):
-        generation = _generation(model, data, dialogues, options)
+        generation = _generation(model, data, dialogues, options, on_progress)
     if "recogniser" in wanted:
-        recogniser = _recogniser(model, dialogues[: options.limit])
+        recogniser = _recogniser(model, dialogues[: options.limit], on_progress)
     facts = {
         **model.facts,
         "data": {
@@ -125,6 +131,7 @@ def _language(
     train: Sequence[PreparedDialogue],
     dialogues: Sequence[PreparedDialogue],
     options: EvaluateOptions,
+    on_progress: OnProgress,
 ) -> LanguageScores:
     samples = all_samples(dialogues)[: options.limit]
     targets = [targets_of(sample, options.max_response) for sample in samples]
@@ -138,7 +145,7 @@ def _language(
 
             value = teacher_forced(model.generator, dialogues, options.max_response).perplexity
         else:
-            value = backend_perplexity(model, samples, targets, labels)
+            value = backend_perplexity(model, samples, targets, labels, on_progress)
         perplexities.append(Perplexity(labels, value, len(samples), tokens))
     learnt = [targets_of(sample, options.max_response)[:-1] for sample in all_samples(train)]
     trigram = AddOneTrigram.fit(learnt, vocabulary_size)
@@ -156,6 +163,7 @@ def backend_perplexity(
     samples: Sequence[Sample],
     targets: Sequence[Sequence[int]],
     labels: Labels,
+    on_progress: OnProgress = silent,
 ) -> float:
     """Return the perplexity of `targets` by forced decoding through the model's backend.
 
@@ -171,6 +179,7 @@ def backend_perplexity(
         [context_of(sample, labels, limits.max_turns) for sample in samples],
         targets,
         len(model.featurizer.tokenizer.vocabulary),
+        on_progress,
     )
     return perplexity_of(-float(log_probs.sum()), sum(map(len, targets)))
 
@@ -180,6 +189,7 @@ def _generation(
     data: PreparedData,
     dialogues: Sequence[PreparedDialogue],
     options: EvaluateOptions,
+    on_progress: OnProgress,
 ) -> Generation:
     kind = options.samples or ("table" if options.split == "test" else "all")
     drawn = data.table_samples(dialogues) if kind == "table" else all_samples(dialogues)
@@ -188,7 +198,8 @@ def _generation(
     tokenizer = model.featurizer.tokenizer
     max_turns = model.featurizer.limits.max_turns
     contexts = [context_of(sample, labels, max_turns) for sample in samples]
-    replies = generate(model.backend, contexts, options.search, len(tokenizer.vocabulary))
+    vocabulary_size = len(tokenizer.vocabulary)
+    replies = generate(model.backend, contexts, options.search, vocabulary_size, on_progress)
     hypotheses = [tokenizer.words_of(reply) for reply in replies]
     references = [tokenizer.words(sample.dialogue.texts[sample.response]) for sample in samples]
     return Generation(
@@ -205,9 +216,11 @@ def _generation(
     )
 
 
-def _recogniser(model: OpenedModel, dialogues: Sequence[PreparedDialogue]) -> ClassificationScores:
+def _recogniser(
+    model: OpenedModel, dialogues: Sequence[PreparedDialogue], on_progress: OnProgress
+) -> ClassificationScores:
     max_turns = model.featurizer.limits.max_turns
-    return score_labels(*recognised_labels(model.backend, dialogues, max_turns))
+    return score_labels(*recognised_labels(model.backend, dialogues, max_turns, on_progress))
 
 
 def _token_lines(path: Path) -> list[list[str]]:

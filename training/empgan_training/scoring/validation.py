@@ -21,6 +21,7 @@ from ..eager import EagerBackend
 from ..metrics.classification import ClassificationScores, score_labels
 from ..metrics.distinct import score_distinct
 from ..model.generator import Generator
+from ..progress import OnProgress, silent
 from .decoding import context_of, generate, perplexity_of
 
 
@@ -80,13 +81,17 @@ def evenly(dialogues: Sequence[PreparedDialogue], count: int) -> list[Sample]:
 
 
 def greedy_replies(
-    generator: Generator, featurizer: Featurizer, samples: Sequence[Sample], max_length: int
+    generator: Generator,
+    featurizer: Featurizer,
+    samples: Sequence[Sample],
+    max_length: int,
+    on_progress: OnProgress = silent,
 ) -> dict[str, Any]:
     """Return what greedy replies look like: Distinct, mean length, and the first few themselves."""
     tokenizer, backend = featurizer.tokenizer, EagerBackend(generator)
     contexts = [context_of(sample, "gold", featurizer.limits.max_turns) for sample in samples]
     search = SearchConfig(beam_size=1, max_length=max_length)
-    replies = generate(backend, contexts, search, len(tokenizer.vocabulary))
+    replies = generate(backend, contexts, search, len(tokenizer.vocabulary), on_progress)
     texts = [tokenizer.words_of(reply) for reply in replies]
     distinct = score_distinct(texts)
     return {
