@@ -12,6 +12,7 @@ from empgan_export import cli
 from empgan_export.package import Exported, ExportOptions
 from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.errors import DependencyError
+from empgan_training.progress import OnProgress
 from support.command_line import Outcome, run
 from support.fake_tensorrt import FakeTensorRt
 
@@ -25,7 +26,9 @@ def export(
 ) -> Callable[..., Outcome]:
     """Runs the command with an exporter that publishes the toy bundle to "out"."""
 
-    def publish(checkpoint: Path, out: Path, options: ExportOptions) -> Exported:
+    def publish(
+        checkpoint: Path, out: Path, options: ExportOptions, on_progress: OnProgress
+    ) -> Exported:
         if not options.dry_run:
             shutil.copytree(toy_folder, out)
         return Exported(out, "0123456789abcdef", {})
