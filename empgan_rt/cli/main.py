@@ -61,7 +61,7 @@ COMMANDS: Mapping[str, Entry] = {
     "engines": Entry(
         "Build TensorRT engines of a bundle.", "empgan_rt.cli.engines:engines", "tensorrt"
     ),
-    "bench": Entry("Measure latency and throughput.", "empgan_bench.cli:bench", "bench"),
+    "bench": Entry("Measure latency and throughput.", "empgan_bench.cli.commands:bench", "bench"),
 }
 # Packages that another extra brings than the command's own.
 PACKAGE_EXTRAS: Mapping[str, str] = {

@@ -22,7 +22,7 @@ from support.source_tree import ROOT, module_paths
 NAMES: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "cuda_names.json").read_text("utf-8"))
 GIVEN = (  # what else is given cuda-python's module
     *(f"empgan_rt.backends.{name}" for name in ("cuda_device", "cuda_graphs", "device_tensor")),
-    "empgan_bench.on_cuda.clock",
+    "empgan_bench.engines.cuda.clock",
 )
 MODULES = {
     name: path.read_text("utf-8")

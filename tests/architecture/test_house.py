@@ -23,7 +23,7 @@ VERSION_READERS = {
     "empgan_rt.backends.onnxruntime.session",
     "empgan_rt.backends.tensorrt.machine",  # of the library that builds, whichever wheel brought it
     "empgan_bench.gpu_check.needs",
-    "empgan_bench.on_cuda.torch_engines",
+    "empgan_bench.engines.cuda.torch",
 }
 DATA_SUFFIXES = {".toml", ".yaml", ".yml", ".cff", ".json", ".jsonl", ".tsv"}
 TEXT_SUFFIXES = {".py", ".md", ".txt", ".html", "", *DATA_SUFFIXES}

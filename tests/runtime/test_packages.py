@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from empgan_bench.floor_graph import floor_graph
-from empgan_bench.openvino import open_openvino
+from empgan_bench.engines.floor_graph import floor_graph
+from empgan_bench.engines.openvino import open_openvino
 from empgan_rt import packages
 from empgan_rt.backends.onnxruntime import providers
 from empgan_rt.backends.onnxruntime.session import import_onnxruntime

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from empgan_bench.cold_start import ColdSample, ColdStart
-from empgan_bench.fingerprint import Fingerprint
-from empgan_bench.gpu import Gpu
-from empgan_bench.report import EngineRecord, Report, WorkloadRecord
-from empgan_bench.slo import Objective
-from empgan_bench.stats import summarise
-from empgan_bench.suite import Kind, Plan, run_suite
+from empgan_bench.batches.report import EngineRecord, Report, WorkloadRecord
+from empgan_bench.batches.suite import Kind, Plan, run_suite
+from empgan_bench.measuring.cold_start import ColdSample, ColdStart
+from empgan_bench.measuring.fingerprint import Fingerprint
+from empgan_bench.measuring.gpu import Gpu
+from empgan_bench.measuring.slo import Objective
+from empgan_bench.measuring.stats import summarise
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
 

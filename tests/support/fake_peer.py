@@ -6,8 +6,8 @@ import os
 import time
 from pathlib import Path
 
-from empgan_bench.engines import Prepared
-from empgan_bench.peers.measuring import flat_words, timed
+from empgan_bench.engines.base import Prepared
+from empgan_bench.engines.peers.measuring import flat_words, timed
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from empgan_bench import benchmark
-from empgan_bench.axes import ScalingPlan, Setting
-from empgan_bench.messages import Opened, Sample, Timing
+from empgan_bench.batches import run as benchmark
 from empgan_bench.scaling import run
+from empgan_bench.scaling.plan import ScalingPlan, Setting
 from empgan_bench.scaling.report import ScalingReport
+from empgan_bench.workers.messages import Opened, Sample, Timing
 from empgan_rt.bundle.bundle import Bundle
 from support.bench_engines import ScriptedWorker
 

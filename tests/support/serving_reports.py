@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from empgan_bench.report import WorkloadRecord
+from empgan_bench.batches.report import WorkloadRecord
+from empgan_bench.measuring.slo import REQUEST_METRICS, SERVING_METRICS, Objective
 from empgan_bench.serving.plan import ServingPlan
 from empgan_bench.serving.report import ServingReport
 from empgan_bench.serving.run import run_serving
-from empgan_bench.slo import REQUEST_METRICS, SERVING_METRICS, Objective
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
 from support.bench_reports import make_report

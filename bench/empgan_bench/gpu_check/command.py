@@ -13,7 +13,7 @@ import click
 from empgan_rt.cli import console
 from empgan_rt.errors import EmpganError, GateError, InputError
 
-from .. import ending
+from ..reports import output
 from . import report as files
 from .check import check, chosen
 from .records import Record, Status
@@ -45,7 +45,7 @@ def gpu_check(out: Path | None, only: str, dry_run: bool, limit_s: float | None)
     the command with exit code 6, a machine without a GPU with 3.
     """
     wanted = chosen(only)
-    with ending.report_folder(out or ending.dated("gpu-check")) as folder:
+    with output.report_folder(out or output.dated("gpu-check")) as folder:
         settings = Settings(folder, dry_run, limit_s)
         made = check(wanted, settings, [_NAME, *sys.argv[1:]], _tell)
         counts = Counter(record.status for record in made.sections)

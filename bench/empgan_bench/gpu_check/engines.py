@@ -37,6 +37,6 @@ def _eager(bundle: Bundle, device: str) -> Backend:
 
     if device == "cpu":
         return EagerBackend.from_bundle(bundle)
-    from ..on_cuda.torch_engines import generator_on_gpu
+    from ..engines.cuda.torch import generator_on_gpu
 
     return EagerBackend(generator_on_gpu(bundle))

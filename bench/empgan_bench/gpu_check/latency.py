@@ -17,11 +17,11 @@ import msgspec
 
 from empgan_rt.errors import DependencyError, EmpganError, GateError, ProviderError
 
-from ..client import ERRORS
-from ..comparison import read_report
-from ..files import FILES
-from ..gate import Cell
-from ..report import Report
+from ..batches.comparison import read_report
+from ..batches.report import Report
+from ..measuring.gate import Cell
+from ..reports.files import FILES
+from ..workers.client import ERRORS
 from .engines import NEEDS_ON
 from .needs import missing, one_line
 from .records import Finding, Job, Missing

@@ -7,7 +7,7 @@ from importlib import metadata
 
 from empgan_rt import threads
 
-from .. import fingerprint, gpu
+from ..measuring import fingerprint, gpu
 from .records import Finding, Job
 
 GPU = "GPU"

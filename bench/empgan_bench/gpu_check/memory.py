@@ -19,7 +19,7 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.inference.request import MAX_BATCH
 from empgan_rt.inference.responder import Responder
 
-from .. import gpu
+from ..measuring import gpu
 from .engines import NEEDS_ON, open_engine
 from .needs import missing, one_line
 from .records import Finding, Job, Missing

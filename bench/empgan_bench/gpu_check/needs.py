@@ -13,7 +13,7 @@ from empgan_rt.backends.onnxruntime.session import import_onnxruntime
 from empgan_rt.backends.tensorrt.machine import import_cuda, import_tensorrt
 from empgan_rt.errors import EmpganError
 
-from .. import gpu
+from ..measuring import gpu
 
 NO_GPU = "no GPU"
 
@@ -36,7 +36,7 @@ def _torch() -> str:
 def _torch_on_cuda() -> str:
     if said := _torch():
         return said
-    from ..on_cuda.torch_engines import require_gpu
+    from ..engines.cuda.torch import require_gpu
 
     try:
         require_gpu()

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from ..client import import_path
+from ..workers.client import import_path
 from .needs import NO_GPU
 from .records import Job, Outcome, Record, Status
 from .sections import Section

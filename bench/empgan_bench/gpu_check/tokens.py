@@ -15,11 +15,11 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
-from ..engines import Engine, eager_rescore
-from ..gate import Cell, ParityGate
-from ..suite import search_of
-from ..worker import measure
-from ..workload import load_workload
+from ..batches.suite import search_of
+from ..engines.base import Engine, eager_rescore
+from ..measuring.gate import Cell, ParityGate
+from ..measuring.workload import load_workload
+from ..workers.worker import measure
 from .engines import open_engine, precisions
 from .needs import missing, one_line
 from .records import Figures, Finding, Job, Missing

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from ..axes import AXES, Place
-from ..gate import Difference, Verdict
-from ..stats import Interval, median_interval
-from ..timing import Series
+from ..measuring.gate import Difference, Verdict
+from ..measuring.stats import Interval, median_interval
+from ..measuring.timing import Series
+from .plan import AXES, Place
 from .slope import Departure, Kind, Slopes, round_times, stage_medians
 
 

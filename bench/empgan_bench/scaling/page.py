@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .. import elements, markdown
-from ..document import closing, document, equal_replies, masthead
-from ..theme import Look, looks
+from ..batches import markdown
+from ..reports import elements
+from ..reports.document import closing, document, equal_replies, masthead
+from ..reports.theme import Look, looks
 from .growth import Growth
 from .plots import growth_curve, stage_stacks
 from .report import ScalingReport, axis_table, method

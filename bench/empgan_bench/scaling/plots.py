@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from ..axes import AXES
-from ..theme import STAGE_COLOURS, Look, Panel, finish, log_axis
+from ..reports.theme import STAGE_COLOURS, Look, Panel, finish, log_axis
+from .plan import AXES
 from .report import ScalingReport
 from .slope import STAGES
 

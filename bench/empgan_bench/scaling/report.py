@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from ..axes import AXES, ScalingPlan
-from ..report import Circumstances
-from ..stats import Interval
-from ..summary import Ratio
-from ..tables import Table
+from ..batches.report import Circumstances
+from ..batches.summary import Ratio
+from ..batches.tables import Table
+from ..measuring.stats import Interval
 from .growth import Cost, Growth, Point
+from .plan import AXES, ScalingPlan
 from .sentences import interval, sentence
 from .slope import STAGES, TOLERANCE
 

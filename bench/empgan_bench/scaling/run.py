@@ -13,17 +13,17 @@ from typing import Any
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import DependencyError
 
-from .. import fingerprint
-from ..axes import Place, ScalingPlan
-from ..benchmark import Bench, Progress, opened
-from ..engine_names import APPROXIMATE, in_order
-from ..gate import Cell, ParityGate
-from ..outcome import doubts
-from ..stats import NOISE_LIMIT
-from ..suite import search_of
-from ..summary import Ratio, ratio_of, row_of
-from ..timing import CellTimer
+from ..batches.outcome import doubts
+from ..batches.run import Bench, Progress, opened
+from ..batches.suite import search_of
+from ..batches.summary import Ratio, ratio_of, row_of
+from ..engines.table import APPROXIMATE, in_order
+from ..measuring import fingerprint
+from ..measuring.gate import Cell, ParityGate
+from ..measuring.stats import NOISE_LIMIT
+from ..measuring.timing import CellTimer
 from .growth import Growth, Point, growths_of
+from .plan import Place, ScalingPlan
 from .report import ScalingOutcome, ScalingReport
 from .turn_pool import TurnPool
 

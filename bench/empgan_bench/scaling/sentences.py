@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..axes import AXES
-from ..stats import Interval
+from ..measuring.stats import Interval
 from .growth import Growth, Stretch
+from .plan import AXES
 from .slope import Kind
 
 _STAGES = {"encode": "the encoders", "step": "the decoder steps", "search": "the search"}

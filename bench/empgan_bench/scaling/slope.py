@@ -15,8 +15,8 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from ..stats import Interval, unpaired_ratio
-from ..timing import Series
+from ..measuring.stats import Interval, unpaired_ratio
+from ..measuring.timing import Series
 
 TOLERANCE = 0.15
 STAGES = ("encode", "step", "search")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..benchmark import Progress, opened
+from ..batches.run import Progress, opened
 from .plan import ServingPlan
 from .report import ServingReport
 from .run import run_serving

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .. import elements, markdown
-from ..document import closing, document, equal_replies, masthead
-from ..gate import Cell, Verdict
-from ..tables import difference_table
-from ..theme import Look, number
+from ..batches import markdown
+from ..batches.tables import difference_table
+from ..measuring.gate import Cell, Verdict
+from ..reports import elements
+from ..reports.document import closing, document, equal_replies, masthead
+from ..reports.theme import Look, number
 from . import plots
 from .report import ServingReport, load_table, method, saturation, time_table
 from .summary import ServedRow

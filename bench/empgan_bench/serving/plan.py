@@ -6,9 +6,9 @@ from typing import Literal
 
 import msgspec
 
-from ..gate import Cell, Difference, Verdict
-from ..request_events import RequestEvents
-from ..slo import Objective
+from ..measuring.gate import Cell, Difference, Verdict
+from ..measuring.slo import Objective
+from ..workers.requests import RequestEvents
 from .summary import ServedRow
 
 _RUN_S, _MIN_REQUESTS = 15.0, 60

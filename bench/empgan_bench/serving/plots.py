@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ..engine_names import REFERENCE
-from ..gate import Cell
-from ..theme import SHARE_AXIS, Look, Panel, finish, log_axis, looks
+from ..engines.table import REFERENCE
+from ..measuring.gate import Cell
+from ..reports.theme import SHARE_AXIS, Look, Panel, finish, log_axis, looks
 from .plan import ServingOutcome
 from .summary import ServedRow
 

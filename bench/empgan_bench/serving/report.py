@@ -7,10 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..gate import Verdict
-from ..report import Circumstances
-from ..stats import Summary
-from ..tables import Table
+from ..batches.report import Circumstances
+from ..batches.tables import Table
+from ..measuring.gate import Verdict
+from ..measuring.stats import Summary
 from .plan import ServingOutcome, ServingPlan
 from .summary import FALLS_BEHIND, ServedRow
 

@@ -14,14 +14,14 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
-from ..arrivals import Arrival, poisson
-from ..engine_names import APPROXIMATE, REFERENCE, in_order
-from ..gate import Cell, ParityGate, Rescore
-from ..messages import Served
-from ..stats import Summary
-from ..suite import search_of
-from ..timing import IDLE_LIMIT, Engine, Turns, palindrome
-from ..workload import Workload
+from ..batches.suite import search_of
+from ..engines.table import APPROXIMATE, REFERENCE, in_order
+from ..measuring.gate import Cell, ParityGate, Rescore
+from ..measuring.stats import Summary
+from ..measuring.timing import IDLE_LIMIT, Engine, Turns, palindrome
+from ..measuring.workload import Workload
+from ..workers.arrivals import Arrival, poisson
+from ..workers.messages import Served
 from .plan import ServedVisit, ServingOutcome, ServingPlan
 from .summary import ServedRow, served_metrics, served_row
 

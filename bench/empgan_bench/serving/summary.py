@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from ..gate import Cell
-from ..request_events import RequestEvents
-from ..slo import Objective
-from ..stats import Interval, Summary, summarise, trend
+from ..measuring.gate import Cell
+from ..measuring.slo import Objective
+from ..measuring.stats import Interval, Summary, summarise, trend
+from ..workers.requests import RequestEvents
 
 FALLS_BEHIND = 0.05  # share by which completions may trail arrivals
 _MIN_FOR_TREND = 10

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from empgan_bench.gate import Cell, ParityGate
 from empgan_bench.gpu_check import engines, goldens, needs, tokens
 from empgan_bench.gpu_check.engines import NEEDS_ON, open_engine, precisions
-from empgan_bench.workload import load_workload
+from empgan_bench.measuring.gate import Cell, ParityGate
+from empgan_bench.measuring.workload import load_workload
 from empgan_rt.backends.loader import BACKENDS
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import ProviderError

@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from empgan_bench import timing
+from empgan_bench.batches.report import Report
 from empgan_bench.gpu_check import latency
 from empgan_bench.gpu_check.latency import benched, command
 from empgan_bench.gpu_check.records import Finding, Missing
-from empgan_bench.report import Report
+from empgan_bench.measuring import timing
 from empgan_rt.errors import EmpganError
 from support.bench_reports import make_report
 from support.gpu_sections import MakeJob

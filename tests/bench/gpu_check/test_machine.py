@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from empgan_bench import gpu
-from empgan_bench.gpu import Gpu
 from empgan_bench.gpu_check.machine import described
+from empgan_bench.measuring import gpu
+from empgan_bench.measuring.gpu import Gpu
 from support.gpu_sections import MakeJob
 
 GPUS = [Gpu(name, "9.0", 81_559, "580.95.05", "13.2") for name in ("An H100", "Another")]

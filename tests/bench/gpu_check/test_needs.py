@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from empgan_bench import gpu
 from empgan_bench.gpu_check import needs
 from empgan_bench.gpu_check.needs import missing
 from empgan_bench.gpu_check.sections import SECTIONS
+from empgan_bench.measuring import gpu
 
 
 def test_every_need_of_a_section_is_in_the_table() -> None:

@@ -6,12 +6,14 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench import benchmark, cli, option_values, timing
-from empgan_bench.axes import AXES, Axis
-from empgan_bench.comparison import read_report
-from empgan_bench.files import FILES, write
+from empgan_bench.batches import run as benchmark
+from empgan_bench.batches.comparison import read_report
+from empgan_bench.cli import commands, values
+from empgan_bench.measuring import timing
+from empgan_bench.reports.files import FILES, write
 from empgan_bench.scaling import run
 from empgan_bench.scaling.page import render_markdown, render_page
+from empgan_bench.scaling.plan import AXES, Axis
 from empgan_bench.scaling.report import brief, headline
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits
@@ -47,16 +49,21 @@ def exporter(monkeypatch):
     return folders
 
 
-def values(report, axis):
+def values_along(report, axis):
     return [p.place.value for p in report.outcome.points if p.place.axis == axis]
 
 
 def test_every_axis_is_measured_with_what_it_varies(bundle, exporter, monkeypatch):
     report = run_scaling(monkeypatch, bundle, tuple(AXES))
-    assert values(report, "batch") == [4, 8, 16, 8]
-    assert values(report, "turns") == [1, 2, 4, 8, 16, 30, 4]
-    assert values(report, "vocabulary") == [MODEL.vocabulary_size, 30, 60, MODEL.vocabulary_size]
-    assert values(report, "threads") == [1, 2, 4, 2]
+    assert values_along(report, "batch") == [4, 8, 16, 8]
+    assert values_along(report, "turns") == [1, 2, 4, 8, 16, 30, 4]
+    assert values_along(report, "vocabulary") == [
+        MODEL.vocabulary_size,
+        30,
+        60,
+        MODEL.vocabulary_size,
+    ]
+    assert values_along(report, "threads") == [1, 2, 4, 2]
     # The costs are those of what reached the workers, so they are linear only if all did.
     assert len(report.outcome.growths) == 2 * len(AXES)
     for growth in report.outcome.growths:
@@ -134,7 +141,7 @@ def test_the_files_hold_raw_samples_tables_and_plots(bundle, monkeypatch, tmp_pa
 
 def invoke(*arguments):
     """Return click's result; an EmpganError is raised, as `empgan_rt.cli.main` gets it."""
-    result = CliRunner().invoke(cli.bench, arguments)
+    result = CliRunner().invoke(commands.bench, arguments)
     if isinstance(result.exception, EmpganError):
         raise result.exception
     return result
@@ -146,7 +153,7 @@ def use(monkeypatch):
 
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
-        monkeypatch.setattr(option_values, "ENGINES", {"cpu": table})
+        monkeypatch.setattr(values, "ENGINES", {"cpu": table})
         monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
 
     return put

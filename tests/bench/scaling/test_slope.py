@@ -1,7 +1,7 @@
 import pytest
 
+from empgan_bench.measuring.stats import Interval
 from empgan_bench.scaling.slope import Slopes, kind_of, round_times, stage_medians
-from empgan_bench.stats import Interval
 from support.growth_points import make_series
 
 

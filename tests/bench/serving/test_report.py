@@ -3,9 +3,9 @@ import re
 import msgspec
 import pytest
 
-from empgan_bench import timing
-from empgan_bench.comparison import read_report
-from empgan_bench.files import FILES, write
+from empgan_bench.batches.comparison import read_report
+from empgan_bench.measuring import timing
+from empgan_bench.reports.files import FILES, write
 from empgan_bench.serving.page import render_markdown, render_page
 from empgan_bench.serving.report import ServingReport, brief, headline, saturation
 from empgan_rt.errors import InputError

@@ -1,10 +1,10 @@
 import pytest
 
-from empgan_bench import timing
-from empgan_bench.arrivals import Arrival
-from empgan_bench.engine_names import REFERENCE
-from empgan_bench.gate import Cell
+from empgan_bench.engines.table import REFERENCE
+from empgan_bench.measuring import timing
+from empgan_bench.measuring.gate import Cell
 from empgan_bench.serving.run import run_serving
+from empgan_bench.workers.arrivals import Arrival
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
 from support.serving_reports import make_plan

@@ -1,10 +1,10 @@
 import pytest
 
-from empgan_bench.gate import Cell
-from empgan_bench.request_events import Piece, RequestEvents
+from empgan_bench.measuring.gate import Cell
+from empgan_bench.measuring.slo import REQUEST_METRICS, SERVING_METRICS, Objective
+from empgan_bench.measuring.stats import MIN_FOR_P99
 from empgan_bench.serving.summary import is_good, served_metrics, served_row
-from empgan_bench.slo import REQUEST_METRICS, SERVING_METRICS, Objective
-from empgan_bench.stats import MIN_FOR_P99
+from empgan_bench.workers.requests import Piece, RequestEvents
 
 CELL = Cell(32, 5, "natural", 10.0)
 

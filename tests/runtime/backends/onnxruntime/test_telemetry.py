@@ -74,7 +74,7 @@ def test_without_our_default_the_same_script_leaves_an_identifier(tmp_path: Path
 OPENVINO = """
 import sys
 {importing}
-from empgan_bench.openvino import open_openvino
+from empgan_bench.engines.openvino import open_openvino
 print(open_openvino("tiny", 1).versions["openvino"])
 """
 

@@ -1,0 +1,172 @@
+"""The page of `bench latency` and `bench throughput`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+
+from ..engines.table import YARDSTICKS, label
+from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStart
+from ..measuring.stats import Summary
+from ..reports import elements
+from ..reports.document import closing, document, equal_replies, masthead
+from ..reports.theme import Look, number
+from . import plots, tables
+from .report import Report
+from .standing import Standing
+from .standing_text import settings_table, standing_table
+from .summary import STAGES, Ratio, Row
+
+
+def render_page(report: Report) -> str:
+    """Return the page: headline figures, then plots, tables, circumstances and method."""
+    title = f"{report.plan.kind.capitalize()} of {report.bundle}"
+    outcome = report.outcome
+    passed = _what_passed(report)
+    parts = [
+        masthead(report, title, passed, outcome.failures, outcome.warnings),
+        _headline(report),
+        elements.legend({label(name): look for name, look in plots.engine_looks(outcome).items()}),
+        *_figures(report),
+        _cold_starts(report.cold_starts),
+        closing(report, _tables(report), tables.method(report)),
+    ]
+    return document(title, parts)
+
+
+def _what_passed(report: Report) -> Iterator[str]:
+    """Yield what was asked of the engines and holds."""
+    yield from equal_replies(ratio.verdict for ratio in report.outcome.ratios)
+    if report.plan.objectives:
+        yield f"Kept in every cell: {', '.join(map(str, report.plan.objectives))}."
+
+
+def _headline(report: Report) -> str:
+    """Return a card for each cell: the ratio of each engine, or the time of a single one."""
+    outcome, kind = report.outcome, report.plan.kind
+    looks = plots.engine_looks(outcome)
+    rows = {(row.engine, row.cell): row for row in outcome.rows}
+    stands = {(standing.engine, standing.cell): standing for standing in outcome.standings}
+    cards = []
+    for cell in report.plan.cells():
+        mine = [r for r in outcome.ratios if r.cell == cell]
+        if mine:
+            lines = [
+                _ratio(r, _pace(rows[r.engine, cell], kind), stands.get((r.engine, cell)), looks)
+                for r in mine
+            ]
+            foot = f"{mine[0].reference}: {_pace(rows[mine[0].reference, cell], kind)}"
+        else:
+            row = next(r for r in outcome.rows if r.cell == cell and r.engine not in YARDSTICKS)
+            figure, _, unit = _pace(row, kind).partition(" ")
+            facts = [f"{unit}, median", *_beside(stands.get((row.engine, cell)))]
+            lines = [elements.card_line(escape(row.engine), figure, facts)]
+            foot = f"{row.total_ms.n} batches"
+        cards.append(elements.card(plots.cell_title(cell), lines, foot))
+    than = [f"Times faster than {r.reference}" for r in outcome.ratios]
+    return elements.cards(than[0] if than else "One engine only: there is no ratio", cards)
+
+
+def _pace(row: Row, kind: str) -> str:
+    """Return how fast an engine was, in the unit of the run."""
+    if kind == "throughput":
+        return f"{number(row.dialogues_per_s.p50)} dialogues/s"
+    return f"{number(row.total_ms.p50)} ms"
+
+
+def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[str, Look]) -> str:
+    """Return the line of one engine in a card."""
+    name = elements.engine_name(ratio.engine, looks[ratio.engine])
+    if not ratio.verdict.passed:
+        why = str(ratio.verdict).removeprefix("FAILED: ")
+        return elements.card_line(name, "FAILED", [why], failed=True)
+    speedup = ratio.speedup
+    facts = [f"{speedup.low:.2f} to {speedup.high:.2f}", pace]
+    facts += [str(ratio.verdict)] if ratio.verdict.approximate else []
+    facts += _beside(standing)
+    doubt = elements.tag("noisy", "doubt") if ratio.noisy else ""
+    return elements.card_line(name, f"{speedup.value:.2f}×", facts, doubt)
+
+
+def _beside(standing: Standing | None) -> Iterator[str]:
+    """Yield how an engine stands beside the best peer and above the floor."""
+    if standing is not None and standing.over_peer is not None:
+        yield f"{standing.over_peer.value:.2f}× as fast as {standing.peer}"
+    if standing is not None and standing.over_floor is not None:
+        yield f"{standing.over_floor.value:.2f}× the time of {standing.floor}"
+
+
+def _figures(report: Report) -> Iterator[str]:
+    """Yield the sections of plots."""
+    outcome = report.outcome
+    if outcome.ratios:
+        yield elements.plot_section(
+            "ratios",
+            f"Ratio to {outcome.ratios[0].reference}",
+            "How many times as fast. Dot: median over rounds; band: its 95 % interval. Right of "
+            "the dashed line is faster than the reference.",
+            plots.ratios(outcome),
+        )
+    if outcome.breakdowns:  # reports of version 1.0 have none
+        yield elements.plot_section(
+            "stages",
+            "Where the time goes",
+            "Medians, ms per dialogue. Grey: text, the same for all engines and not in the ratios.",
+            plots.stages(outcome),
+            elements.stage_key(STAGES),
+        )
+    yield elements.plot_section(
+        "percentiles",
+        "Latency, from best to worst",
+        "Share of batches that took at most so many ms (logarithmic).",
+        plots.percentiles(outcome),
+    )
+    yield elements.plot_section(
+        "iterations",
+        "Latency over iterations",
+        "The ms of every batch in order. Shaded: warm-up, which no statistic counts.",
+        plots.iterations(outcome),
+    )
+    yield elements.plot_section(
+        "throughput",
+        "Batch size and throughput",
+        "Dialogues per second over the batch size: medians with their 95 % intervals; both axes "
+        "are logarithmic.",
+        plots.throughput(outcome),
+    )
+
+
+def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
+    """Return a card for each of our engines; nothing if none was measured."""
+
+    def line(name: str, found: Summary, goal: int) -> str:
+        kept = elements.tag(f"goal {goal} ms", "good" if found.p50 <= goal else "doubt")
+        interval = f"{found.p50_low:.0f} to {found.p50_high:.0f} ms"
+        return elements.card_line(name, f"{found.p50:.0f} ms", [interval], kept)
+
+    cards = [
+        elements.card(
+            c.engine,
+            [
+                line("<code>import empgan_rt</code>", c.import_ms, IMPORT_GOAL_MS),
+                line("Process to first reply", c.first_reply_ms, FIRST_REPLY_GOAL_MS),
+            ],
+            f"medians of {c.first_reply_ms.n} fresh processes; loading {c.load_ms.p50:.0f} ms, "
+            f"the reply by itself {c.reply_ms.p50:.0f} ms",
+        )
+        for c in cold_starts
+    ]
+    return elements.cards("Cold start", cards, anchor="cold-start") if cards else ""
+
+
+def _tables(report: Report) -> dict[str, tables.Table]:
+    outcome = report.outcome
+    return {
+        "Ratios": tables.ratio_table(outcome.ratios),
+        "Beside peers and floor": standing_table(outcome.standings),
+        "Times in ms": tables.row_table(outcome.rows),
+        "Stages, ms per dialogue": tables.stage_table(outcome.breakdowns),
+        "Cold starts": tables.cold_table(report.cold_starts),
+        "What peers were tuned to": settings_table(outcome.series),
+        "Replies that differ": tables.difference_table(outcome.differences),
+    }

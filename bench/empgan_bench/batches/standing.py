@@ -1,0 +1,101 @@
+"""How an engine stands in a cell: beside other projects' decoders, and above the bare products.
+
+Both are measured in the engine's own rounds, so load that comes and goes cancels. A peer writes
+other replies by another model, so it is compared at a fixed length alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from ..engines.table import PEERS
+from ..measuring.gate import Cell, Verdict
+from ..measuring.stats import NOISE_LIMIT, Interval, paired_ratio, repeat_noise
+from ..measuring.timing import Series
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One engine in one cell.
+
+    Attributes:
+        peer: the fastest peer of the cell; None if none was measured.
+        over_peer: how many times faster than it the engine is.
+        floor: the floor of its runtime and precision; None if it was not measured.
+        over_floor: the engine's time divided by the floor's: 1 cannot be gone below.
+        noisy: whether one of them differs from itself by more than `NOISE_LIMIT`.
+        verdict: the gate's; where it failed the rest means nothing.
+    """
+
+    engine: str
+    cell: Cell
+    peer: str | None
+    over_peer: Interval | None
+    floor: str | None
+    over_floor: Interval | None
+    noisy: bool
+    verdict: Verdict
+
+    def peer_text(self) -> str:
+        """Return the ratio to the best peer, "–" if there was none."""
+        if self.over_peer is None:
+            return "–"
+        return self._text(self.over_peer, f"× [{{}}, {{}}] as fast as {self.peer}")
+
+    def floor_text(self) -> str:
+        """Return the distance to the floor, "–" if it was not measured."""
+        if self.over_floor is None:
+            return "–"
+        return self._text(self.over_floor, f"× [{{}}, {{}}] the time of {self.floor}")
+
+    def _text(self, found: Interval, rest: str) -> str:
+        if not self.verdict.passed:
+            return str(self.verdict)
+        ends = rest.format(f"{found.low:.2f}", f"{found.high:.2f}")
+        return f"{found.value:.2f}{ends}{' noisy' if self.noisy else ''}"
+
+    def __str__(self) -> str:
+        texts = (self.peer_text(), self.floor_text())
+        return ", ".join(text for text in texts if text != "–")
+
+
+def standing_of(
+    cell_series: Mapping[str, Series], verdict: Verdict, floors: Mapping[str, str], seed: int
+) -> Standing | None:
+    """Return the standing of an engine, None if it had neither a peer nor a floor beside it.
+
+    Args:
+        cell_series: of a cell, by name, yardsticks among them.
+        verdict: of the engine.
+        floors: engine -> its floor.
+        seed: of the bootstrap.
+    """
+    series = cell_series[verdict.engine]
+    peers = [name for name in cell_series if name in PEERS]
+    peer = min(peers, key=lambda name: np.median(cell_series[name].by_round()), default=None)
+    floor = floors.get(verdict.engine)
+    if floor not in cell_series:
+        floor = None
+    if peer is None and floor is None:
+        return None
+    beside = [cell_series[name] for name in (peer, floor) if name is not None]
+    return Standing(
+        engine=verdict.engine,
+        cell=series.cell,
+        peer=peer,
+        over_peer=None if peer is None else _times(cell_series[peer], series, seed),
+        floor=floor,
+        over_floor=None if floor is None else _times(series, cell_series[floor], seed),
+        noisy=_noisy([series, *beside]),
+        verdict=verdict,
+    )
+
+
+def _times(above: Series, below: Series, seed: int) -> Interval:
+    return paired_ratio(above.by_round(), below.by_round(), seed)
+
+
+def _noisy(every: Sequence[Series]) -> bool:
+    return max(repeat_noise(*series.by_position()) for series in every) > NOISE_LIMIT

@@ -1,0 +1,1 @@
+"""The command `bench`: its options, what their values may be, and one function a subcommand."""

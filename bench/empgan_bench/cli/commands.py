@@ -1,0 +1,225 @@
+"""`empgan-rt bench`: a bundle against eager PyTorch, and a report against an older one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from empgan_rt import threads
+from empgan_rt.cli import console
+from empgan_rt.config import MAX_BEAM_SIZE
+from empgan_rt.errors import InputError
+
+from ..measuring.slo import REQUEST_METRICS, SERVING_METRICS, Objective
+from ..reports import output
+from . import options, values
+
+if TYPE_CHECKING:
+    from ..batches.suite import Kind
+
+
+@click.group(invoke_without_command=True)
+@console.json_option
+@click.pass_context
+def bench(context: click.Context, as_json: bool) -> None:
+    """Measure a bundle against eager PyTorch; bare: latency of the default bundle."""
+    if context.invoked_subcommand is None:
+        with latency.make_context("latency", [], parent=context) as bare:  # defaults, and --json
+            latency.invoke(bare)
+
+
+@bench.command()
+@options.for_cells
+@options.peer
+def latency(**settings: Any) -> None:
+    """Time one batch at a time: 20 tokens each, then natural lengths."""
+    _run("latency", **settings)
+
+
+@bench.command()
+@options.for_cells
+def throughput(**settings: Any) -> None:
+    """Count dialogues and tokens per second, natural lengths."""
+    _run("throughput", **settings)
+
+
+@bench.command()
+@options.for_serving
+def serve(
+    *,
+    bundle: str,
+    backends: str,
+    device: str,
+    rate: str,
+    requests: int | None,
+    beam: str,
+    warmup: int,
+    max_batch: int,
+    max_queue: int,
+    deadline_s: float | None,
+    goodput: tuple[str, ...],
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    slo: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Answer requests as they arrive, and time each from when it was due.
+
+    They arrive as a Poisson process of each --rate, whether or not earlier ones are done.
+    """
+    engines = values.serving_engines(backends, device)
+    rates = values.rates(rate)
+    beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
+    objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
+    from ..reports import files  # it needs the extras
+    from ..serving import benchmark, page, plan, report
+
+    wanted = plan.ServingPlan(
+        rates_per_s=rates,
+        beams=beams,
+        requests=requests,
+        warmup=warmup,
+        max_batch=max_batch,
+        max_queue=max_queue,
+        deadline_s=deadline_s,
+        seed=seed,
+        goodput=good,
+        objectives=objectives,
+    )
+    count = num_threads or threads.allowed_cores()
+    threads.check_count(count)
+    visits = 2 * len(engines) * len(wanted.cells())
+    with (
+        output.report_folder(out or output.dated("serve")) as folder,
+        console.progress("bench serve", visits) as progress,
+    ):
+        made = benchmark.run_serving_benchmark(
+            wanted, bundle, engines, workload, count, progress.update, device
+        )
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
+    record, failures = report.brief(made, folder), made.outcome.failures
+    output.conclude(record, report.headline(made), failures, folder, as_json=as_json)
+
+
+@bench.command()
+@options.for_scaling
+def scaling(
+    *,
+    bundle: str,
+    backends: str,
+    device: str,
+    axis: str,
+    batch: int,
+    beam: int,
+    warmup: int,
+    min_time: float,
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
+    engines, axes = values.scaling_engines(backends, device), values.axes(axis)
+    from empgan_rt.bundle.bundle import Bundle
+
+    from ..reports import files  # it needs the extras
+    from ..scaling import page, report, run
+    from ..scaling.plan import BASE_TURNS, ScalingPlan, Setting
+
+    cores = threads.allowed_cores()
+    words = Bundle.open(bundle).model.vocabulary_size
+    count = num_threads or cores
+    threads.check_count(count)
+    base = Setting(batch, beam, BASE_TURNS, words, count)
+    plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
+    with (
+        output.report_folder(out or output.dated("scaling")) as folder,
+        console.progress("bench scaling", len(plan.places())) as progress,
+    ):
+        made = run.run_scaling(plan, bundle, engines, workload, progress.update, device)
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
+    record, failures = report.brief(made, folder), made.outcome.failures
+    output.conclude(record, report.headline(made), failures, folder, as_json=as_json)
+
+
+def _run(
+    kind: Kind,
+    *,
+    bundle: str,
+    backends: str,
+    device: str,
+    batch: str,
+    beam: str,
+    warmup: int,
+    min_time: float,
+    seed: int,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    slo: tuple[str, ...],
+    baseline: Path | None,
+    max_regress: str,
+    as_json: bool,
+    peers: tuple[str, ...] = (),
+) -> None:
+    """Run a benchmark, write its report, print its headline.
+
+    Raises:
+        GateError: replies differ, an objective is missed, or an engine is slower than in the
+            baseline; the report is written all the same.
+        EmpganError: whatever went wrong before.
+    """
+    engines = values.engines(backends, device)
+    objectives = tuple(Objective.parse(text) for text in slo)
+    batches = values.numbers("--batch", batch, values.MAX_BATCH)
+    beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    allowed = values.share("--max-regress", max_regress)
+    from ..batches import comparison, markdown, page, report, run, suite
+    from ..engines.peers.interpreter import interpreters
+    from ..reports import files  # need the extras
+
+    beside = interpreters(peers)
+    if beside and device != "cpu":
+        raise InputError(f"--peer with --device {device}", hint="peers compute on the CPU alone")
+    plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives, device)
+    count = num_threads or threads.allowed_cores()
+    older = None if baseline is None else comparison.read_report(baseline)
+    if older is not None:  # what can be known before anything is measured
+        comparison.check_alike("kind", older.plan.kind, kind)
+        comparison.check_alike("device", older.plan.device, device)
+        comparison.check_alike("threads", older.fingerprint.threads, count)
+    threads.check_count(count)
+    with (
+        output.report_folder(out or output.dated(kind)) as folder,
+        console.progress(f"bench {kind}", len(plan.cells())) as progress,
+    ):
+        made = run.run_benchmark(plan, bundle, engines, workload, count, progress.update, beside)
+        files.write(made, markdown.render_markdown(made), page.render_page(made), folder)
+    record, failures = report.brief(made, folder), list(made.outcome.failures)
+    told = report.headline(made)
+    if older is not None:
+        found = comparison.compare(older, made, allowed)
+        record, told = record | found.record(), f"{told}\n{found}"
+        failures += found.regressions
+    output.conclude(record, told, failures, folder, as_json=as_json)
+
+
+@bench.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path))
+@options.max_regress
+@console.json_option
+def compare(old: Path, new: Path, max_regress: str, as_json: bool) -> None:
+    """Hold a report.json against an older one; a regression: exit code 6."""
+    allowed = values.share("--max-regress", max_regress)
+    from ..batches import comparison
+
+    found = comparison.compare(comparison.read_report(old), comparison.read_report(new), allowed)
+    hint = "measure again before you believe it"
+    output.tell(found.record(), str(found), found.regressions, hint, as_json=as_json)

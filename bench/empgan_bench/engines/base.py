@@ -1,0 +1,159 @@
+"""What a worker holds: an engine or a yardstick, how it is opened, and our own on the CPU."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib import import_module, metadata
+from typing import Any, Protocol, cast
+
+from empgan_rt import threads as runtime_threads
+from empgan_rt.backend import Backend
+from empgan_rt.backends.loader import load_backend
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.config import SearchConfig
+from empgan_rt.errors import DependencyError
+from empgan_rt.graph_spec import EOS, EncoderInput
+
+from ..measuring.gate import Rescore
+from ..workers.messages import Timing
+
+
+class DeviceClock(Protocol):
+    """Measures work where it is done, which may be later than it is asked for."""
+
+    def start(self) -> None:
+        """Measure what is asked for from here on."""
+        ...
+
+    def stop(self) -> None:
+        """Measure up to here."""
+        ...
+
+    def read(self) -> list[float]:
+        """Wait for the device; return the ms between each start and its stop, and forget them."""
+        ...
+
+
+class NoClock:
+    """For engines whose time is the host's, or that tell of no other."""
+
+    def start(self) -> None:
+        """See `DeviceClock.start`."""
+
+    def stop(self) -> None:
+        """See `DeviceClock.stop`."""
+
+    def read(self) -> list[float]:
+        """Return nothing."""
+        return []
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An open engine.
+
+    Attributes:
+        backend: what is measured.
+        vocabulary_size: V of its model.
+        versions: packages that it computes with.
+        clock: of its device.
+    """
+
+    backend: Backend
+    vocabulary_size: int
+    versions: Mapping[str, str]
+    clock: DeviceClock = field(default_factory=NoClock)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One batch, ready to be timed by a yardstick.
+
+    Attributes:
+        run: does the work once.
+        settings: what was chosen for this batch by trying; empty if there was nothing to choose.
+    """
+
+    run: Callable[[], Timing]
+    settings: str = ""
+
+
+class Yardstick(Protocol):
+    """Something that takes as many steps as it is told, and writes no replies."""
+
+    versions: Mapping[str, str]
+
+    def prepared(self, inputs: EncoderInput, search: SearchConfig) -> Prepared:
+        """Return a batch, ready to be decoded in `search.max_length` steps."""
+        ...
+
+
+Opener = Callable[[str, int], Engine | Yardstick]
+
+
+def resolve(opener: str) -> Opener:
+    """Return the function named by "module:function".
+
+    Raises:
+        DependencyError: PyTorch is not installed, and the engine needs it.
+    """
+    module, _, function = opener.partition(":")
+    try:
+        return cast(Opener, getattr(import_module(module), function))
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "empgan_training"):
+            raise
+        raise DependencyError(
+            f"{error.name} is not installed", hint="pip install 'empgan-rt[train]'"
+        ) from None
+
+
+def open_onnxruntime(bundle: str, threads: int) -> Engine:
+    """Return the ONNX Runtime backend, each of its graphs on `threads` threads."""
+    return _onnxruntime(bundle, threads, "fp32")
+
+
+def open_onnxruntime_int8(bundle: str, threads: int) -> Engine:
+    """Return the same in int8.
+
+    Raises:
+        InputError: the bundle has no such variant.
+    """
+    return _onnxruntime(bundle, threads, "int8")
+
+
+def _onnxruntime(bundle: str, threads: int, precision: str) -> Engine:
+    runtime_threads.set_num_threads(threads)
+    opened = Bundle.open(bundle)
+    backend = load_backend(opened, "onnxruntime", precision=precision)
+    found = versions("onnxruntime", "onnxruntime-gpu")
+    return Engine(backend, opened.model.vocabulary_size, found)
+
+
+def eager_rescore(bundle: Bundle) -> Rescore:
+    """Return scoring by eager PyTorch in float64, which is loaded when it is first needed."""
+
+    @functools.cache
+    def reference() -> tuple[Any, Any]:
+        eager = import_module("empgan_training.eager")
+        return eager, eager.EagerBackend.from_bundle(bundle).generator.double()
+
+    def rescore(inputs: EncoderInput, token_ids: Sequence[int]) -> float:
+        eager, generator = reference()
+        ended = bool(token_ids) and token_ids[-1] == EOS
+        reply = token_ids[:-1] if ended else token_ids
+        return float(eager.log_prob(generator, inputs, reply, ended=ended))
+
+    return rescore
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of NumPy and of those packages that are installed."""
+    found = {}
+    for name in (*packages, "numpy"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

@@ -1,0 +1,195 @@
+"""What a bench process and its workers say to each other: one JSON object a line, no pickle."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import msgspec
+import numpy as np
+
+from empgan_rt.config import SearchConfig
+from empgan_rt.graph_spec import EncoderInput
+
+from .arrivals import Arrival
+from .requests import RequestEvents
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """An `EncoderInput` as nested lists."""
+
+    utterances: list[list[list[int]]]
+    emotion_words: list[list[list[int]]]
+    emotion_labels: list[list[int]]
+
+    @classmethod
+    def of(cls, inputs: EncoderInput) -> Batch:
+        """Return the message that carries `inputs`."""
+        return cls(
+            inputs.utterances.tolist(),
+            inputs.emotion_words.tolist(),
+            inputs.emotion_labels.tolist(),
+        )
+
+    def inputs(self) -> EncoderInput:
+        """Return the int32 arrays."""
+        return EncoderInput(
+            np.array(self.utterances, np.int32),
+            np.array(self.emotion_words, np.int32),
+            np.array(self.emotion_labels, np.int32),
+        )
+
+
+class Open(msgspec.Struct, tag="open", frozen=True):
+    """Open an engine: `opener` is "module:function", see `engines`."""
+
+    opener: str
+    bundle: str
+    threads: int
+
+
+class Load(msgspec.Struct, tag="load", frozen=True):
+    """Keep these batches; they replace the ones before."""
+
+    batches: list[Batch]
+
+
+class Run(msgspec.Struct, tag="run", frozen=True):
+    """Decode batches of the last `Load`, named by their places, one after the other."""
+
+    items: list[int]
+    search: SearchConfig
+
+
+class Host(msgspec.Struct, tag="host", frozen=True):
+    """Stand ready to answer these dialogues, each the texts of its turns.
+
+    Attributes:
+        max_batch: most dialogues in decoding at once.
+        max_queue: most requests that wait for a slot.
+    """
+
+    dialogues: list[list[str]]
+    max_batch: int
+    max_queue: int
+
+
+class Serve(msgspec.Struct, tag="serve", frozen=True):
+    """Answer the dialogues of the last `Host` as they arrive, each within `deadline_s` if given."""
+
+    arrivals: list[Arrival]
+    search: SearchConfig
+    deadline_s: float | None
+
+
+class Opened(msgspec.Struct, tag="opened", frozen=True):
+    """The engine is ready.
+
+    Attributes:
+        load_ms: time to open bundle and engine; imports are in it.
+        versions: packages that the engine computes with.
+        gc: "enabled" or "disabled": Python's cyclic garbage collector.
+        allocator: the preloaded library, or "system".
+    """
+
+    load_ms: float
+    versions: dict[str, str]
+    gc: str
+    allocator: str
+
+
+class Loaded(msgspec.Struct, tag="loaded", frozen=True):
+    """The batches are kept."""
+
+
+class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the time of one batch went.
+
+    Attributes:
+        encode_ms: the encoder.
+        step_ms: all decoder steps.
+        search_ms: the rest of decoding: beam search on the host.
+        total_ms: from the encoder's inputs to the hypotheses.
+        first_token_ms: from the start to the end of the first decoder step.
+        steps: decoder steps.
+        dialogues: B.
+        tokens: tokens of the best replies, ends of sequence not counted.
+        device_encode_ms, device_step_ms: of the encoder and of all steps, by the device's own
+            clock; None if the engine has none.
+    """
+
+    encode_ms: float
+    step_ms: float
+    search_ms: float
+    total_ms: float
+    first_token_ms: float
+    steps: int
+    dialogues: int
+    tokens: int
+    device_encode_ms: float | None = None
+    device_step_ms: float | None = None
+
+    @property
+    def per_token_ms(self) -> float:
+        """Time of a decoder step, search included, without the first one."""
+        return (self.total_ms - self.first_token_ms) / max(self.steps - 1, 1)
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One decoded batch.
+
+    Attributes:
+        timing: where the time went.
+        replies: each best reply, ending in EOS if the model ended it; a yardstick has none.
+        settings: what a yardstick chose for this batch by trying.
+    """
+
+    timing: Timing
+    replies: list[list[int]]
+    settings: str = ""
+
+
+class Ran(msgspec.Struct, tag="ran", frozen=True):
+    """One sample for each item that was asked for."""
+
+    samples: list[Sample]
+
+
+class Hosted(msgspec.Struct, tag="hosted", frozen=True):
+    """Requests may arrive."""
+
+
+class Served(msgspec.Struct, tag="served", frozen=True):
+    """What became of each arrival, in their order; `replies` as in `Sample`, empty without one."""
+
+    requests: list[RequestEvents]
+    replies: list[list[int]]
+
+
+class Failed(msgspec.Struct, tag="failed", frozen=True):
+    """An error: its `code` in `empgan_rt.errors`, or "internal"."""
+
+    code: str
+    message: str
+    hint: str
+
+
+Request = Open | Load | Run | Host | Serve
+Answer = Opened | Loaded | Ran | Hosted | Served | Failed
+
+
+def send(pipe: IO[bytes], message: Request | Answer) -> None:
+    """Write one message and flush it."""
+    pipe.write(msgspec.json.encode(message) + b"\n")
+    pipe.flush()
+
+
+def decode_request(line: bytes) -> Request:
+    """Return the request in a line."""
+    request: Request = msgspec.json.decode(line, type=Request)
+    return request
+
+
+def decode_answer(line: bytes) -> Answer:
+    """Return the answer in a line."""
+    answer: Answer = msgspec.json.decode(line, type=Answer)
+    return answer
