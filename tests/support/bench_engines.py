@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from empgan_bench.engines.base import Engine
+from empgan_bench.engines.base import Engine, Timing
 from empgan_bench.measuring.workload import Workload
-from empgan_bench.workers.arrivals import Arrival
-from empgan_bench.workers.messages import Sample, Served, Timing
-from empgan_bench.workers.requests import Piece, RequestEvents
+from empgan_bench.workers.messages import Sample, Served
+from empgan_bench.workers.requests import Arrival, Piece, RequestEvents
 from empgan_rt.backend import Encoded
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig

@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Sequence
 
-from empgan_bench.batches.report import EngineRecord, Report, WorkloadRecord
+from empgan_bench.batches.report import Report
 from empgan_bench.batches.suite import Kind, Plan, run_suite
+from empgan_bench.measuring.circumstances import EngineRecord, WorkloadRecord
 from empgan_bench.measuring.cold_start import ColdSample, ColdStart
 from empgan_bench.measuring.fingerprint import Fingerprint
 from empgan_bench.measuring.gpu import Gpu

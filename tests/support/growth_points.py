@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from empgan_bench.engines.base import Timing
 from empgan_bench.measuring.gate import Cell, Verdict
 from empgan_bench.measuring.timing import Series, Visit
 from empgan_bench.scaling.growth import Growth, Point, growths_of
 from empgan_bench.scaling.plan import AXES, Place, Setting
-from empgan_bench.workers.messages import Timing
 
 BASE = Setting(8, 5, 4, 1_000, 2)
 CELL = Cell(8, 5, "fixed")

@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from empgan_bench.batches import run as benchmark
+from empgan_bench.engines.base import Timing
+from empgan_bench.measuring import bench
 from empgan_bench.scaling import run
 from empgan_bench.scaling.plan import ScalingPlan, Setting
 from empgan_bench.scaling.report import ScalingReport
-from empgan_bench.workers.messages import Opened, Sample, Timing
+from empgan_bench.workers.messages import Opened, Sample
 from empgan_rt.bundle.bundle import Bundle
 from support.bench_engines import ScriptedWorker
 
@@ -28,7 +29,7 @@ def steady(setting: Setting) -> tuple[float, float, float]:
 
 
 class ScalingWorker(ScriptedWorker):
-    """A worker in process with what `benchmark` asks of `client.Worker`."""
+    """A worker in process with what `measuring.bench` asks of `workers.client.Worker`."""
 
     costs: Costs = staticmethod(steady)
     replies: Mapping[str, list[int]] = {}
@@ -81,8 +82,8 @@ def run_scaling(
     **base: int,
 ) -> ScalingReport:
     """Return the report of eager and onnxruntime with these costs and replies."""
-    monkeypatch.setattr(benchmark, "Worker", ScalingWorker)
-    monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
+    monkeypatch.setattr(bench, "Worker", ScalingWorker)
+    monkeypatch.setattr(bench, "eager_rescore", lambda bundle: None)
     monkeypatch.setattr(ScalingWorker, "costs", staticmethod(costs))
     monkeypatch.setattr(ScalingWorker, "replies", replies or {})
     words = Bundle.open(bundle).model.vocabulary_size

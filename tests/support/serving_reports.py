@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from empgan_bench.batches.report import WorkloadRecord
+from empgan_bench.measuring.circumstances import WorkloadRecord
 from empgan_bench.measuring.slo import REQUEST_METRICS, SERVING_METRICS, Objective
 from empgan_bench.serving.plan import ServingPlan
 from empgan_bench.serving.report import ServingReport

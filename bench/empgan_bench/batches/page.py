@@ -10,11 +10,11 @@ from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStar
 from ..measuring.stats import Summary
 from ..reports import elements
 from ..reports.document import closing, document, equal_replies, masthead
+from ..reports.tables import Table
 from ..reports.theme import Look, number
 from . import plots, tables
 from .report import Report
-from .standing import Standing
-from .standing_text import settings_table, standing_table
+from .standing import Standing, settings_table, standing_table
 from .summary import STAGES, Ratio, Row
 
 
@@ -159,7 +159,7 @@ def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
     return elements.cards("Cold start", cards, anchor="cold-start") if cards else ""
 
 
-def _tables(report: Report) -> dict[str, tables.Table]:
+def _tables(report: Report) -> dict[str, Table]:
     outcome = report.outcome
     return {
         "Ratios": tables.ratio_table(outcome.ratios),

@@ -7,43 +7,11 @@ from typing import Any
 
 import msgspec
 
+from ..measuring.circumstances import Circumstances
 from ..measuring.cold_start import ColdStart
-from ..measuring.fingerprint import Fingerprint
 from .outcome import Outcome
-from .standing_text import standing_records
+from .standing import standing_records
 from .suite import Plan
-
-SCHEMA_VERSION = "1.1"
-
-
-class EngineRecord(msgspec.Struct, frozen=True):
-    """One worker: how it was opened, and the memory it held at the end."""
-
-    name: str
-    versions: dict[str, str]
-    load_ms: float
-    rss_mib: float
-    gc: str
-    allocator: str
-
-
-class WorkloadRecord(msgspec.Struct, frozen=True):
-    """Which dialogues were decoded."""
-
-    source: str
-    sha256: str
-    contexts: int
-
-
-class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
-    """What every report tells of where and with what it was made."""
-
-    schema_version: str = SCHEMA_VERSION
-    bundle: str
-    workload: WorkloadRecord
-    engines: list[EngineRecord]
-    fingerprint: Fingerprint
-    load_average_after: float
 
 
 class Report(Circumstances, frozen=True, kw_only=True):
@@ -54,7 +22,8 @@ class Report(Circumstances, frozen=True, kw_only=True):
 
     plan: Plan
     outcome: Outcome
-    cold_starts: list[ColdStart] = []  # reports of version 1.0 have none
+    # Reports of version 1.0 have none.
+    cold_starts: list[ColdStart] = msgspec.field(default_factory=list)
 
 
 def headline(report: Report) -> str:

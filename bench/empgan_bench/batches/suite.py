@@ -17,8 +17,9 @@ import msgspec
 
 from empgan_rt.config import SearchConfig
 
+from ..engines.base import Rescore
 from ..engines.table import APPROXIMATE, FLOORS, PEERS, YARDSTICKS, in_order
-from ..measuring.gate import Cell, ParityGate, Rescore
+from ..measuring.gate import Cell, ParityGate
 from ..measuring.slo import Objective
 from ..measuring.text_times import TextSeries, TextTimer
 from ..measuring.timing import CellTimer, Engine, Series

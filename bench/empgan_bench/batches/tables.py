@@ -8,14 +8,12 @@ from ..engines.table import PEERS, label
 from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, RUNS, ColdStart
 from ..measuring.gate import Difference
 from ..measuring.text_times import PASSES
-from .report import Circumstances, Report
-from .standing_text import yardstick_methods
+from ..reports.tables import Table
+from .report import Report
+from .standing import yardstick_methods
 from .summary import STAGES, Breakdown, Ratio, Row
 
 DEVICE_COLUMNS = ("encode on device", "step on device")
-
-Table = tuple[list[str], list[list[str]]]
-"""A head, and rows as wide as it."""
 
 
 def ratio_table(ratios: Sequence[Ratio]) -> Table:
@@ -146,31 +144,3 @@ def _on_device(report: Report) -> str:
         "around each step; gaps in which the device waits for launches are in it. Where an engine "
         "does not tell its stream it is not measured. Cold starts are measured on the CPU alone."
     )
-
-
-def circumstances(report: Circumstances) -> Table:
-    """Return head and rows of the fingerprint and the engines."""
-    f = report.fingerprint
-    rows = [
-        ["CPU", f"{f.cpu} ({', '.join(f.cpu_features)}), governor {f.governor}"],
-        *([] if f.gpu is None else [["GPU", str(f.gpu)]]),
-        ["cores allowed, of", f"{f.cores_allowed}, {f.cores}"],
-        ["RAM", f"{f.ram_gib} GiB"],
-        ["system", f"{f.system}, Python {f.python}"],
-        ["empgan-rt", f"{f.empgan_rt}, commit {f.commit or 'unknown'}"],
-        ["packages", ", ".join(f"{name} {version}" for name, version in f.packages.items())],
-        ["bundle", f"{report.bundle}, {f.bundle_id}"],
-        ["workload", f"{report.workload.source}, SHA-256 {report.workload.sha256[:16]}"],
-        ["load average before, after", f"{f.load_average}, {report.load_average_after}"],
-        ["command", " ".join(f.command)],
-    ]
-    rows += [
-        [
-            f"engine {label(e.name)}",
-            f"{', '.join(f'{name} {version}' for name, version in e.versions.items())}; opened in "
-            f"{e.load_ms:.0f} ms; {e.rss_mib:.0f} MiB; garbage collector {e.gc}; allocator "
-            f"{e.allocator}",
-        ]
-        for e in report.engines
-    ]
-    return ["what", "value"], rows

@@ -77,7 +77,7 @@ def serve(
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
     objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
     from ..reports import files  # it needs the extras
-    from ..serving import benchmark, page, plan, report
+    from ..serving import page, plan, report, run
 
     wanted = plan.ServingPlan(
         rates_per_s=rates,
@@ -98,7 +98,7 @@ def serve(
         output.report_folder(out or output.dated("serve")) as folder,
         console.progress("bench serve", visits) as progress,
     ):
-        made = benchmark.run_serving_benchmark(
+        made = run.run_serving_benchmark(
             wanted, bundle, engines, workload, count, progress.update, device
         )
         files.write(made, page.render_markdown(made), page.render_page(made), folder)

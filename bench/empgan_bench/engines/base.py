@@ -1,4 +1,4 @@
-"""What a worker holds: an engine or a yardstick, how it is opened, and our own on the CPU."""
+"""What a worker holds, how it is opened and what it tells; our own engine on the CPU."""
 
 from __future__ import annotations
 
@@ -9,16 +9,58 @@ from dataclasses import dataclass, field
 from importlib import import_module, metadata
 from typing import Any, Protocol, cast
 
+import msgspec
+
 from empgan_rt import threads as runtime_threads
 from empgan_rt.backend import Backend
 from empgan_rt.backends.loader import load_backend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
+from empgan_rt.dialogue import FinishReason
 from empgan_rt.errors import DependencyError
 from empgan_rt.graph_spec import EOS, EncoderInput
 
-from ..measuring.gate import Rescore
-from ..workers.messages import Timing
+
+class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the time of one batch went.
+
+    Attributes:
+        encode_ms: the encoder.
+        step_ms: all decoder steps.
+        search_ms: the rest of decoding: beam search on the host.
+        total_ms: from the encoder's inputs to the hypotheses.
+        first_token_ms: from the start to the end of the first decoder step.
+        steps: decoder steps.
+        dialogues: B.
+        tokens: tokens of the best replies, ends of sequence not counted.
+        device_encode_ms, device_step_ms: of the encoder and of all steps, by the device's own
+            clock; None if the engine has none.
+    """
+
+    encode_ms: float
+    step_ms: float
+    search_ms: float
+    total_ms: float
+    first_token_ms: float
+    steps: int
+    dialogues: int
+    tokens: int
+    device_encode_ms: float | None = None
+    device_step_ms: float | None = None
+
+    @property
+    def per_token_ms(self) -> float:
+        """Time of a decoder step, search included, without the first one."""
+        return (self.total_ms - self.first_token_ms) / max(self.steps - 1, 1)
+
+
+Rescore = Callable[[EncoderInput, Sequence[int]], float]
+"""(one dialogue, token ids with EOS where the reply ended) -> log-probability in float64."""
+
+
+def written(token_ids: Sequence[int], finish_reason: FinishReason) -> list[int]:
+    """Return a reply as the gate compares it: with EOS if the model ended it."""
+    return [*token_ids, *([EOS] if finish_reason == "eos" else [])]
 
 
 class DeviceClock(Protocol):

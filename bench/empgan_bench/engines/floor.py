@@ -22,8 +22,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import PAD, SOS, EncoderInput, graph_specs
 
-from ..workers.messages import Timing
-from .base import Prepared, versions
+from .base import Prepared, Timing, versions
 from .floor_graph import FloorGraph, floor_graph
 
 _Arrays = dict[str, npt.NDArray[Any]]
@@ -46,7 +45,7 @@ def open_floor_int8(bundle: str, threads: int) -> Floor:
 
 
 class Floor:
-    """The products of a bundle's graphs; see `engines.Yardstick`.
+    """The products of a bundle's graphs; see `engines.base.Yardstick`.
 
     Args:
         bundle: an opened bundle.

@@ -9,7 +9,7 @@ import msgspec
 
 from empgan_rt.storage.file_set import replace_together
 
-from ..batches.markdown import table
+from ..reports.markdown import table
 from .machine import GPU
 from .records import Figures, Record, Report, Value
 

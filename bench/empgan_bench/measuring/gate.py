@@ -8,17 +8,15 @@ then they are a tie, which is counted and listed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import FinishReason
-from empgan_rt.graph_spec import EOS, EncoderInput
+from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.verification.ties import TIE, tie_gap
 
-Rescore = Callable[[EncoderInput, Sequence[int]], float]
-"""(one dialogue, token ids with EOS where the reply ended) -> log-probability in float64."""
+from ..engines.base import Rescore
 
 
 class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -149,11 +147,6 @@ class ParityGate:
             return None
         log_probs = self._rescore(inputs, want), self._rescore(inputs, have)
         return tie_gap(log_probs, (len(want), len(have)), search.length_penalty)
-
-
-def written(token_ids: Sequence[int], finish_reason: FinishReason) -> list[int]:
-    """Return a reply as the gate compares it: with EOS if the model ended it."""
-    return [*token_ids, *([EOS] if finish_reason == "eos" else [])]
 
 
 def _row_of(inputs: EncoderInput, row: int) -> EncoderInput:

@@ -21,7 +21,8 @@ import msgspec
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 
-from ..workers.messages import Sample, Timing
+from ..engines.base import Timing
+from ..workers.messages import Sample
 from .gate import Cell, ParityGate
 
 MIN_ROUNDS = 5

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
-from ..batches.report import Circumstances
-from ..batches.tables import Table, circumstances
+from ..measuring.circumstances import Circumstances
 from ..measuring.gate import Verdict
 from .elements import section, table
+from .tables import Table, circumstances
 
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "

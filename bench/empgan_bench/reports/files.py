@@ -8,7 +8,7 @@ import msgspec
 
 from empgan_rt.storage.file_set import replace_together
 
-from ..batches.report import Circumstances
+from ..measuring.circumstances import Circumstances
 
 FILES = ("report.json", "report.md", "report.html")
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from ..batches import markdown
-from ..reports import elements
+from ..reports import elements, markdown
 from ..reports.document import closing, document, equal_replies, masthead
 from ..reports.theme import Look, looks
 from .growth import Growth
 from .plots import growth_curve, stage_stacks
-from .report import ScalingReport, axis_table, method
-from .sentences import sentence
+from .report import ScalingReport, axis_table, method, sentence
 from .slope import STAGES
 
 

@@ -7,25 +7,73 @@ import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import DependencyError
+from empgan_rt.graph_spec import EncoderInput
+from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
 
 from ..batches.outcome import doubts
-from ..batches.run import Bench, Progress, opened
 from ..batches.suite import search_of
 from ..batches.summary import Ratio, ratio_of, row_of
 from ..engines.table import APPROXIMATE, in_order
 from ..measuring import fingerprint
+from ..measuring.bench import Bench, Progress, opened
 from ..measuring.gate import Cell, ParityGate
 from ..measuring.stats import NOISE_LIMIT
 from ..measuring.timing import CellTimer
 from .growth import Growth, Point, growths_of
 from .plan import Place, ScalingPlan
 from .report import ScalingOutcome, ScalingReport
-from .turn_pool import TurnPool
+
+_DIALOGUES = 64
+_MIN_ITEMS, _MAX_ITEMS = 2, 8  # few, for all dialogues have as many turns
+
+
+@dataclass(frozen=True)
+class TurnPool:
+    """The different turns of some contexts; at least one."""
+
+    turns: Sequence[TurnFeatures]
+
+    @classmethod
+    def of(cls, contexts: Sequence[DialogueFeatures]) -> TurnPool:
+        """Return each turn once, in the order of the contexts."""
+        every = (turn for context in contexts for turn in context.turns)
+        return cls([*{(*turn.token_ids, -1, *turn.emotion_ids): turn for turn in every}.values()])
+
+    def batches(self, batch_size: int, turns: int, seed: int) -> list[EncoderInput]:
+        """Return 2 to 8 batches of `batch_size` dialogues of `turns` turns.
+
+        That is 8 dialogues at batch 1, and 64 or more from batch 8 on. The turns are shuffled by
+        `seed`; none comes twice in a batch, if there are enough.
+        """
+        draw = np.random.default_rng(seed)
+        needed = batch_size * turns
+        order: list[int] = []
+        batches = []
+        for _ in range(min(max(-(-_DIALOGUES // batch_size), _MIN_ITEMS), _MAX_ITEMS)):
+            if len(order) < needed:
+                order = []
+            while len(order) < needed:
+                order += draw.permutation(len(self.turns)).tolist()
+            picked = [self.turns[i] for i in order[:needed]]
+            del order[:needed]
+            dialogues = [
+                DialogueFeatures(tuple(picked[at : at + turns]), 0)
+                for at in range(0, needed, turns)
+            ]
+            batches.append(encoder_input(dialogues))
+        return batches
+
+    def repeated(self, batch_size: int, turns: int) -> float:
+        """Return the share of a batch's turns that came before in the same batch, 0 to 1."""
+        return max(0.0, 1.0 - len(self.turns) / (batch_size * turns))
 
 
 def run_scaling(
@@ -40,9 +88,9 @@ def run_scaling(
 
     Args:
         plan: what to measure; its base point has the vocabulary of the bundle.
-        bundle, engines, workload: see `benchmark.opened`.
+        bundle, engines, workload: see `measuring.bench.opened`.
         on_progress: called with the number of finished points and the current one.
-        device: see `benchmark.opened`.
+        device: see `measuring.bench.opened`.
 
     Raises:
         EmpganError: the bundle, the workload, an export or an engine failed.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..batches import markdown
 from ..batches.tables import difference_table
 from ..measuring.gate import Cell, Verdict
-from ..reports import elements
+from ..reports import elements, markdown
 from ..reports.document import closing, document, equal_replies, masthead
 from ..reports.theme import Look, number
 from . import plots

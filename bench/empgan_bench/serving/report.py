@@ -7,10 +7,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..batches.report import Circumstances
-from ..batches.tables import Table
+from ..measuring.circumstances import Circumstances
 from ..measuring.gate import Verdict
 from ..measuring.stats import Summary
+from ..reports.tables import Table
 from .plan import ServingOutcome, ServingPlan
 from .summary import FALLS_BEHIND, ServedRow
 

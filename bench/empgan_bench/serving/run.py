@@ -7,7 +7,8 @@ of their own, the same for all engines.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from empgan_rt.config import SearchConfig
@@ -15,14 +16,17 @@ from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
 from ..batches.suite import search_of
+from ..engines.base import Rescore
 from ..engines.table import APPROXIMATE, REFERENCE, in_order
-from ..measuring.gate import Cell, ParityGate, Rescore
+from ..measuring.bench import Progress, opened
+from ..measuring.gate import Cell, ParityGate
 from ..measuring.stats import Summary
 from ..measuring.timing import IDLE_LIMIT, Engine, Turns, palindrome
 from ..measuring.workload import Workload
-from ..workers.arrivals import Arrival, poisson
 from ..workers.messages import Served
+from ..workers.requests import Arrival, poisson
 from .plan import ServedVisit, ServingOutcome, ServingPlan
+from .report import ServingReport
 from .summary import ServedRow, served_metrics, served_row
 
 _CONTEXTS = 128  # most dialogues; the reference decodes each of them alone first
@@ -41,6 +45,33 @@ class Server(Engine, Protocol):
     ) -> Served:
         """Answer requests as they arrive."""
         ...
+
+
+def run_serving_benchmark(
+    plan: ServingPlan,
+    bundle: str,
+    engines: Mapping[str, str],
+    workload: Path | None,
+    num_threads: int,
+    on_progress: Progress = lambda done, note: None,
+    device: str = "cpu",
+) -> ServingReport:
+    """Return the report of a plan, also where a gate failed.
+
+    Args:
+        plan: what to measure.
+        bundle, engines, workload, num_threads: see `measuring.bench.opened`.
+        on_progress: see `run_serving`.
+        device: see `opened`.
+
+    Raises:
+        EmpganError: the bundle, the workload or an engine failed.
+    """
+    with opened(bundle, engines, workload, num_threads, device=device) as bench:
+        outcome = run_serving(
+            plan, bench.workers, bench.workload, bench.bundle.search, bench.rescore, on_progress
+        )
+        return ServingReport(**bench.circumstances(), plan=plan, outcome=outcome)
 
 
 def run_serving(

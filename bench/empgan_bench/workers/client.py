@@ -19,7 +19,6 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 
-from .arrivals import Arrival
 from .messages import (
     Answer,
     Batch,
@@ -39,6 +38,7 @@ from .messages import (
     decode_answer,
     send,
 )
+from .requests import Arrival
 
 _EXIT_S = 3.0
 _MAIN = "from empgan_bench.workers.worker import main; main()"

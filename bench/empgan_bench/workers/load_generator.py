@@ -20,10 +20,9 @@ from empgan_rt.dialogue import Reply
 from empgan_rt.errors import DeadlineError, EmpganError, QueueFullError
 from empgan_rt.inference.async_responder import AsyncResponder
 
-from ..measuring.gate import written
-from .arrivals import Arrival
+from ..engines.base import written
 from .messages import Served
-from .requests import EventOutcome, Piece, RequestEvents
+from .requests import Arrival, EventOutcome, Piece, RequestEvents
 
 _LEAD_S = 0.01  # between the call and the schedule's beginning
 

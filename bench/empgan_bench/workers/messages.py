@@ -10,8 +10,8 @@ import numpy as np
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 
-from .arrivals import Arrival
-from .requests import RequestEvents
+from ..engines.base import Timing
+from .requests import Arrival, RequestEvents
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -99,39 +99,6 @@ class Opened(msgspec.Struct, tag="opened", frozen=True):
 
 class Loaded(msgspec.Struct, tag="loaded", frozen=True):
     """The batches are kept."""
-
-
-class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where the time of one batch went.
-
-    Attributes:
-        encode_ms: the encoder.
-        step_ms: all decoder steps.
-        search_ms: the rest of decoding: beam search on the host.
-        total_ms: from the encoder's inputs to the hypotheses.
-        first_token_ms: from the start to the end of the first decoder step.
-        steps: decoder steps.
-        dialogues: B.
-        tokens: tokens of the best replies, ends of sequence not counted.
-        device_encode_ms, device_step_ms: of the encoder and of all steps, by the device's own
-            clock; None if the engine has none.
-    """
-
-    encode_ms: float
-    step_ms: float
-    search_ms: float
-    total_ms: float
-    first_token_ms: float
-    steps: int
-    dialogues: int
-    tokens: int
-    device_encode_ms: float | None = None
-    device_step_ms: float | None = None
-
-    @property
-    def per_token_ms(self) -> float:
-        """Time of a decoder step, search included, without the first one."""
-        return (self.total_ms - self.first_token_ms) / max(self.steps - 1, 1)
 
 
 class Sample(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""What became of one served request, and the times that follow from it.
+"""Requests: when they are due, what became of each, and the times that follow from it.
 
 Every time counts from when the request was due, not from when it was sent: a generator that falls
 behind its schedule would else hide the very waits that it ran into (coordinated omission). Names
@@ -10,8 +10,34 @@ from __future__ import annotations
 from typing import Literal
 
 import msgspec
+import numpy as np
 
 EventOutcome = Literal["answered", "refused", "late", "failed"]
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """One request that is due: when, in ms since the schedule began, and for which dialogue."""
+
+    at_ms: float
+    item: int
+
+
+def poisson(rate_per_s: float, count: int, items: int, seed: int) -> list[Arrival]:
+    """Return `count` arrivals of a Poisson process, conditioned on their number.
+
+    Given that `count` of them fall into `count / rate_per_s` seconds, they are spread over that
+    time uniformly and independently: what is offered is the rate exactly, in a short run too. One
+    seed has one pattern; another rate plays it faster or slower.
+
+    Args:
+        rate_per_s: requests per second.
+        count: at least one.
+        items: dialogues, which are asked for in turn.
+        seed: of the pattern.
+    """
+    places = np.sort(np.random.default_rng(seed).uniform(0.0, count, count))
+    times_ms = (places / rate_per_s * 1e3).tolist()
+    return [Arrival(at_ms, number % items) for number, at_ms in enumerate(times_ms)]
 
 
 class Piece(msgspec.Struct, frozen=True):

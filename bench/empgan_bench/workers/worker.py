@@ -23,8 +23,7 @@ from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
 from empgan_rt.search.decode import decode
 
-from ..engines.base import DeviceClock, Engine, Prepared, Yardstick, resolve
-from ..measuring.gate import written
+from ..engines.base import DeviceClock, Engine, Prepared, Timing, Yardstick, resolve, written
 from .load_generator import LoadGenerator
 from .messages import (
     Answer,
@@ -41,7 +40,6 @@ from .messages import (
     Sample,
     Serve,
     Served,
-    Timing,
     decode_request,
     send,
 )

@@ -4,10 +4,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench.batches import run as benchmark
+from empgan_bench.batches import run
 from empgan_bench.cli import commands, values
 from empgan_bench.engines import base, table
-from empgan_bench.measuring import cold_start, fingerprint, timing
+from empgan_bench.measuring import bench, cold_start, fingerprint, timing
 from empgan_bench.measuring.gpu import Gpu
 from empgan_bench.measuring.timing import CellTimer
 from empgan_bench.reports.files import FILES
@@ -50,7 +50,7 @@ def use(monkeypatch):
         named = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
         monkeypatch.setattr(values, "ENGINES", {"cpu": named, "cuda": named})
         monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
-        monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
+        monkeypatch.setattr(bench, "eager_rescore", lambda bundle: None)
         sample = cold_start.ColdSample(1.0, 2.0, 3.0, 9.0)
         monkeypatch.setattr(cold_start, "cold_sample", lambda *_: sample)
 
@@ -209,7 +209,7 @@ def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
 
 def test_engines_of_a_gpu(bundle, work, use, tmp_path, monkeypatch):
     use(onnxruntime="open_plain", eager="open_talking")
-    monkeypatch.setattr(benchmark, "measure_cold_starts", None)  # it is not called
+    monkeypatch.setattr(run, "measure_cold_starts", None)  # it is not called
     gpu = Gpu("An L4", "8.9", 23_034, "580.1", "13.0")
     monkeypatch.setattr(fingerprint, "gpus", lambda: [gpu])
     old = tmp_path / "old"

@@ -1,10 +1,10 @@
 import pytest
 
 from empgan_bench.batches.summary import metrics_of, ratio_of, row_of
+from empgan_bench.engines.base import Timing
 from empgan_bench.measuring.gate import Cell, Verdict
 from empgan_bench.measuring.slo import METRICS, REQUEST_METRICS, SERVING_METRICS, Objective
 from empgan_bench.measuring.timing import Series, Visit
-from empgan_bench.workers.messages import Timing
 from empgan_rt.errors import InputError
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from empgan_bench.scaling.growth import growths_of
-from empgan_bench.scaling.sentences import sentence
+from empgan_bench.scaling.report import sentence
 from empgan_bench.scaling.slope import kind_of
 from support.growth_points import make_growth, make_point
 

@@ -6,10 +6,9 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from empgan_bench.batches import run as benchmark
 from empgan_bench.batches.comparison import read_report
 from empgan_bench.cli import commands, values
-from empgan_bench.measuring import timing
+from empgan_bench.measuring import bench, timing
 from empgan_bench.reports.files import FILES, write
 from empgan_bench.scaling import run
 from empgan_bench.scaling.page import render_markdown, render_page
@@ -49,21 +48,21 @@ def exporter(monkeypatch):
     return folders
 
 
-def values_along(report, axis):
+def along(report, axis):
     return [p.place.value for p in report.outcome.points if p.place.axis == axis]
 
 
 def test_every_axis_is_measured_with_what_it_varies(bundle, exporter, monkeypatch):
     report = run_scaling(monkeypatch, bundle, tuple(AXES))
-    assert values_along(report, "batch") == [4, 8, 16, 8]
-    assert values_along(report, "turns") == [1, 2, 4, 8, 16, 30, 4]
-    assert values_along(report, "vocabulary") == [
+    assert along(report, "batch") == [4, 8, 16, 8]
+    assert along(report, "turns") == [1, 2, 4, 8, 16, 30, 4]
+    assert along(report, "vocabulary") == [
         MODEL.vocabulary_size,
         30,
         60,
         MODEL.vocabulary_size,
     ]
-    assert values_along(report, "threads") == [1, 2, 4, 2]
+    assert along(report, "threads") == [1, 2, 4, 2]
     # The costs are those of what reached the workers, so they are linear only if all did.
     assert len(report.outcome.growths) == 2 * len(AXES)
     for growth in report.outcome.growths:
@@ -154,7 +153,7 @@ def use(monkeypatch):
     def put(**openers):
         table = {name: f"support.bench_engines:{function}" for name, function in openers.items()}
         monkeypatch.setattr(values, "ENGINES", {"cpu": table})
-        monkeypatch.setattr(benchmark, "eager_rescore", lambda bundle: None)
+        monkeypatch.setattr(bench, "eager_rescore", lambda bundle: None)
 
     return put
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from empgan_bench.scaling.turn_pool import TurnPool
+from empgan_bench.scaling.run import TurnPool
 from empgan_rt.graph_spec import EOS, UNKNOWN_LABEL
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
 

@@ -4,7 +4,7 @@ from empgan_bench.engines.table import REFERENCE
 from empgan_bench.measuring import timing
 from empgan_bench.measuring.gate import Cell
 from empgan_bench.serving.run import run_serving
-from empgan_bench.workers.arrivals import Arrival
+from empgan_bench.workers.requests import Arrival
 from empgan_rt.config import SearchConfig
 from support.bench_engines import ScriptedWorker, toy_workload
 from support.serving_reports import make_plan

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from empgan_bench.workers.arrivals import poisson
+from empgan_bench.workers.requests import poisson
 
 
 def test_the_rate_is_kept_exactly_however_few_arrive():

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from empgan_bench.measuring.gate import written
-from empgan_bench.workers.arrivals import Arrival
+from empgan_bench.engines.base import written
 from empgan_bench.workers.load_generator import LoadGenerator
 from empgan_bench.workers.messages import Served
+from empgan_bench.workers.requests import Arrival
 from empgan_rt import Responder, SearchConfig
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle

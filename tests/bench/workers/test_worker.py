@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from empgan_bench.engines.base import Engine
-from empgan_bench.workers.arrivals import Arrival
 from empgan_bench.workers.client import Worker
 from empgan_bench.workers.messages import Failed, Loaded, Run, decode_answer, send
+from empgan_bench.workers.requests import Arrival
 from empgan_bench.workers.worker import _Worker, measure, serve
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import BundleError, EmpganError

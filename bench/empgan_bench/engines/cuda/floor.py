@@ -17,14 +17,13 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import PAD, SOS, EncoderInput
 from empgan_training.eager import EagerBackend
 
-from ...workers.messages import Timing
-from ..base import DeviceClock, Prepared
+from ..base import DeviceClock, Prepared, Timing
 from .capture import Captures, Work
 from .products import Products
 
 
 class CudaFloor:
-    """The products of a model; see `engines.Yardstick`.
+    """The products of a model; see `engines.base.Yardstick`.
 
     Args:
         backend: on the device and in the type of the products.

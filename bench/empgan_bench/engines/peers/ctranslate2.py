@@ -50,7 +50,7 @@ def open_ctranslate2_int8(bundle: str, threads: int) -> CTranslate2:
 
 
 class CTranslate2:
-    """See `engines.Yardstick`."""
+    """See `engines.base.Yardstick`."""
 
     def __init__(self, sizes: GeneratorConfig, threads: int, compute_type: str) -> None:
         self.versions = versions("ctranslate2")

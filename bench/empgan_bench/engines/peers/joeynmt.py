@@ -29,7 +29,7 @@ def open_joeynmt(bundle: str, threads: int) -> JoeyNmt:
 
 
 class JoeyNmt:
-    """See `engines.Yardstick`; greedy search for one beam, beam search for more."""
+    """See `engines.base.Yardstick`; greedy search for one beam, beam search for more."""
 
     def __init__(self, sizes: GeneratorConfig, threads: int) -> None:
         self.versions = versions("joeynmt") | versions("torch")

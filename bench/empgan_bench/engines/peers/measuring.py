@@ -9,7 +9,7 @@ from typing import TypeVar
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 
-from ...workers.messages import Timing
+from ..base import Timing
 
 _TRY_S = 1.0  # for each setting, after one call that warms up
 _MOST_TRIES = 5

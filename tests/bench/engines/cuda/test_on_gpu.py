@@ -18,7 +18,7 @@ from empgan_bench.engines.base import Engine, resolve
 from empgan_bench.engines.cuda import torch as torch_engines
 from empgan_bench.engines.cuda.floor import CudaFloor
 from empgan_bench.engines.cuda.graphs import GraphBackend
-from empgan_bench.engines.cuda.torch_clock import TorchClock
+from empgan_bench.engines.cuda.torch import TorchClock
 from empgan_bench.engines.table import ENGINES
 from empgan_bench.measuring.workload import Workload, load_workload
 from empgan_bench.workers.worker import measure

@@ -1,6 +1,6 @@
 import pytest
 
-from empgan_bench.scaling.sentences import sentence
+from empgan_bench.scaling.report import sentence
 from support.growth_points import make_growth
 
 

@@ -1,0 +1,37 @@
+"""Tables that every report has."""
+
+from __future__ import annotations
+
+from ..engines.table import label
+from ..measuring.circumstances import Circumstances
+
+Table = tuple[list[str], list[list[str]]]
+"""A head, and rows as wide as it."""
+
+
+def circumstances(report: Circumstances) -> Table:
+    """Return head and rows of the fingerprint and the engines."""
+    f = report.fingerprint
+    rows = [
+        ["CPU", f"{f.cpu} ({', '.join(f.cpu_features)}), governor {f.governor}"],
+        *([] if f.gpu is None else [["GPU", str(f.gpu)]]),
+        ["cores allowed, of", f"{f.cores_allowed}, {f.cores}"],
+        ["RAM", f"{f.ram_gib} GiB"],
+        ["system", f"{f.system}, Python {f.python}"],
+        ["empgan-rt", f"{f.empgan_rt}, commit {f.commit or 'unknown'}"],
+        ["packages", ", ".join(f"{name} {version}" for name, version in f.packages.items())],
+        ["bundle", f"{report.bundle}, {f.bundle_id}"],
+        ["workload", f"{report.workload.source}, SHA-256 {report.workload.sha256[:16]}"],
+        ["load average before, after", f"{f.load_average}, {report.load_average_after}"],
+        ["command", " ".join(f.command)],
+    ]
+    rows += [
+        [
+            f"engine {label(e.name)}",
+            f"{', '.join(f'{name} {version}' for name, version in e.versions.items())}; opened in "
+            f"{e.load_ms:.0f} ms; {e.rss_mib:.0f} MiB; garbage collector {e.gc}; allocator "
+            f"{e.allocator}",
+        ]
+        for e in report.engines
+    ]
+    return ["what", "value"], rows
