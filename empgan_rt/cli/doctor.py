@@ -28,7 +28,7 @@ EXTRAS = {
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
     "eval": ("sacrebleu", "rouge-score", "krippendorff"),
-    "bench": ("psutil", "plotly"),
+    "bench": ("psutil", "plotly", "jinja2"),
 }
 PROBE = "tiny"  # the model that other devices are tried with
 PACKAGES = ("numpy", "tokenizers", "msgspec", "click", "rich", "onnxruntime", "onnxruntime-gpu")

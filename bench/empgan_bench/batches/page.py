@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
+
+from markupsafe import Markup
 
 from ..engines.table import YARDSTICKS, label
 from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStart
@@ -41,7 +42,7 @@ def _what_passed(report: Report) -> Iterator[str]:
         yield f"Kept in every cell: {', '.join(map(str, report.plan.objectives))}."
 
 
-def _headline(report: Report) -> str:
+def _headline(report: Report) -> Markup:
     """Return a card for each cell: the ratio of each engine, or the time of a single one."""
     outcome, kind = report.outcome, report.plan.kind
     looks = plots.engine_looks(outcome)
@@ -60,7 +61,7 @@ def _headline(report: Report) -> str:
             row = next(r for r in outcome.rows if r.cell == cell and r.engine not in YARDSTICKS)
             figure, _, unit = _pace(row, kind).partition(" ")
             facts = [f"{unit}, median", *_beside(stands.get((row.engine, cell)))]
-            lines = [elements.card_line(escape(row.engine), figure, facts)]
+            lines = [elements.card_line(row.engine, figure, facts)]
             foot = f"{row.total_ms.n} batches"
         cards.append(elements.card(plots.cell_title(cell), lines, foot))
     than = [f"Times faster than {r.reference}" for r in outcome.ratios]
@@ -74,7 +75,7 @@ def _pace(row: Row, kind: str) -> str:
     return f"{number(row.total_ms.p50)} ms"
 
 
-def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[str, Look]) -> str:
+def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[str, Look]) -> Markup:
     """Return the line of one engine in a card."""
     name = elements.engine_name(ratio.engine, looks[ratio.engine])
     if not ratio.verdict.passed:
@@ -84,7 +85,7 @@ def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[st
     facts = [f"{speedup.low:.2f} to {speedup.high:.2f}", pace]
     facts += [str(ratio.verdict)] if ratio.verdict.approximate else []
     facts += _beside(standing)
-    doubt = elements.tag("noisy", "doubt") if ratio.noisy else ""
+    doubt = elements.tag("noisy", "doubt") if ratio.noisy else elements.NOTHING
     return elements.card_line(name, f"{speedup.value:.2f}×", facts, doubt)
 
 
@@ -96,7 +97,7 @@ def _beside(standing: Standing | None) -> Iterator[str]:
         yield f"{standing.over_floor.value:.2f}× the time of {standing.floor}"
 
 
-def _figures(report: Report) -> Iterator[str]:
+def _figures(report: Report) -> Iterator[Markup]:
     """Yield the sections of plots."""
     outcome = report.outcome
     if outcome.ratios:
@@ -136,10 +137,10 @@ def _figures(report: Report) -> Iterator[str]:
     )
 
 
-def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
+def _cold_starts(cold_starts: Sequence[ColdStart]) -> Markup:
     """Return a card for each of our engines; nothing if none was measured."""
 
-    def line(name: str, found: Summary, goal: int) -> str:
+    def line(name: str, found: Summary, goal: int) -> Markup:
         kept = elements.tag(f"goal {goal} ms", "good" if found.p50 <= goal else "doubt")
         interval = f"{found.p50_low:.0f} to {found.p50_high:.0f} ms"
         return elements.card_line(name, f"{found.p50:.0f} ms", [interval], kept)
@@ -148,7 +149,7 @@ def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
         elements.card(
             c.engine,
             [
-                line("<code>import empgan_rt</code>", c.import_ms, IMPORT_GOAL_MS),
+                line(Markup("<code>import empgan_rt</code>"), c.import_ms, IMPORT_GOAL_MS),
                 line("Process to first reply", c.first_reply_ms, FIRST_REPLY_GOAL_MS),
             ],
             f"medians of {c.first_reply_ms.n} fresh processes; loading {c.load_ms.p50:.0f} ms, "
@@ -156,7 +157,7 @@ def _cold_starts(cold_starts: Sequence[ColdStart]) -> str:
         )
         for c in cold_starts
     ]
-    return elements.cards("Cold start", cards, anchor="cold-start") if cards else ""
+    return elements.cards("Cold start", cards, anchor="cold-start") if cards else elements.NOTHING
 
 
 def _tables(report: Report) -> dict[str, Table]:

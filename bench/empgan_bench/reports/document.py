@@ -7,33 +7,22 @@ circumstances, method.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
-from pathlib import Path
 
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ..measuring.circumstances import Circumstances
 from ..measuring.gate import Verdict
-from .elements import section, table
+from .elements import NOTHING, rendered, section, table
 from .tables import Table, circumstances
 
-_POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "base-uri 'none'; form-action 'none'"
-)
 _SHOWN_FAILURES = 4  # more are folded; the cards have them too
-_STYLE = Path(__file__).with_name("page.css")
 
 
-def document(title: str, parts: Iterable[str]) -> str:
-    """Return a whole page; the parts are HTML, the title is not."""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE.read_text('utf-8')}</style>"
-        f"<script>{get_plotlyjs()}</script></head><body>{''.join(parts)}</body></html>\n"
-    )
+def document(title: str, parts: Iterable[Markup]) -> str:
+    """Return a whole page."""
+    plotly = Markup(get_plotlyjs())  # no value of a report is in it
+    return rendered("document", title=title, plotly=plotly, parts=parts)
 
 
 def masthead(
@@ -42,7 +31,7 @@ def masthead(
     passed: Iterable[str],
     failures: Sequence[str],
     warnings: Sequence[str],
-) -> str:
+) -> Markup:
     """Return what was measured where, and what holds, what is wrong and what is doubtful."""
     f, workload = report.fingerprint, report.workload
     facts = (
@@ -50,19 +39,14 @@ def masthead(
         f"thread{'' if f.threads == 1 else 's'} on {f.cores_allowed} of {f.cores} cores · {f.cpu}"
         f"{'' if f.gpu is None else f' · {f.gpu.name}'}"
     )
-    if failures:
-        lines = "<br>".join(map(escape, failures))
-        shown = " open" if len(failures) <= _SHOWN_FAILURES else ""
-        marks = (
-            f'<li class="failed"><details{shown}><summary>FAILED: {len(failures)} gates</summary>'
-            f"{lines}</details></li>"
-        )
-    else:
-        marks = "".join(f'<li class="good">{escape(text)}</li>' for text in passed)
-    marks += "".join(f'<li class="doubt">{escape(text)}</li>' for text in warnings)
-    return (
-        f'<header><p class="kicker">empgan-rt bench</p><h1>{escape(title)}</h1>'
-        f'<p class="facts">{escape(facts)}</p><ul class="marks">{marks}</ul></header>'
+    return rendered(
+        "masthead",
+        title=title,
+        facts=facts,
+        passed=passed,
+        failures=failures,
+        shown=len(failures) <= _SHOWN_FAILURES,
+        warnings=warnings,
     )
 
 
@@ -72,9 +56,9 @@ def equal_replies(verdicts: Iterable[Verdict]) -> list[str]:
     return ["Every exact engine wrote the reference's replies."] if exact else []
 
 
-def closing(report: Circumstances, tables: Mapping[str, Table], method: str) -> str:
+def closing(report: Circumstances, tables: Mapping[str, Table], method: str) -> Markup:
     """Return everything in figures, by title, then the circumstances and the method."""
     parts = [section(title, table(*found)) for title, found in tables.items() if found[1]]
     parts.append(section("Circumstances", table(*circumstances(report), kind="scroll facts-table")))
-    parts.append(section("Method", f'<p class="prose">{escape(method)}</p>'))
-    return "".join(parts)
+    parts.append(section("Method", rendered("prose", text=method)))
+    return NOTHING.join(parts)

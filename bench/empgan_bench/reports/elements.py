@@ -1,105 +1,103 @@
-"""The parts of a page as HTML: cards of headline figures, plots with their legend, tables."""
+"""The parts of a page as HTML: cards of headline figures, plots with their legend, tables.
+
+`page.html` holds their markup and escapes whatever is not `Markup`.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from .theme import STAGE_COLOURS, Look, Panel
 
+NOTHING = Markup()
 _NUMBER = re.compile(r"[\d.,–%]*")
 _SHORT = 20  # characters of a fact on a card
 _CONFIG = {"displayModeBar": False, "responsive": True}
 
 
-def section(title: str, inner: str, note: str = "", anchor: str = "") -> str:
-    """Return a section of the page; `inner` is HTML, the rest is not."""
-    name = f' id="{anchor}"' if anchor else ""
-    told = f'<p class="note">{escape(note)}</p>' if note else ""
-    return f"<section{name}><h2>{escape(title)}</h2>{told}{inner}</section>"
+def rendered(macro: str, **values: object) -> Markup:
+    """Return what a macro of `page.html` writes."""
+    return Markup(getattr(_macros(), macro)(**values))  # escaped there
 
 
-def cards(title: str, found: Iterable[str], anchor: str = "") -> str:
+@functools.cache
+def _macros() -> Any:
+    loader = FileSystemLoader(Path(__file__).parent)
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
+    return environment.get_template("page.html").module
+
+
+def section(title: str, inner: Markup, note: str = "", anchor: str = "") -> Markup:
+    """Return a section of the page."""
+    return rendered("section", title=title, inner=inner, note=note, anchor=anchor)
+
+
+def cards(title: str, found: Iterable[Markup], anchor: str = "") -> Markup:
     """Return a section of `card`s."""
-    return section(title, f'<div class="cards">{"".join(found)}</div>', anchor=anchor)
+    return section(title, rendered("cards", found=found), anchor=anchor)
 
 
-def card(title: str, lines: Iterable[str], foot: str) -> str:
+def card(title: str, lines: Iterable[Markup], foot: str) -> Markup:
     """Return a card of `card_line`s, with what is said below them."""
-    return (
-        f'<article class="card"><h3>{escape(title)}</h3><dl>{"".join(lines)}</dl>'
-        f"<footer>{escape(foot)}</footer></article>"
-    )
+    return rendered("card", title=title, lines=lines, foot=foot)
 
 
 def card_line(
-    name: str, figure: str, facts: Iterable[str], tag: str = "", *, failed: bool = False
-) -> str:
-    """Return a line of a card; `name` and `tag` are HTML, the figure and the facts are not."""
-    # short facts stay in one line
-    lines = ((escape(fact), len(fact) <= _SHORT) for fact in facts)
-    detail = " · ".join(fact.replace(" ", "&nbsp;") if short else fact for fact, short in lines)
-    kind = "figure failed" if failed else "figure"
-    return (
-        f'<div><dt>{name}</dt><dd class="{kind}">{escape(figure)}</dd>'
-        f'<dd class="detail">{detail}{tag}</dd></div>'
-    )
+    name: str, figure: str, facts: Iterable[str], tag: Markup = NOTHING, *, failed: bool = False
+) -> Markup:
+    """Return a line of a card."""
+    facts = (f.replace(" ", "\N{NO-BREAK SPACE}") if len(f) <= _SHORT else f for f in facts)
+    return rendered("card_line", name=name, figure=figure, facts=facts, tag=tag, failed=failed)
 
 
-def engine_name(name: str, look: Look) -> str:
+def engine_name(name: str, look: Look) -> Markup:
     """Return the name of an engine with its mark."""
-    return f"{_mark(look.colour, look.symbol)}{escape(name)}"
+    return rendered("engine_name", name=name, look=look)
 
 
-def tag(text: str, kind: str) -> str:
+def tag(text: str, kind: str) -> Markup:
     """Return a remark; "good" and "doubt" are its kinds."""
-    return f' <span class="tag {kind}">{escape(text)}</span>'
+    return rendered("tag", text=text, kind=kind)
 
 
-def legend(looks: Mapping[str, Look]) -> str:
+def legend(looks: Mapping[str, Look]) -> Markup:
     """Return which engine looks how, in all plots of the page."""
-    items = (f"<li>{engine_name(name, look)}</li>" for name, look in looks.items())
-    return f'<ul class="legend" aria-label="Engines">{"".join(items)}</ul>'
+    return rendered("legend", looks=looks)
 
 
-def stage_key(stages: Iterable[str]) -> str:
+def stage_key(stages: Iterable[str]) -> Markup:
     """Return which stage has which colour."""
-    items = (f"<li>{_mark(STAGE_COLOURS[stage], 'square')}{stage}</li>" for stage in stages)
-    return f'<ul class="key">{"".join(items)}</ul>'
+    return rendered("stage_key", colours={stage: STAGE_COLOURS[stage] for stage in stages})
 
 
-def told(lines: Iterable[str]) -> str:
+def told(lines: Iterable[str]) -> Markup:
     """Return lines of text as a list."""
-    return f'<ul class="told">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>'
-
-
-def _mark(colour: str, symbol: str) -> str:
-    return f'<i class="{symbol}" style="background:{colour}"></i>'
+    return rendered("told", lines=lines)
 
 
 def plot_section(
-    anchor: str, title: str, note: str, panels: Sequence[Panel], above: str = ""
-) -> str:
-    """Return a section of plots, side by side where there is room; `above` them is HTML."""
-    inner = "".join(
-        f'<figure class="panel"><figcaption>{escape(panel.title)}</figcaption>'
-        f"{panel.figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)}</figure>"
-        for panel in panels
-    )
-    return section(title, f'{above}<div class="panels">{inner}</div>', note, anchor)
+    anchor: str, title: str, note: str, panels: Sequence[Panel], above: Markup = NOTHING
+) -> Markup:
+    """Return a section of plots, side by side where there is room."""
+    plots = rendered("panels", found=[(panel.title, _plot(panel)) for panel in panels])
+    return section(title, above + plots, note, anchor)
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "scroll") -> str:
+def _plot(panel: Panel) -> Markup:
+    written = panel.figure.to_html(full_html=False, include_plotlyjs=False, config=_CONFIG)
+    return Markup(written)  # Plotly escapes what it writes into its script
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "scroll") -> Markup:
     """Return a table in a box that scrolls by itself; lines that failed stand out."""
     columns = zip(*rows, strict=True)
-    kinds = [' class="number"' if all(map(_NUMBER.fullmatch, c)) else "" for c in columns]
-
-    def line(cells: Sequence[str], name: str) -> str:
-        failed = ' class="failed"' if any(c.startswith("FAILED") for c in cells) else ""
-        found = zip(cells, kinds, strict=True)
-        inner = "".join(f"<{name}{kind}>{escape(c)}</{name}>" for c, kind in found)
-        return f"<tr{failed}>{inner}</tr>"
-
-    inner = line(head, "th") + "".join(line(cells, "td") for cells in rows)
-    return f'<div class="{kind}" tabindex="0"><table>{inner}</table></div>'
+    numbers = [all(map(_NUMBER.fullmatch, column)) for column in columns]
+    lines = [(any(cell.startswith("FAILED") for cell in cells), cells) for cells in rows]
+    return rendered("table", head=head, rows=lines, numbers=numbers, kind=kind)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from markupsafe import Markup
+
 from ..reports import elements, markdown
 from ..reports.document import closing, document, equal_replies, masthead
 from ..reports.theme import Look, looks
@@ -40,7 +42,7 @@ def render_page(report: ScalingReport) -> str:
     return document(title, parts)
 
 
-def _card(report: ScalingReport, axis: str, styles: dict[str, Look]) -> str:
+def _card(report: ScalingReport, axis: str, styles: dict[str, Look]) -> Markup:
     """Return what became of each engine along an axis."""
     base = getattr(report.plan.base, axis)
     lines = [
@@ -66,7 +68,7 @@ def _verdict(growth: Growth) -> str:
     return "linear" if kinds == {"linear"} else "unclear"
 
 
-def _plots(report: ScalingReport, axis: str, styles: dict[str, Look]) -> str:
+def _plots(report: ScalingReport, axis: str, styles: dict[str, Look]) -> Markup:
     growths = report.outcome.along(axis)
     told = elements.told(sentence(growth) for growth in growths)
     panels = [growth_curve(report, axis, styles), *stage_stacks(report, axis)]

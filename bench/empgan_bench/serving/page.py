@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from markupsafe import Markup
+
 from ..batches.tables import difference_table
 from ..measuring.gate import Cell, Verdict
 from ..reports import elements, markdown
@@ -54,7 +56,7 @@ def render_page(report: ServingReport) -> str:
     return document(title, parts)
 
 
-def _card(report: ServingReport, cell: Cell, styles: Mapping[str, Look]) -> str:
+def _card(report: ServingReport, cell: Cell, styles: Mapping[str, Look]) -> Markup:
     """Return how each engine answered at one rate."""
     outcome = report.outcome
     pairs = zip(outcome.rows, outcome.verdicts, strict=True)
@@ -62,13 +64,13 @@ def _card(report: ServingReport, cell: Cell, styles: Mapping[str, Look]) -> str:
     return elements.card(plots.cell_title(cell), lines, "median from when a request was due")
 
 
-def _line(row: ServedRow, verdict: Verdict, styles: Mapping[str, Look]) -> str:
+def _line(row: ServedRow, verdict: Verdict, styles: Mapping[str, Look]) -> Markup:
     name = elements.engine_name(row.engine, styles[row.engine])
     if not verdict.passed:
         return elements.card_line(
             name, "FAILED", [str(verdict).removeprefix("FAILED: ")], failed=True
         )
-    doubt = elements.tag("saturated", "doubt") if row.saturated else ""
+    doubt = elements.tag("saturated", "doubt") if row.saturated else elements.NOTHING
     good = f"goodput {row.goodput:.0%}"
     if row.e2e_ms is None:
         return elements.card_line(name, "–", ["nothing was answered", good], doubt)
@@ -76,7 +78,7 @@ def _line(row: ServedRow, verdict: Verdict, styles: Mapping[str, Look]) -> str:
     return elements.card_line(name, f"{number(row.e2e_ms.p50)} ms", facts, doubt)
 
 
-def _plots(report: ServingReport) -> list[str]:
+def _plots(report: ServingReport) -> list[Markup]:
     outcome = report.outcome
     return [
         elements.plot_section(
