@@ -30,7 +30,7 @@ LIKELIHOOD = {
 }
 WAITS_OF_STEPS = {
     **LIKELIHOOD,
-    "item in adversarial_sides._norm": "and that of the generator",
+    "item in adversarial_sides.generator_step": "and that of the generator",
     "item in replies._decode": "decoding ends when every reply has ended",
     "item in critic.join": "how long what critics read is",
     "item in words.forward": "how many emotion words there are",

@@ -74,6 +74,45 @@ def test_two_processes_leave_the_gradients_of_one(folder: Path, tmp_path: Path, 
         torch.testing.assert_close(together[name], tensor, rtol=1e-3, atol=2e-6)
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.25])
+def test_gradients_travel_together_and_arrive_as_if_each_went_alone(
+    monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
+    """The other process has one fixed number for each of ours."""
+    draw = torch.Generator().manual_seed(1)
+    shapes = [(3, 5), (), (7,), (2, 1, 4)]
+    parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in shapes]
+    drawn = [torch.randn(shape, generator=draw) for shape in shapes]
+    ours = [drawn[0].T.contiguous().T, drawn[1], None, drawn[3]]  # the first lies transposed
+    theirs = torch.randn(sum(map(torch.Tensor.numel, parameters)), generator=draw)
+    sent: list[int] = []
+
+    def all_reduce(tensor: torch.Tensor) -> None:
+        sent.append(tensor.numel())
+        tensor += theirs
+
+    monkeypatch.setattr(torch.distributed, "all_reduce", all_reduce)
+    norm = Workers(0, 2).set_gradients(parameters, ours, factor)
+    assert sent == [len(theirs)]
+    rest = theirs
+    for parameter, mine in zip(parameters, ours, strict=True):
+        their, rest = rest[: parameter.numel()].view(parameter.shape), rest[parameter.numel() :]
+        share = torch.zeros_like(parameter) if mine is None else mine * factor
+        assert parameter.grad is not None
+        assert torch.equal(parameter.grad, share + their)
+    found = [parameter.grad.norm() for parameter in parameters if parameter.grad is not None]
+    assert norm == float(torch.stack(found).norm())
+    assert theirs.numel() == 15 + 1 + 7 + 8
+
+
+def test_a_process_alone_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.distributed, "all_reduce", None)  # calling it fails
+    parameters = [torch.nn.Parameter(torch.zeros(2)) for _ in range(2)]
+    assert Workers().set_gradients(parameters, [torch.tensor([3.0, 4.0]), None]) == 5.0
+    assert parameters[1].grad is None
+    assert Workers().set_gradients(parameters, [None, None]) == 0.0
+
+
 def test_shares_of_a_step_make_it_up(folder: Path) -> None:
     dialogues = PreparedData(prepare_own(folder), Limits()).split("train")[:5]
     whole = collate(dialogues, 20)

@@ -17,7 +17,7 @@ from ..config import AdversarialConfig
 from ..data.batch import Batch
 from ..model.generator import Generator
 from .adam import adam, adam_tensors, restore_adam
-from .parallel import Workers
+from .parallel import Workers, gradient_norm
 from .precision import mixed_precision
 
 Record = dict[str, Any]
@@ -89,7 +89,7 @@ class AdversarialSides:
         record["likelihood_gradient"] = set_gradients(learners, pushes, batch.weight)
         for parameter, summed in zip(learners, summed_pulls, strict=True):
             parameter.grad = _sum(parameter.grad, summed)
-        record["gradient"] = _norm(learners)
+        record["gradient"] = float(gradient_norm(learners))
         _check(record)
         nn.utils.clip_grad_norm_(self.parameters, config.clip_norm)
         self.optimiser.step()
@@ -140,8 +140,3 @@ def _share(batch: Batch) -> float:
 
 def _sum(a: Tensor | None, b: Tensor | None) -> Tensor | None:
     return a if b is None else b if a is None else a + b
-
-
-def _norm(parameters: list[nn.Parameter]) -> float:
-    found = [p.grad.norm() for p in parameters if p.grad is not None]
-    return float(torch.stack(found).norm())

@@ -9,7 +9,7 @@ The first process alone writes, and tells of progress.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import torch
@@ -111,14 +111,31 @@ class Workers:
             gradients: of this process's share; None where a parameter took no part.
             factor: what they are multiplied by.
         """
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            if gradient is None and self.size > 1:
-                gradient = torch.zeros_like(parameter)
-            if gradient is not None and factor != 1.0:
-                gradient = gradient * factor
-            parameter.grad = None if gradient is None else self.sum(gradient.contiguous())
-        norms = [p.grad.norm() for p in parameters if p.grad is not None]
-        return float(torch.stack(norms).norm()) if norms else 0.0
+        shares = [g if g is None or factor == 1.0 else g * factor for g in gradients]
+        if self.size > 1:
+            shares = [*self._summed_together(parameters, shares)]
+        for parameter, gradient in zip(parameters, shares, strict=True):
+            parameter.grad = None if gradient is None else gradient.contiguous()
+        return float(gradient_norm(parameters))
+
+    def _summed_together(
+        self, parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]
+    ) -> Iterator[Tensor]:
+        """Yield the sum over processes of each gradient, zero for None; they travel as one."""
+        dense = [
+            torch.zeros_like(parameter) if gradient is None else gradient
+            for parameter, gradient in zip(parameters, gradients, strict=True)
+        ]
+        summed = self.sum(torch.cat([gradient.flatten() for gradient in dense]))
+        parts = torch.split(summed, [gradient.numel() for gradient in dense])
+        for gradient, part in zip(dense, parts, strict=True):
+            yield part.view(gradient.shape)
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """Return the norm of all gradients that there are, a number where they are."""
+    norms = [p.grad.norm() for p in parameters if p.grad is not None]
+    return torch.stack(norms).norm() if norms else torch.zeros(())
 
 
 def _take(device: torch.device) -> None:
