@@ -12,7 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-import msgspec
 import safetensors.torch
 import torch
 
@@ -30,6 +29,7 @@ from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import inference_weights
 from empgan_training.model.generator import Generator
 from empgan_training.progress import OnProgress, silent
+from empgan_training.stored_json import json_file
 
 from .contexts import read_contexts
 from .half_precision import in_float16
@@ -176,8 +176,7 @@ def _card(checkpoint: Checkpoint, options: ExportOptions) -> str:
 def _write_texts(checkpoint: Checkpoint, staging: Path, options: ExportOptions, card: str) -> None:
     for name, text in checkpoint.texts.items():
         (staging / name).write_bytes(text.encode("utf-8"))
-    search = msgspec.json.format(msgspec.json.encode(asdict(options.search)), indent=2)
-    (staging / "generation.json").write_bytes(search + b"\n")
+    (staging / "generation.json").write_bytes(json_file(asdict(options.search)))
     (staging / "MODEL_CARD.md").write_text(card, "utf-8")
     write_licences(staging / "LICENSES", checkpoint.facts().licence)
 

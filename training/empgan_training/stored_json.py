@@ -1,11 +1,12 @@
-"""JSON that a file holds, read into the type that is wanted of it.
+"""JSON in files: written for people, or a line each, and read into the type that is wanted.
 
 Whatever is wrong with the file is one kind of error, so that whoever reads it has one to translate.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Iterable
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -26,3 +27,13 @@ def decode_json(raw: bytes, kind: type[Kind]) -> Kind:
         return msgspec.json.decode(raw, type=kind)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def json_file(value: Any) -> bytes:
+    """Return a value as JSON that people can read, with a newline at its end."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"
+
+
+def json_lines(rows: Iterable[Any]) -> bytes:
+    """Return each row as JSON on a line of its own."""
+    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)

@@ -1,10 +1,12 @@
-"""What the adversarial stage asks of an algorithm."""
+"""What the adversarial stage asks of an algorithm, and what algorithms share."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 
 from ..data.batch import Batch
 from ..model.generator import Generator
@@ -39,3 +41,14 @@ def memory_without_dropout(generator: Generator, batch: Batch) -> Memory:
     """
     generator.eval()
     return sample_memory(generator, batch)
+
+
+def verdict_loss(on_real: Tensor, on_fake: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the binary cross entropy of verdicts on replies, and the share that is right.
+
+    Args:
+        on_real: (S,) logits of "real" of gold replies; on_fake: of generated ones.
+    """
+    total = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
+    right = torch.cat([on_real > 0, on_fake < 0]).float()
+    return total, right.mean()

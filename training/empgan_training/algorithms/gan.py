@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..data.batch import Batch
 from ..model.critic import Critic
 from ..model.generator import Generator
 from ..model.memory import Memory
 from ..model.words import Words, cut
-from .adversary import memory_without_dropout
+from .adversary import memory_without_dropout, verdict_loss
 from .mle import Losses
 from .replies import sampled_replies, token_log_probs
 
@@ -41,9 +40,8 @@ class RewardAdversary:
             fake = sampled_replies(generator, memory, self.max_length)
         on_real = self._scores(cut(batch.response_out, self.max_length), memory)
         on_fake = self._scores(fake, memory)
-        total = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
-        right = torch.cat([on_real > 0, on_fake < 0]).float()
-        return {"total": total, "semantic_accuracy": right.mean()}
+        total, right = verdict_loss(on_real, on_fake)
+        return {"total": total, "semantic_accuracy": right}
 
     def generator_losses(self, generator: Generator, batch: Batch) -> Losses:
         """Return -(reward - baseline) log P of samples, and the mean reward."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from empgan_rt.graph_spec import PAD
 
@@ -20,7 +19,7 @@ from ..model.encoders import lengths_of
 from ..model.generator import Generator
 from ..model.memory import Memory
 from ..model.words import cut
-from .adversary import memory_without_dropout
+from .adversary import memory_without_dropout, verdict_loss
 from .mle import Losses
 from .replies import chosen, sampled_replies, step_outputs, token_log_probs
 from .rollouts import completed_replies
@@ -62,9 +61,8 @@ class RolloutAdversary:
             context, cut(batch.response_out, self.max_length)
         ).float()
         on_fake = self.discriminator.score(context, fake).float()
-        total = functional.softplus(-on_real).mean() + functional.softplus(on_fake).mean()
-        right = torch.cat([on_real > 0, on_fake < 0]).float()
-        return {"total": total, "discriminator_accuracy": right.mean()}
+        total, right = verdict_loss(on_real, on_fake)
+        return {"total": total, "discriminator_accuracy": right}
 
     def generator_losses(self, generator: Generator, batch: Batch) -> Losses:
         """Return the policy gradient's loss and the parts that are logged.

@@ -16,14 +16,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from empgan_rt.config import check_seed
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.storage.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
 
+from ..stored_json import json_file, json_lines
 from .dailydialog import SPLITS, Corpus, LabelledDialogue, read_corpus
 from .folder import write_folder
 from .vocabulary import (
@@ -100,16 +99,16 @@ def prepare(
     samples = _table_samples(splits["test"], options)
 
     lexicon_tsv, vocabulary_txt = lexicon.to_files()
-    files = {f"{name}.jsonl": _lines(map(asdict, splits[name])) for name in SPLITS}
+    files = {f"{name}.jsonl": json_lines(map(asdict, splits[name])) for name in SPLITS}
     files |= {
         "tokenizer.json": tokenizer.to_json(),
         "emotion_lexicon.tsv": lexicon_tsv,
         "emotion_vocabulary.txt": vocabulary_txt,
-        "test_samples.jsonl": _lines(samples),
+        "test_samples.jsonl": json_lines(samples),
     }
     report = _report(corpus, splits, sentences, tokenizer, lexicon, len(samples), files, options)
     report["dropped"] = dropped
-    files["report.json"] = msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+    files["report.json"] = json_file(report)
     write_folder(out, files)
     return report
 
@@ -231,7 +230,3 @@ def _report(
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         "licence": options.licence,
     }
-
-
-def _lines(rows: Any) -> bytes:
-    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)

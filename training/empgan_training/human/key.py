@@ -16,7 +16,7 @@ import msgspec
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.storage.replacing import restored
 
-from ..stored_json import decode_json
+from ..stored_json import decode_json, json_file
 
 KEY_NAME = "key.json"
 CRITERIA = ("content", "empathy")
@@ -72,7 +72,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def to_json(self) -> bytes:
         """Return the bytes of `key.json`."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        return json_file(self)
 
 
 def make_key(draw: Draw, sheets: Mapping[str, bytes]) -> Key:

@@ -33,7 +33,7 @@ from empgan_rt.errors import DataError, InputError
 
 from .bleu import score_bleu
 from .distinct import score_distinct
-from .inputs import TokenLists, check_pairs, import_eval_package
+from .inputs import Ngram, TokenLists, check_pairs, import_eval_package, ngrams
 from .rouge import score_rouge
 
 Floats = npt.NDArray[np.float64]
@@ -205,12 +205,13 @@ def _deletions(hypotheses: TokenLists, order: int) -> Floats:
     Without a sample go all its n-grams from the total, and from the different ones those that no
     other sample holds.
     """
-    holders: dict[tuple[str, ...], set[int]] = {}
+    holders: dict[Ngram, set[int]] = {}
     totals = np.zeros(len(hypotheses))
     for sample, tokens in enumerate(hypotheses):
-        totals[sample] = max(len(tokens) - order + 1, 0)
-        for start in range(len(tokens) - order + 1):
-            holders.setdefault(tuple(tokens[start : start + order]), set()).add(sample)
+        grams = ngrams(tokens, order)
+        totals[sample] = len(grams)
+        for gram in grams:
+            holders.setdefault(gram, set()).add(sample)
     own = np.zeros(len(hypotheses))
     for samples in holders.values():
         if len(samples) == 1:

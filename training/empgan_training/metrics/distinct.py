@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .inputs import TokenLists, check_hypotheses
+from .inputs import TokenLists, check_hypotheses, ngrams
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,5 @@ def score_distinct(hypotheses: TokenLists) -> DistinctScores:
 
 def _distinct(hypotheses: TokenLists, order: int) -> tuple[float, int]:
     """Return the percentage of different n-grams, and the number of n-grams."""
-    ngrams = [
-        tuple(tokens[start : start + order])
-        for tokens in hypotheses
-        for start in range(len(tokens) - order + 1)
-    ]
-    return 100.0 * len(set(ngrams)) / max(len(ngrams), 1), len(ngrams)
+    grams = [gram for tokens in hypotheses for gram in ngrams(tokens, order)]
+    return 100.0 * len(set(grams)) / max(len(grams), 1), len(grams)

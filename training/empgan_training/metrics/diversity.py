@@ -29,9 +29,8 @@ from itertools import pairwise
 from empgan_rt.errors import DataError, InputError
 
 from .bleu import BleuScore
-from .inputs import TokenLists, import_eval_package
+from .inputs import Ngram, TokenLists, import_eval_package, ngrams
 
-Ngram = tuple[str, ...]
 ORDERS = (1, 2, 3, 4)
 
 
@@ -79,8 +78,7 @@ def score_diversity(hypotheses: TokenLists, vocabulary_size: int) -> DiversitySc
     if n < 2:
         raise DataError(f"{n} hypotheses to compare, at least 2 wanted")
     unigrams, bigrams = (
-        Counter(gram for tokens in hypotheses for gram in _ngrams(tokens, order))
-        for order in (1, 2)
+        Counter(gram for tokens in hypotheses for gram in ngrams(tokens, order)) for order in (1, 2)
     )
     if vocabulary_size < max(len(unigrams), 1):
         raise InputError(
@@ -100,10 +98,6 @@ def score_diversity(hypotheses: TokenLists, vocabulary_size: int) -> DiversitySc
     )
 
 
-def _ngrams(tokens: Sequence[str], order: int) -> list[Ngram]:
-    return [tuple(tokens[start : start + order]) for start in range(len(tokens) - order + 1)]
-
-
 def _adjusted_distinct(different: int, total: int, vocabulary_size: int) -> float:
     """Return EAD in percent, 0 where there is no token."""
     if not total:
@@ -120,7 +114,7 @@ def _entropy(counts: Counter[Ngram]) -> float:
 
 def _repeats_itself(tokens: Sequence[str]) -> bool:
     """Return whether a token directly follows itself or a trigram occurs twice."""
-    trigrams = _ngrams(tokens, 3)
+    trigrams = ngrams(tokens, 3)
     return len(set(trigrams)) < len(trigrams) or any(a == b for a, b in pairwise(tokens))
 
 
@@ -132,7 +126,7 @@ def _self_bleu(hypotheses: TokenLists) -> BleuScore:
     work grows with the tokens and not with the pairs.
     """
     bleu = import_eval_package("sacrebleu.metrics.bleu").BLEU
-    counters = [Counter(g for order in ORDERS for g in _ngrams(t, order)) for t in hypotheses]
+    counters = [Counter(g for order in ORDERS for g in ngrams(t, order)) for t in hypotheses]
     highest: dict[Ngram, tuple[int, int]] = {}
     for counter in counters:
         for gram, count in counter.items():

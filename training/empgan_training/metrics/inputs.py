@@ -1,4 +1,4 @@
-"""The door of every text metric: checks of the token lists, and late imports of `[eval]`."""
+"""What text metrics share: checks of the token lists, n-grams, and late imports of `[eval]`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from empgan_rt.errors import DataError
 from empgan_rt.packages import import_module
 
 TokenLists = Sequence[Sequence[str]]
+Ngram = tuple[str, ...]
 
 
 def check_hypotheses(hypotheses: TokenLists) -> None:
@@ -48,6 +49,11 @@ def check_pairs(hypotheses: TokenLists, references: TokenLists) -> None:
 def join_tokens(texts: TokenLists) -> list[str]:
     """Return each list of tokens as one string, `["i", "see"]` as `"i see"`."""
     return [" ".join(tokens) for tokens in texts]
+
+
+def ngrams(tokens: Sequence[str], order: int) -> list[Ngram]:
+    """Return the n-grams of one text: of `["a", "b", "c"]` the bigrams ("a", "b"), ("b", "c")."""
+    return [tuple(tokens[start : start + order]) for start in range(len(tokens) - order + 1)]
 
 
 def import_eval_package(module: str) -> Any:

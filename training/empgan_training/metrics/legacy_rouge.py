@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from .inputs import TokenLists, check_pairs
+from .inputs import Ngram, TokenLists, check_pairs, ngrams
 from .rouge import RougeScore, RougeScores
 
 SIGNATURE = "nrefs:1|case:mixed|stem:no|tok:none|avg:macro|mode:legacy-rouge-0.3.2"
@@ -71,10 +71,9 @@ def _score_pair(
     )
 
 
-def _ngram_set(sentences: list[list[str]], order: int) -> set[tuple[str, ...]]:
+def _ngram_set(sentences: list[list[str]], order: int) -> set[Ngram]:
     """Return the different n-grams of the sentences joined to one."""
-    words = [word for sentence in sentences for word in sentence]
-    return {tuple(words[start : start + order]) for start in range(len(words) - order + 1)}
+    return set(ngrams([word for sentence in sentences for word in sentence], order))
 
 
 def _common_subsequence(reference: list[str], hypothesis: list[str]) -> set[str]:

@@ -19,7 +19,7 @@ from empgan_rt.errors import InputError, StorageError
 from empgan_rt.storage.folders import replace_file
 from empgan_rt.storage.replacing import restored
 
-from ..stored_json import decode_json
+from ..stored_json import decode_json, json_file
 
 log = logging.getLogger(__name__)
 
@@ -120,4 +120,4 @@ def _read(path: Path) -> Marker | None:
 
 
 def _write(path: Path, marker: Marker) -> None:
-    replace_file(path, msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n")
+    replace_file(path, json_file(marker))

@@ -32,6 +32,7 @@ from ..data.prepare import PrepareOptions, prepare
 from ..progress import OnProgress, silent
 from ..run.processor import use_processor
 from ..run.trainer import Trainer
+from ..stored_json import json_file
 from ..systems import SYSTEMS, SystemName
 from ..tables.make import make_tables
 from ..tables.results import COSTS_NAME
@@ -140,7 +141,7 @@ class _Reproduction:
         own = without_places(replace(self.recipe, system=SHARED, seed=0))
         settings = {"empgan-rt": __version__, "recipe": msgspec.to_builtins(own)}
         path = self.out / "settings.json"
-        data = msgspec.json.format(msgspec.json.encode(settings)) + b"\n"
+        data = json_file(settings)
         try:
             other = path.is_file() and path.read_bytes() != data
         except OSError as error:
@@ -232,9 +233,8 @@ class _Reproduction:
             for path in (self.results / f"seed-{seed}" / system / name for name in STORED_NAMES)
             if path.is_file()
         }
-        as_json = msgspec.json.format(msgspec.json.encode(hashes), indent=2) + b"\n"
         tables = make_tables(self.results, self.data)
-        write_tables(tables, self.results, {"hashes.json": as_json})
+        write_tables(tables, self.results, {"hashes.json": json_file(hashes)})
         return hashes
 
 

@@ -24,6 +24,7 @@ from ..scoring.decoding import generate
 from ..scoring.evaluate import evaluate
 from ..scoring.evaluation import EvaluateOptions, LanguageScores, Prediction
 from ..scoring.opened_model import OpenedModel, open_model
+from ..stored_json import json_file, json_lines
 from ..tables.cases import CASES
 from ..tables.results import CASE_STUDY_NAME, COSTS_NAME, FACTS_NAME, KINDS, MAIN
 from .options import without_places
@@ -76,14 +77,14 @@ def store(system: TrainedSystem, data: Path, out: Path, on_progress: OnProgress 
         generation = evaluate(model, data, options, on_progress).generation
         predictions[kind.file_name] = generation.predictions if generation is not None else ()
     predictions[CASE_STUDY_NAME] = _case_replies(model, on_progress)
-    files = {name: _lines(rows) for name, rows in predictions.items()}
+    files = {name: json_lines(rows) for name, rows in predictions.items()}
     states = Checkpoint.load(system.last).facts().stages
     only_perplexity = EvaluateOptions(metrics=("perplexity",))
     language = evaluate(model, data, only_perplexity, on_progress).language
     facts = _facts(system, language, data, predictions[MAIN.file_name], states)
-    files[FACTS_NAME] = _json(facts)
-    files[COSTS_NAME] = _json({name: state.seconds for name, state in _ran(states).items()})
-    files[RECIPE_NAME] = _json(msgspec.to_builtins(without_places(system.recipe)))
+    files[FACTS_NAME] = json_file(facts)
+    files[COSTS_NAME] = json_file({name: state.seconds for name, state in _ran(states).items()})
+    files[RECIPE_NAME] = json_file(msgspec.to_builtins(without_places(system.recipe)))
     if (system.folder / LOG_NAME).is_file():
         files[LOG_NAME] = (system.folder / LOG_NAME).read_bytes()
     write_folder(out, files)
@@ -142,11 +143,3 @@ def _case_replies(model: OpenedModel, on_progress: OnProgress) -> tuple[Predicti
 def _ran(states: Mapping[str, Progress]) -> dict[str, Progress]:
     """Return the stages that this run has run itself."""
     return {name: state for name, state in states.items() if state.step}
-
-
-def _lines(rows: Sequence[Prediction]) -> bytes:
-    return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-
-
-def _json(value: dict[str, Any]) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n"

@@ -26,6 +26,7 @@ from ..config import TrainConfig
 from ..data.prepared import PreparedData
 from ..model.generator import Generator
 from ..progress import OnProgress, silent
+from ..stored_json import json_file
 from ..systems import SYSTEMS
 from .interrupt import interrupt_flag
 from .parallel import Workers
@@ -100,8 +101,7 @@ class Trainer:
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             if self.workers.leads:
-                recipe = msgspec.json.format(msgspec.json.encode(self.config), indent=2)
-                replace_file(self.out / "recipe.json", recipe + b"\n")
+                replace_file(self.out / "recipe.json", json_file(self.config))
                 log.info("device %s, precision %s", self.facts["device"], self.facts["precision"])
             begun = self.workers.any(self.last.exists(), self.device)
             if not begun:  # so that there is a good checkpoint before the first step

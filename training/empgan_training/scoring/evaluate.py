@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.graph_spec import UNK
 from empgan_rt.storage.folders import replace_file
@@ -22,6 +20,7 @@ from ..metrics.inputs import import_eval_package
 from ..metrics.ngram_lm import AddOneTrigram
 from ..metrics.scores import TextScores, score_texts
 from ..progress import OnProgress, silent
+from ..stored_json import json_lines
 from .decoding import (
     Labels,
     context_of,
@@ -123,7 +122,7 @@ def save_predictions(predictions: Sequence[Prediction], path: Path) -> None:
     Raises:
         StorageError: the file cannot be written.
     """
-    replace_file(path, b"".join(msgspec.json.encode(p) + b"\n" for p in predictions))
+    replace_file(path, json_lines(predictions))
 
 
 def _language(

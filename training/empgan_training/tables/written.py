@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from empgan_rt.storage.file_set import replace_together
 
+from ..stored_json import json_file
 from .make import Tables
 from .markdown import tables_markdown
 
@@ -22,6 +21,8 @@ def write_tables(tables: Tables, out: Path, beside: Mapping[str, bytes] | None =
     Raises:
         StorageError: a file cannot be written.
     """
-    as_json = msgspec.json.format(msgspec.json.encode(tables.as_dict()), indent=2) + b"\n"
-    files = {"tables.json": as_json, "tables.md": tables_markdown(tables).encode("utf-8")}
+    files = {
+        "tables.json": json_file(tables.as_dict()),
+        "tables.md": tables_markdown(tables).encode("utf-8"),
+    }
     replace_together(out, files | dict(beside or {}))
