@@ -26,10 +26,10 @@ LATE_USERS: Mapping[str, tuple[str, ...]] = {
         "empgan_rt.verification.audit",
         "empgan_rt.verification.probe",
         "empgan_rt.backends.tensorrt",
-        "empgan_bench.floor_graph",
+        "empgan_bench.engines.floor_graph",
     ),
     "onnxruntime": ("empgan_rt.backends.onnxruntime.session",),  # which silences it first
-    "openvino": ("empgan_bench.openvino",),  # likewise
+    "openvino": ("empgan_bench.engines.openvino",),  # likewise
     "tensorrt": ("empgan_rt.backends",),
     "tensorrt_rtx": ("empgan_rt.backends.tensorrt",),
     "cuda": ("empgan_rt.backends",),
@@ -73,6 +73,15 @@ PLANTED: Mapping[str, tuple[str, str]] = {
         "from empgan_training.run.trainer import Trainer",
         "empgan_training.run.trainer",
     ),
+    "empgan_bench.batches.suite": (
+        "from empgan_training.eager import EagerBackend",
+        "empgan_training.eager",
+    ),
+    "empgan_bench.engines.base": (
+        "from ..measuring.gate import Gate",
+        "empgan_bench.measuring.gate",
+    ),
+    "empgan_bench.measuring.timing": ("import torch", "torch"),
     "empgan_rt.new_room": ("", "new_room"),
 }
 
@@ -147,8 +156,8 @@ def test_engines_are_imported_late_and_where_they_are_run() -> None:
         ("empgan_rt.backends.onnxruntime.session", "from onnxruntime import InferenceSession"),
         ("empgan_rt.backends.onnxruntime.backend", "def f():\n    import onnxruntime"),
         ("empgan_export.to_onnx", "def f():\n    import onnxruntime"),
-        ("empgan_bench.floor", "def f():\n    import_module('onnxruntime')"),
-        ("empgan_bench.engines", "def f():\n    import openvino"),
+        ("empgan_bench.engines.floor", "def f():\n    import_module('onnxruntime')"),
+        ("empgan_bench.engines.base", "def f():\n    import openvino"),
         ("empgan_rt.bundle.bundle", "def f():\n    import tensorrt"),
         ("empgan_rt.backends.tensorrt.build", "import tensorrt"),
         ("empgan_rt.verification.audit", "import onnx"),
