@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from empgan_export.package import ExportOptions, export_bundle
+from empgan_rt.cli import console
 from empgan_rt.cli.main import main
 from empgan_training.config import StageConfig
 from empgan_training.progress import Reporter, silent
@@ -125,9 +126,13 @@ def test_nobody_is_told_unasked(
 
 
 def test_commands_draw_what_they_are_told(
-    folder: Path, checkpoint: Path, capfd: pytest.CaptureFixture[str]
+    folder: Path,
+    checkpoint: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Without a terminal: a line at the end of each piece of work."""
+    """Without a terminal: a line at the end of each piece of work, however long it took."""
+    monkeypatch.setattr(console, "_PLAIN_INTERVAL_S", float("inf"))
     data = prepare_own(folder)
     assert main(["evaluate", str(checkpoint), "--data", str(data), "--limit", "2"]) == 0
     lines = capfd.readouterr().err.splitlines()
