@@ -105,6 +105,7 @@ def test_the_first_process_of_a_run_tells_and_the_others_do_not(folder: Path) ->
         assert [stage.on_progress for stage in trainer.stages] == [wanted] * 3
 
 
+@pytest.mark.slow
 def test_an_export_tells_five_times(folder: Path, checkpoint: Path) -> None:
     told = Told()
     options = ExportOptions(num_contexts=1, precisions=(), dry_run=True)
@@ -114,6 +115,7 @@ def test_an_export_tells_five_times(folder: Path, checkpoint: Path) -> None:
     assert told.totals == {"export": 5}
 
 
+@pytest.mark.slow
 def test_nobody_is_told_unasked(
     folder: Path, checkpoint: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -42,10 +42,10 @@ def test_the_files_with_marked_tests_are_found() -> None:
     assert TESTS == ROOT / "tests"
     found = {path.relative_to(TESTS).as_posix() for path in marked(TESTS)}
     assert {
-        "runtime/backends/test_on_cuda.py",
-        "runtime/tensorrt/test_on_gpu.py",
+        "runtime/backends/onnxruntime/test_on_cuda.py",
+        "runtime/backends/tensorrt/test_on_gpu.py",
     } <= found
-    assert "runtime/test_doctor.py" not in found
+    assert "runtime/cli/test_doctor.py" not in found
 
 
 def test_what_a_run_says(run: Callable[..., list[Finding]]) -> None:

@@ -104,6 +104,7 @@ def wait_for(pid: object) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_the_limit_ends_a_section_with_all_its_processes(
     result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +115,7 @@ def test_the_limit_ends_a_section_with_all_its_processes(
         wait_for(found.figures[0][name])
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_no_process(
     result: Result, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

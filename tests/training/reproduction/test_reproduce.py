@@ -104,6 +104,7 @@ def test_a_lost_file_is_made_again_and_is_the_same(done: Path) -> None:
     assert times(done / "out" / "runs") == runs
 
 
+@pytest.mark.slow
 def test_a_lost_or_altered_model_is_trained_again_to_the_same_weights(done: Path) -> None:
     folder = done / "out" / "runs" / "seed-1"
     hred = folder / "HRED" / "best.safetensors"

@@ -56,11 +56,13 @@ glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="sets glibc
 
 
 @glibc
+@pytest.mark.slow
 def test_memory_that_was_freed_is_had_again_without_the_system() -> None:
     assert _run()[1] < PAGES / 10
 
 
 @glibc
+@pytest.mark.slow
 def test_an_environment_that_sets_malloc_has_its_way() -> None:
     assert _run(MALLOC_ARENA_MAX="2")[1] > PAGES
 
