@@ -20,16 +20,11 @@ from support.fake_cuda_runtime import FakeCuda
 from support.source_tree import ROOT, module_paths
 
 NAMES: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "cuda_names.json").read_text("utf-8"))
-GIVEN = (  # what else is given cuda-python's module
-    *(f"empgan_rt.backends.{name}" for name in ("cuda_device", "cuda_graphs", "device_tensor")),
-    "empgan_bench.engines.cuda.clock",
-)
+CLOCK = "empgan_bench.engines.cuda.clock"  # what else is given cuda-python's module
 MODULES = {
     name: path.read_text("utf-8")
     for name, path in module_paths().items()
-    if name.startswith(
-        ("empgan_rt.backends.tensorrt.", "empgan_rt.backends.tensorrt.backend", *GIVEN)
-    )
+    if name == CLOCK or name.startswith("empgan_rt.backends.tensorrt.")
 }
 
 

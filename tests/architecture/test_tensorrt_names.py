@@ -36,11 +36,12 @@ RECEIVERS = {
     "context": "IExecutionContext",
 }
 ROOM = "empgan_rt.backends.tensorrt.build"
+RUNNING = [f"empgan_rt.backends.tensorrt.{n}" for n in ("backend", "context", "graph", "state")]
 OURS = {"__name__", "__version__"}
 MODULES = {
     name: path
     for name, path in module_paths().items()
-    if name.startswith(("empgan_rt.backends.tensorrt.", "empgan_rt.backends.tensorrt.backend"))
+    if name.startswith("empgan_rt.backends.tensorrt.")
 }
 
 
@@ -75,10 +76,14 @@ def overridden(source: str) -> Iterator[tuple[str, str]]:
                 yield from ((base[4:], name) for name in sorted(methods))
 
 
+def test_the_modules_with_receivers_are_there() -> None:
+    assert {ROOM, *RUNNING} <= {*MODULES}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_every_name_exists_everywhere(module: str) -> None:
     source = MODULES[module].read_text("utf-8")
-    receivers = module == ROOM or module.startswith("empgan_rt.backends.tensorrt.backend")
+    receivers = module in (ROOM, *RUNNING)
     assert [*faults_of(source, receivers=receivers)] == []
 
 
