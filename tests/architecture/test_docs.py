@@ -69,6 +69,12 @@ def test_links_into_pages_meet_a_heading(page: Path) -> None:
     assert lost == []
 
 
+def test_every_test_that_a_promise_names_is_there() -> None:
+    named = re.findall(r"`([\w/]+\.py)", (DOCS / "reliability.md").read_text("utf-8"))
+    assert len(named) > 30
+    assert [name for name in named if not (ROOT / "tests" / name).is_file()] == []
+
+
 def test_the_index_names_every_page() -> None:
     named = LINK.findall((DOCS / "README.md").read_text("utf-8"))
     assert len(named) == len(set(named))
