@@ -25,7 +25,7 @@ from pathlib import Path
 
 from ..config import GeneratorConfig, Limits, SearchConfig
 from ..errors import BundleError, InputError
-from ..storage.folders import list_files, open_folder, read_file, write_file
+from ..storage.folders import list_files, open_folder, read_file, replace_file, write_file
 from ..text.emotion_lexicon import EmotionLexicon
 from ..text.featurizer import Featurizer
 from ..text.tokenizer import Tokenizer
@@ -101,29 +101,51 @@ class Bundle:
                         hint="fetch or export the bundle again",
                     )
                 files[name] = data
+        return cls._of(manifest, files)
+
+    @classmethod
+    def _of(cls, manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
+        """Return the bundle of files whose digests are those in the manifest."""
         generation = load_json(files["generation.json"], "generation.json")
         search = strict_convert(generation, SearchConfig, "generation.json")
         check_weights(files[WEIGHTS_NAME])
         return cls(manifest, files, search)
 
     @classmethod
-    def seal(cls, staging: str | os.PathLike[str], fields: ManifestFields) -> Path:
-        """Write the manifest of the files in `staging`, last of all, and return the folder.
+    def seal(
+        cls,
+        staging: str | os.PathLike[str],
+        fields: ManifestFields,
+        *,
+        unchanged: Bundle | None = None,
+    ) -> Bundle:
+        """Write the manifest of the files in `staging`, last of all, and return the bundle.
 
-        The bundle is then read back as a user would; `storage.publish` puts it in its place.
+        Each file is read and hashed once. `storage.folders.publish` puts the folder in its place.
+
+        Args:
+            staging: a folder that holds every file of the bundle.
+            fields: what the manifest says besides.
+            unchanged: what was sealed of this folder before, if nothing but the manifest is to
+                change; its files are not read again.
 
         Raises:
             BundleError: the files do not make a bundle.
             DivergenceError: a weight is NaN or infinite.
             StorageError: the manifest could not be written.
         """
-        folder = Path(staging)
-        with open_folder(folder) as root:
-            names = list_files(root, _SUBFOLDERS)
-            entries = {n: file_entry(read_file(root, n, MAX_BUNDLE_BYTES)) for n in names}
-        write_file(folder / MANIFEST_NAME, render(fields, entries))
-        cls.open(folder)
-        return folder
+        path = Path(staging) / MANIFEST_NAME
+        if unchanged is None:
+            with open_folder(path.parent) as root:
+                names = list_files(root, _SUBFOLDERS)
+                files = {name: read_file(root, name, MAX_BUNDLE_BYTES) for name in names}
+            written = render(fields, {name: file_entry(data) for name, data in files.items()})
+            write_file(path, written)
+        else:
+            files = dict(unchanged.files)
+            written = render(fields, unchanged.manifest.files)
+            replace_file(path, written)
+        return cls._of(parse(written), files)
 
     @property
     def bundle_id(self) -> str:

@@ -139,8 +139,7 @@ def export_bundle(
             featurizer = checkpoint.featurizer(options.limits)
             dialogues = [featurizer.features(Dialogue.of(turns)) for turns in contexts]
             record = verify(unchecked, backends, dialogues, reporter)
-            (staging / "manifest.json").unlink()
-            bundle_id = _seal(checkpoint, staging, options, variants, record).bundle_id
+            bundle_id = _seal(checkpoint, staging, options, variants, record, unchecked).bundle_id
             if not options.dry_run:
                 publish(staging, out, force=options.force)
             reporter.update(5, "checked" if options.dry_run else "published")
@@ -187,6 +186,7 @@ def _seal(
     options: ExportOptions,
     variants: Mapping[str, Variant],
     record: dict[str, Any],
+    unchanged: Bundle | None = None,
 ) -> Bundle:
     facts = checkpoint.facts()
     fields = ManifestFields(
@@ -210,5 +210,4 @@ def _seal(
         },
         licence=facts.licence,
     )
-    Bundle.seal(staging, fields)
-    return Bundle.open(staging)
+    return Bundle.seal(staging, fields, unchanged=unchanged)

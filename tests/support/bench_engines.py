@@ -238,4 +238,5 @@ def write_text_bundle(folder: Path) -> Path:
     lexicon, vocabulary = EmotionLexicon(dict.fromkeys(feelings, "own"), feelings).to_files()
     (folder / "emotion_lexicon.tsv").write_bytes(lexicon)
     (folder / "emotion_vocabulary.txt").write_bytes(vocabulary)
-    return Bundle.seal(folder, fields)
+    Bundle.seal(folder, fields)
+    return folder

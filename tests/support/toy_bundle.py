@@ -301,7 +301,8 @@ def make_toy_bundle(
     """Return the folder of a sealed toy bundle."""
     from empgan_rt.bundle.bundle import Bundle
 
-    return Bundle.seal(folder, write_staging(folder, model, weights, goldens))
+    Bundle.seal(folder, write_staging(folder, model, weights, goldens))
+    return folder
 
 
 def make_verified_bundle(folder: Path) -> Path:

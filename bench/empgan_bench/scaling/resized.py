@@ -57,7 +57,8 @@ def write_resized(bundle: Bundle, words: int, folder: Path) -> Path:
         provenance={"resized_from": bundle.bundle_id},
         licence=manifest.licence,
     )
-    return Bundle.seal(folder, fields)
+    Bundle.seal(folder, fields)
+    return folder
 
 
 def resized_weights(weights: bytes, words: int) -> bytes:

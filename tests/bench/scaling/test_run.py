@@ -91,8 +91,8 @@ def test_a_stage_that_bends_is_named(bundle, monkeypatch):
 def test_turns_beyond_the_limit_are_told(tmp_path, monkeypatch):
     folder = tmp_path / "short.empgan"
     fields = replace(write_staging(folder), limits=Limits(max_turns=6))
-    short = Bundle.seal(folder, fields)
-    report = run_scaling(monkeypatch, short, ("turns",))
+    Bundle.seal(folder, fields)
+    report = run_scaling(monkeypatch, folder, ("turns",))
     assert [p.turns_read for p in report.outcome.points] == [1, 2, 4, 6, 6, 6, 4]
     growth = report.outcome.growths[0]
     assert (growth.stretches[-1].last, growth.turns_read) == (4, 6)

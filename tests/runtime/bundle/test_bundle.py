@@ -13,7 +13,15 @@ import pytest
 
 from empgan_rt.bundle import bundle as bundle_module
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.bundle.manifest import ManifestFields, Variant, bundle_id_of, parse, render
+from empgan_rt.bundle.manifest import (
+    FileEntry,
+    ManifestFields,
+    Variant,
+    bundle_id_of,
+    file_entry,
+    parse,
+    render,
+)
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import BundleError, InputError, StorageError
 from empgan_rt.storage import folders as storage
@@ -291,7 +299,7 @@ def test_a_ban_of_nothing_is_refused(tmp_path: Path, entry: str, wanted: str) ->
     search = {"beam_size": 3, "banned_words": ["it's", entry]}
     (tmp_path / "toy" / "generation.json").write_bytes(msgspec.json.encode(search))
     with pytest.raises(BundleError, match=wanted):
-        Bundle.open(Bundle.seal(tmp_path / "toy", fields)).featurizer()
+        Bundle.seal(tmp_path / "toy", fields).featurizer()
 
 
 def test_what_is_no_folder_is_refused(toy: Path) -> None:
@@ -312,6 +320,33 @@ def test_seal_refuses_what_open_would(tmp_path: Path, fields: ManifestFields) ->
     (staging / "tokenizer.json").unlink()
     with pytest.raises(BundleError, match=r"no 'tokenizer\.json'"):
         Bundle.seal(staging, fields)
+
+
+def test_what_is_sealed_is_what_is_opened(tmp_path: Path, fields: ManifestFields) -> None:
+    staging = tmp_path / "staging"
+    sealed = Bundle.seal(staging, fields)
+    assert sealed == Bundle.open(staging)
+    again = Bundle.seal(
+        staging, dataclasses.replace(fields, parity={"atol": 1.0}), unchanged=sealed
+    )
+    assert again == Bundle.open(staging)
+    assert again.manifest.parity == {"atol": 1.0}
+    assert again.manifest.files == sealed.manifest.files
+
+
+def test_each_file_is_hashed_once(
+    tmp_path: Path, fields: ManifestFields, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed: list[int] = []
+
+    def counting(data: bytes) -> FileEntry:
+        hashed.append(len(data))
+        return file_entry(data)
+
+    monkeypatch.setattr(bundle_module, "file_entry", counting)
+    sealed = Bundle.seal(tmp_path / "staging", fields)
+    Bundle.seal(tmp_path / "staging", fields, unchanged=sealed)
+    assert len(hashed) == len(sealed.files)
 
 
 def test_a_digest_among_the_fields_is_refused(fields: ManifestFields, pristine: Path) -> None:

@@ -244,8 +244,9 @@ def test_vocabularies_of_another_model_are_refused(tmp_path: Path) -> None:
     fields = write_staging(tmp_path / "toy")
     other = text_files(replace(MODEL, vocabulary_size=22))
     (tmp_path / "toy" / "tokenizer.json").write_bytes(other["tokenizer.json"])
+    Bundle.seal(tmp_path / "toy", fields)
     with pytest.raises(BundleError, match="22 and 11 words for a model of 23 and 11"):
-        Responder.load(Bundle.seal(tmp_path / "toy", fields))
+        Responder.load(tmp_path / "toy")
 
 
 def test_what_cannot_be_loaded_is_refused(toy_folder: Path, tmp_path: Path) -> None:

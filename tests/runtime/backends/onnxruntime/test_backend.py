@@ -335,7 +335,7 @@ def altered(tmp_path: Path, graph: str, change: object) -> Bundle:
     model = onnx.load(path, load_external_data=False)
     change(model)
     path.write_bytes(model.SerializeToString())
-    return Bundle.open(Bundle.seal(tmp_path / "toy", fields))
+    return Bundle.seal(tmp_path / "toy", fields)
 
 
 def external(model: onnx.ModelProto) -> list[onnx.TensorProto]:
@@ -379,7 +379,7 @@ def test_another_signature_is_refused(tmp_path: Path) -> None:
 def test_a_graph_of_another_width_is_refused(tmp_path: Path) -> None:
     fields = write_staging(tmp_path / "toy")
     wrong = dataclasses.replace(fields, model=dataclasses.replace(MODEL, hidden_size=9))
-    bundle = Bundle.open(Bundle.seal(tmp_path / "toy", wrong))
+    bundle = Bundle.seal(tmp_path / "toy", wrong)
     with pytest.raises(BundleError, match="another signature: turn_vectors is"):
         OrtBackend(bundle)
 
@@ -390,7 +390,7 @@ def test_rubbish_in_place_of_a_graph_is_refused(
     fields = write_staging(tmp_path / "toy")
     (tmp_path / "toy" / "turn_encoder.fp32.onnx").write_bytes(b"not a graph")
     with pytest.raises(BundleError, match="refused the turn_encoder"):
-        OrtBackend(Bundle.open(Bundle.seal(tmp_path / "toy", fields)))
+        OrtBackend(Bundle.seal(tmp_path / "toy", fields))
     assert capfd.readouterr() == ("", "")  # ONNX Runtime would print of its own accord
 
 
