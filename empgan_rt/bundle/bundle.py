@@ -135,6 +135,7 @@ class Bundle:
             StorageError: the manifest could not be written.
         """
         path = Path(staging) / MANIFEST_NAME
+        files: Mapping[str, bytes]
         if unchanged is None:
             with open_folder(path.parent) as root:
                 names = list_files(root, _SUBFOLDERS)
@@ -142,9 +143,9 @@ class Bundle:
             written = render(fields, {name: file_entry(data) for name, data in files.items()})
             write_file(path, written)
         else:
-            files = dict(unchanged.files)
             written = render(fields, unchanged.manifest.files)
             replace_file(path, written)
+            files = unchanged.files
         return cls._of(parse(written), files)
 
     @property

@@ -15,7 +15,7 @@ from ..dialogue import Reply, Turns
 from ..errors import InputError
 from .executor import Executor
 from .reply import Pieces, reply_of
-from .request import Request, read_request
+from .request import MAX_RUNNING, Request, read_request
 from .ticket import Ticket
 
 _CODE_LICENCE = "Apache-2.0"
@@ -42,7 +42,11 @@ class BaseResponder:
     """
 
     def __init__(
-        self, bundle: Bundle, backend: Backend, search: SearchConfig | None, max_running: int
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        search: SearchConfig | None = None,
+        max_running: int = MAX_RUNNING,
     ) -> None:
         self.bundle = bundle
         self.search = bundle.search if search is None else search

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 
-from ..backend import Backend
-from ..bundle.bundle import Bundle
 from ..config import SearchConfig
 from ..dialogue import Chunk, Reply, Turns
 from ..errors import EmpganError, InputError
@@ -31,15 +29,6 @@ class Responder(BaseResponder):
     Raises:
         BundleError: a text file of the bundle is damaged or of another model.
     """
-
-    def __init__(
-        self,
-        bundle: Bundle,
-        backend: Backend,
-        search: SearchConfig | None = None,
-        max_running: int = MAX_RUNNING,
-    ) -> None:
-        super().__init__(bundle, backend, search, max_running)
 
     @classmethod
     def load(

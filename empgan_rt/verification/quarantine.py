@@ -1,7 +1,7 @@
 """A stranger's bundle tried in a child process, whose time and memory are limited.
 
 A native crash, an endless computation or one that eats all memory ends that process alone. The
-child is `graph_probe`; it sets its own limits before it opens the bundle.
+child is `probe`; it sets its own limits before it opens the bundle.
 """
 
 from __future__ import annotations

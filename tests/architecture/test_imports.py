@@ -73,6 +73,10 @@ PLANTED: Mapping[str, tuple[str, str]] = {
         "from empgan_training.run.trainer import Trainer",
         "empgan_training.run.trainer",
     ),
+    "empgan_export.verify": (
+        "from empgan_rt.inference.responder import Responder",
+        "empgan_rt.inference.responder",
+    ),
     "empgan_bench.batches.suite": (
         "from empgan_training.eager import EagerBackend",
         "empgan_training.eager",

@@ -8,7 +8,6 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-import torch
 
 from empgan_export.package import ExportOptions, export_bundle
 from empgan_rt.cli import console
@@ -52,14 +51,6 @@ class _Updates:
 
     def update(self, done: int, note: str = "") -> None:
         self._seen.append((done, note))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

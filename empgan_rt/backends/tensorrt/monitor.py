@@ -36,7 +36,7 @@ def watched(trt: Any, listener: PhaseListener | None) -> Iterator[Any]:
 
 
 def _monitor(trt: Any, listener: PhaseListener | None) -> Any:
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # see `build_log`
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # see `log`
         """Calls come from any thread."""
 
         def __init__(self) -> None:
