@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError, StorageError
-from ..storage.folders import open_folder, read_file, replace_file
+from ..storage.file_set import replace_file
+from ..storage.folders import open_folder, read_file
 
 _log = logging.getLogger(__name__)
 _MAX_BYTES = 4 << 30

@@ -25,7 +25,8 @@ from pathlib import Path
 
 from ..config import GeneratorConfig, Limits, SearchConfig
 from ..errors import BundleError, InputError
-from ..storage.folders import list_files, open_folder, read_file, replace_file, write_file
+from ..storage.file_set import replace_file
+from ..storage.folders import list_files, open_folder, read_file, write_file
 from ..text.emotion_lexicon import EmotionLexicon
 from ..text.featurizer import Featurizer
 from ..text.tokenizer import Tokenizer

@@ -1,13 +1,25 @@
-"""Files of one folder that tell of one thing, replaced so that no two tell of different ones."""
+"""Files written whole: one, or several that belong together, so that no two are of different calls.
+
+Names, locks and what becomes of leftovers are those of `replacing`.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..errors import StorageError
+from .replacing import flush_to_disk, staging_file
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write a file and give it its name in one step; its folder is made if it is not there.
+
+    Raises:
+        StorageError: it cannot be written; one that was there is untouched.
+    """
+    replace_together(path.parent, {path.name: data})
 
 
 def replace_together(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
@@ -25,22 +37,19 @@ def replace_together(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
         StorageError: the disk refused. The older files are untouched if it had no room; in any
             case, no two files are there that do not belong together.
     """
-    staged = {folder / name: folder / f".{name}.part" for name in files}
-    first, *others = staged
+    paths = [folder / name for name in files]
+    first, *others = paths
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for staging, data in zip(staged.values(), files.values(), strict=True):
-            with staging.open("wb") as file:
+        with ExitStack() as stack:
+            staged = [stack.enter_context(staging_file(path)) for path in paths]
+            for file, data in zip(staged, files.values(), strict=True):
                 file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-        for path in others:
-            path.unlink(missing_ok=True)
-        for path, staging in staged.items():
-            staging.replace(path)
+                flush_to_disk(file)
+            for path in others:
+                path.unlink(missing_ok=True)
+            for path, file in zip(paths, staged, strict=True):
+                Path(file.name).replace(path)
     except OSError as error:
-        for staging in staged.values():
-            with suppress(OSError):
-                staging.unlink(missing_ok=True)
         raise StorageError(f"{first} cannot be written: {error.strerror}") from error
-    return [*staged]
+    return paths

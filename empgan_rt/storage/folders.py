@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import BundleError, InputError, StorageError
-from .replacing import put_in_place, remove, replaced_file, restored, sweep
+from .replacing import put_in_place, remove, restored, sweep
 
 _log = logging.getLogger(__name__)
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
@@ -123,20 +123,6 @@ def write_file(path: Path, data: bytes) -> None:
             file.write(data)
     except OSError as error:
         raise StorageError(f"{path.name} could not be written: {_reason(error)}") from None
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write a file and give it its name in one step; its folder is made if it is not there.
-
-    Raises:
-        StorageError: it cannot be written; one that was there is untouched.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced_file(path) as file:
-            file.write(data)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def publish(staging: Path, out: Path, *, force: bool = False) -> None:

@@ -122,11 +122,13 @@ def staging_folder(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replaced_file(out: Path) -> Iterator[BinaryIO]:
-    """Open a file that gets the name `out` in one step when the block ends well.
+def staging_file(out: Path) -> Iterator[BinaryIO]:
+    """Yield a new open file beside `out`, removed at the end unless it was renamed.
+
+    Its mode is the one that the umask gives any file.
 
     Raises:
-        OSError: the disk refused; a file that was there is untouched.
+        OSError: it cannot be made.
     """
     _check_name(out)
     sweep(out)
@@ -139,11 +141,31 @@ def replaced_file(out: Path) -> Iterator[BinaryIO]:
     try:
         with file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-            part.replace(out)
     finally:
         remove(part)
+
+
+def flush_to_disk(file: BinaryIO) -> None:
+    """Return once all that was written to a file is on the disk.
+
+    Raises:
+        OSError: the disk refused.
+    """
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def replaced_file(out: Path) -> Iterator[BinaryIO]:
+    """Open a file that gets the name `out` in one step when the block ends well.
+
+    Raises:
+        OSError: the disk refused; a file that was there is untouched.
+    """
+    with staging_file(out) as file:
+        yield file
+        flush_to_disk(file)
+        Path(file.name).replace(out)
 
 
 def sweep(out: Path) -> None:

@@ -3,8 +3,8 @@
 Run as `python killed_writers.py HOW FOLDER MODULE.py ...`, it prints a JSON object: the number of
 `kills`, one for each line of these modules, and the `faults`, each a line at which the name was
 lost, half written, or left something behind. HOW is "exchange", "aside" (as on a file system that
-cannot swap names) or "file". Nothing waits for the disk: what was written survives a killed process
-without that.
+cannot swap names), "file", or "together" (files that belong together). Nothing waits for the disk:
+what was written survives a killed process without that.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from empgan_rt.storage import file_set, replacing
 from empgan_rt.storage import folders as storage
-from empgan_rt.storage import replacing
 
 KILLED = 9
 OLD, NEW, LATER = ({"manifest.json": x, "sub/part": x * 100} for x in (b"old", b"new", b"later"))
@@ -45,12 +45,30 @@ def read_folder(out: Path) -> dict[str, bytes]:
 
 
 def replace_file(out: Path, files: dict[str, bytes]) -> None:
-    storage.replace_file(out, files["sub/part"])
+    file_set.replace_file(out, files["sub/part"])
 
 
 def read_file(out: Path) -> dict[str, bytes]:
     data = out.read_bytes()
     return next(files for files in (OLD, NEW, LATER) if files["sub/part"] == data)
+
+
+def replace_together(out: Path, files: dict[str, bytes]) -> None:
+    file_set.replace_together(out, {Path(name).name: data for name, data in files.items()})
+
+
+def read_together(out: Path) -> dict[str, bytes]:
+    """Return the call whose files are there: its first, and others or none of its own."""
+    found = {path.name: path.read_bytes() for path in out.iterdir() if path.name[0] != "."}
+    first = found["manifest.json"]
+    files = next(files for files in (OLD, NEW, LATER) if files["manifest.json"] == first)
+    return files if found.get("part") in (None, files["sub/part"]) else found
+
+
+WRITERS = {
+    "file": (replace_file, read_file),
+    "together": (replace_together, read_together),
+}
 
 
 def killed_at(line: int, traced: list[str], work: Callable[[], None]) -> tuple[bool, str]:
@@ -85,7 +103,7 @@ def killed_at(line: int, traced: list[str], work: Callable[[], None]) -> tuple[b
 
 
 def main(how: str, folder: Path, traced: list[str]) -> None:
-    replace, read = (replace_file, read_file) if how == "file" else (replace_folder, read_folder)
+    replace, read = WRITERS.get(how, (replace_folder, read_folder))
     if how == "aside":
         replacing.exchange = lambda one, other: False
     os.fsync = lambda descriptor: None
@@ -101,7 +119,7 @@ def main(how: str, folder: Path, traced: list[str]) -> None:
             if (found := read(out)) not in (OLD, NEW):
                 faults.append(f"{place}: half written {sorted(found)}")
             replace(out, LATER)
-            left = [path.name for path in base.iterdir()]
+            left = [path.name for path in (*base.iterdir(), *out.glob(".*"))]
             if read(out) != LATER or left != ["out"]:
                 faults.append(f"{place}: left {left}")
         except Exception as error:

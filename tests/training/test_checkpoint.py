@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import logging
+import os
 import pickle
 import random
+import resource
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -383,18 +385,24 @@ def failing(*_args: object, **_kwargs: object) -> Any:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("step", ["save_file", "fsync", "replace"])
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "replace"])
 def test_a_failing_disk_keeps_the_old_file(
     checkpoint: Checkpoint, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     target = tmp_path / "last.safetensors"
     shutil.copy(path, target)
     new = replace(checkpoint, info={**checkpoint.info, "new": True})
-    owner: Any = {"save_file": module, "fsync": module.os, "replace": Path}[step]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     with monkeypatch.context() as patch:
-        patch.setattr(owner, step, failing)
-        with pytest.raises(StorageError, match=r"last\.safetensors"):
-            new.save(target)
+        if step == "write":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # bytes of any file
+        else:
+            patch.setattr(os if step == "fsync" else Path, step, failing)
+        try:
+            with pytest.raises(StorageError, match=r"last\.safetensors"):
+                new.save(target)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert target.read_bytes() == path.read_bytes()
     assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
     new.save(target)  # and the next try works
@@ -415,17 +423,38 @@ def test_a_crash_while_writing_leaves_the_old_file(
     target = tmp_path / "last.safetensors"
     shutil.copy(path, target)
 
-    def half(_tensors: object, filename: Path, **_: object) -> None:
-        filename.write_bytes(b"half")
+    def interrupted(descriptor: int) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "save_file", half)
+        patch.setattr(os, "fsync", interrupted)
         with pytest.raises(KeyboardInterrupt):
             checkpoint.save(target)
     assert target.read_bytes() == path.read_bytes()
-    checkpoint.save(target)  # what the crash left is in nobody's way
+    checkpoint.save(target)
     assert Checkpoint.load(target).info == checkpoint.info
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_checkpoint(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
+    (tmp_path / ".last.safetensors.0123abcd.part").write_bytes(b"half")
+    checkpoint.save(tmp_path / "last.safetensors")
+    assert [p.name for p in tmp_path.iterdir()] == ["last.safetensors"]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_a_checkpoint_may_be_read_by_whom_the_umask_lets(
+    checkpoint: Checkpoint, tmp_path: Path, mask: int
+) -> None:
+    before = os.umask(mask)
+    try:
+        checkpoint.save(tmp_path / "last.safetensors")
+        (tmp_path / "neighbour").touch()
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {0o666 & ~mask}
 
 
 def test_checkpoints_of_equal_weights_are_equal_files(tmp_path: Path) -> None:

@@ -11,20 +11,19 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from empgan_rt.config import GeneratorConfig, Limits
-from empgan_rt.errors import BundleError, CheckpointError, StorageError
+from empgan_rt.errors import BundleError, CheckpointError
+from empgan_rt.storage.file_set import replace_file
 from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.featurizer import Featurizer
 from empgan_rt.text.tokenizer import Tokenizer
@@ -78,19 +77,10 @@ class Checkpoint:
             "info": json.dumps(dict(self.info)),
             **self.texts,
         }
-        staging = path.with_name(f".{path.name}.writing")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-            header[DIGEST] = file_digest(header, contiguous)
-            save_file(contiguous, staging, metadata=header)
-            with staging.open("rb") as written:
-                os.fsync(written.fileno())
-            staging.replace(path)
-        except (OSError, SafetensorError) as error:
-            with suppress(OSError):
-                staging.unlink(missing_ok=True)
-            raise StorageError(f"checkpoint {path} cannot be written: {error}") from error
+        contiguous = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+        header[DIGEST] = file_digest(header, contiguous)
+        # not by `save_file`, which gives the file away under a name, mode and lock of its own
+        replace_file(path, save(contiguous, metadata=header))
 
     def facts(self) -> Facts:
         """Return what the checkpoint states of itself.

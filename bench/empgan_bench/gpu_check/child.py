@@ -11,7 +11,7 @@ from typing import cast
 import msgspec
 
 from empgan_rt.errors import EmpganError
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 
 from .needs import missing, one_line
 from .records import Figures, Finding, Job, Missing, Outcome, Status

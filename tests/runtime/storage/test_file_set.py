@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from empgan_rt.errors import StorageError
-from empgan_rt.storage import file_set
 from empgan_rt.storage.file_set import replace_together
 from support.kills import kills
 
@@ -82,7 +81,7 @@ def test_no_space_for_a_later_file_leaves_all_older_ones(
     def second_fails(descriptor: int) -> None:
         (next(calls) or flush)(descriptor)
 
-    monkeypatch.setattr(file_set.os, "fsync", second_fails)
+    monkeypatch.setattr(os, "fsync", second_fails)
     with pytest.raises(StorageError):
         replace_together(tmp_path, NEW)
     assert contents(tmp_path) == OLD

@@ -22,7 +22,7 @@ from support import killed_writers
 PROGRAM = killed_writers.__file__
 
 
-OURS = ("folders.py", "replacing.py")
+OURS = ("file_set.py", "folders.py", "replacing.py")
 REMOVAL = pytest.param((*OURS, "shutil.py"), 180, marks=pytest.mark.slow)
 
 
@@ -36,6 +36,10 @@ def test_a_kill_at_any_line_loses_no_folder_and_leaves_nothing(
 
 def test_a_kill_at_any_line_loses_no_file_and_leaves_nothing(tmp_path: Path) -> None:
     check_kills(tmp_path, "file", OURS, 30)
+
+
+def test_a_kill_at_any_line_mixes_no_files_and_leaves_nothing(tmp_path: Path) -> None:
+    check_kills(tmp_path, "together", OURS, 60)
 
 
 def check_kills(folder: Path, how: str, traced: tuple[str, ...], lines: int) -> None:

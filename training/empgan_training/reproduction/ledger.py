@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from empgan_rt.errors import InputError, StorageError
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 from empgan_rt.storage.replacing import restored
 
 from ..stored_json import decode_json, json_file

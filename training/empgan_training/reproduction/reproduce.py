@@ -23,7 +23,7 @@ from msgspec.structs import replace
 
 from empgan_rt._version import __version__
 from empgan_rt.errors import CheckpointError, DivergenceError, InputError
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 from empgan_rt.storage.replacing import restored
 
 from ..checkpoint import Checkpoint

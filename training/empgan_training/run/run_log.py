@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from torch.utils.tensorboard import SummaryWriter
 
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 
 from ..stored_json import decode_json
 

@@ -19,7 +19,7 @@ import torch
 
 from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 
 from ..checkpoint import Checkpoint, texts_of
 from ..config import TrainConfig

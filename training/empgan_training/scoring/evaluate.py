@@ -12,7 +12,7 @@ from pathlib import Path
 
 from empgan_rt.errors import DataError, InputError
 from empgan_rt.graph_spec import UNK
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 
 from ..data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
 from ..metrics.classification import ClassificationScores, score_labels
