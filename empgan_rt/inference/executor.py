@@ -21,7 +21,8 @@ from ..backend import Backend
 from ..errors import ProviderError
 from ..threads import ProcessGuard
 from .batch import Batch
-from .scheduler import Scheduler, closed
+from .intake import closed
+from .scheduler import Scheduler
 from .ticket import Ticket, late
 
 Item = TypeVar("Item")
@@ -45,9 +46,10 @@ class Executor:
 
     def __init__(self, backend: Backend, vocabulary_size: int, max_running: int) -> None:
         self._guard = ProcessGuard()
-        self._scheduler = Scheduler(backend, vocabulary_size, max_running)
-        self._thread = _Thread(self._scheduler)
-        weakref.finalize(self, self._scheduler.stop).atexit = False
+        scheduler = Scheduler(backend, vocabulary_size, max_running)
+        self._intake = scheduler.intake
+        self._thread = _Thread(scheduler)
+        weakref.finalize(self, self._intake.stop).atexit = False
         _threads[self._thread] = None
         try:
             self._thread.start()
@@ -58,7 +60,7 @@ class Executor:
     @property
     def is_idle(self) -> bool:
         """Whether there is nothing to do."""
-        return self._scheduler.is_idle
+        return self._intake.is_idle
 
     def submit(self, ticket: Ticket, most_waiting: int | None = None) -> Ticket:
         """Hand in a request, and return it; this waits for no step.
@@ -69,7 +71,7 @@ class Executor:
             ProviderError: this process was forked after the model was loaded.
         """
         self._guard.check()
-        return self._scheduler.submit(ticket, most_waiting)
+        return self._intake.submit(ticket, most_waiting)
 
     def progress(self, ticket: Ticket) -> Iterator[None]:
         """Yield when a ticket that streams has made steps; it ends with the request.
@@ -106,7 +108,7 @@ class Executor:
         missing = set(range(len(batch.tickets)))
         try:
             self._guard.check()
-            self._scheduler.submit_batch(batch)
+            self._intake.submit_batch(batch)
             while missing:
                 place = self._next(batch.ended)
                 if place in missing:
@@ -117,7 +119,7 @@ class Executor:
 
     def drain(self) -> None:
         """Accept nothing more; end when what was accepted is answered."""
-        self._scheduler.drain()
+        self._intake.drain()
 
     def join(self) -> None:
         """Return when the last step was taken and the backend is released.
@@ -137,7 +139,7 @@ class Executor:
         Raises:
             ProviderError: this process was forked after the model was loaded.
         """
-        self._scheduler.stop()
+        self._intake.stop()
         self.join()
 
     def _next(self, news: SimpleQueue[Item], deadline: float | None = None) -> Item:
@@ -174,11 +176,11 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         """Take steps; called by `start`."""
-        scheduler = self._scheduler
+        scheduler, intake = self._scheduler, self._scheduler.intake
         try:
-            while not scheduler.is_over:
+            while not intake.is_over:
                 try:
-                    scheduler.wait()
+                    intake.wait()
                     scheduler.step()
                 except Exception:  # its requests were told; the next ones may do better
                     _log.exception("a step was broken off")
@@ -186,7 +188,7 @@ class _Thread(threading.Thread):
             try:
                 scheduler.close()
             finally:
-                scheduler.stop()
+                intake.stop()
                 scheduler.abandon(closed())  # once more: the end may have been broken off
                 self._has_ended = True
                 _threads.pop(self, None)
@@ -194,7 +196,7 @@ class _Thread(threading.Thread):
 
     def end(self) -> None:
         """Take no further step."""
-        self._scheduler.stop()
+        self._scheduler.intake.stop()
 
     def wait_for_end(self) -> None:
         """Return when the backend is released."""

@@ -34,6 +34,7 @@ SEARCH = [
     for name in [
         "bans",
         "inference.batch",
+        "inference.intake",
         "inference.lane",
         "inference.request_queue",
         "inference.scheduler",
@@ -103,11 +104,11 @@ def scenario(scheduler: Scheduler) -> dict[int, Ticket | None]:
         for _, dialogue in zip(range(wave), asking, strict=False):
             ticket = None
             with suppress(KeyboardInterrupt, MemoryError, InputError):
-                ticket = scheduler.submit(Ticket(asked(dialogue)))
+                ticket = scheduler.intake.submit(Ticket(asked(dialogue)))
             found[dialogue] = ticket
         if wave == 1:
             with suppress(KeyboardInterrupt, MemoryError, InputError):
-                batch = scheduler.submit_batch(Batch([asked(d) for d in range(16, 19)], 2))
+                batch = scheduler.intake.submit_batch(Batch([asked(d) for d in range(16, 19)], 2))
         if wave == 2 and (first := found[DIALOGUES[4]]):
             with suppress(KeyboardInterrupt, MemoryError):
                 first.cancel()
@@ -116,7 +117,7 @@ def scenario(scheduler: Scheduler) -> dict[int, Ticket | None]:
     for _ in range(200):
         step(scheduler)
         with suppress(KeyboardInterrupt, MemoryError):
-            if scheduler.is_idle:
+            if scheduler.intake.is_idle:
                 break
     if batch is not None:
         found |= {16 + place: ticket for place, ticket in enumerate(batch.tickets)}
@@ -167,9 +168,9 @@ def check_all(most: dict[type[BaseException], int]) -> int:
             found, broke, scheduler = broken(at, kind)
             assert broke.place
             breaks += 1
-            if found["crossed"] or found["lost"] or not scheduler.is_idle:
-                faults.append((broke.place, kind.__name__, dict(found), scheduler.is_idle))
-            after = scheduler.submit(Ticket(asked(20)))
+            if found["crossed"] or found["lost"] or not scheduler.intake.is_idle:
+                faults.append((broke.place, kind.__name__, dict(found), scheduler.intake.is_idle))
+            after = scheduler.intake.submit(Ticket(asked(20)))
             while not after.is_done:
                 scheduler.step()
             if after.hypotheses != ALONE[20]:
@@ -308,11 +309,11 @@ def test_a_request_at_fault_fails_alone(where: str, error: Exception) -> None:
     tickets = {d: Ticket(asked(d), streams=True) for d in DIALOGUES}
     prefixes: dict[int, list[tuple[int, ...]]] = {d: [()] for d in DIALOGUES}
     for ticket in [*tickets.values()][:6]:
-        scheduler.submit(ticket)
+        scheduler.intake.submit(ticket)
     scheduler.step()
     for ticket in [*tickets.values()][6:]:
-        scheduler.submit(ticket)
-    while not scheduler.is_idle:
+        scheduler.intake.submit(ticket)
+    while not scheduler.intake.is_idle:
         scheduler.step()
         for dialogue, ticket in tickets.items():
             prefixes[dialogue].append(ticket.prefix)

@@ -43,7 +43,7 @@ def started(
     scheduler, backend = scheduled(bundle)
     tickets = [Ticket(request(bundle, "I am happy.", search)) for search in searches]
     for ticket in tickets:
-        scheduler.submit(ticket)
+        scheduler.intake.submit(ticket)
     return scheduler, backend, tickets
 
 
@@ -60,14 +60,14 @@ def test_requests_of_one_width_share_every_step(bundle: Bundle) -> None:
     assert backend.encodes == 1
     assert backend.rows == [3] * 3 + [1] * 17
     assert [ticket.steps for ticket in tickets] == [20, 3, 3]
-    assert scheduler.is_idle
+    assert scheduler.intake.is_idle
 
 
 def test_one_that_comes_later_joins_the_next_step(bundle: Bundle) -> None:
     scheduler, backend, (first,) = started(bundle, LONG)
     scheduler.step()
     scheduler.step()
-    late = scheduler.submit(Ticket(first.request))
+    late = scheduler.intake.submit(Ticket(first.request))
     scheduler.step()
     assert (first.steps, late.steps) == (3, 1)
     finish(scheduler, late)
@@ -98,7 +98,7 @@ def test_a_late_request_leaves_even_if_nobody_waits_for_it(bundle: Bundle) -> No
     scheduler, backend, tickets = started(bundle, LONG, LONG)
     scheduler.step()
     tickets[0].deadline = waiting = time.perf_counter()
-    never = scheduler.submit(Ticket(tickets[0].request, deadline=waiting))
+    never = scheduler.intake.submit(Ticket(tickets[0].request, deadline=waiting))
     scheduler.step()
     for ticket in (tickets[0], never):
         with pytest.raises(DeadlineError, match="time allowed"):
@@ -109,7 +109,7 @@ def test_a_late_request_leaves_even_if_nobody_waits_for_it(bundle: Bundle) -> No
 
 def test_what_is_over_the_limit_waits_in_order(bundle: Bundle) -> None:
     scheduler, backend = scheduled(bundle, max_running=2)
-    tickets = [scheduler.submit(Ticket(request(bundle, "you", SHORT))) for _ in range(5)]
+    tickets = [scheduler.intake.submit(Ticket(request(bundle, "you", SHORT))) for _ in range(5)]
     finish(scheduler, tickets[4])
     assert backend.rows == [2] * 6 + [1] * 3
     ends = [ticket.ended for ticket in tickets]
@@ -121,16 +121,16 @@ def test_what_is_over_the_limit_waits_in_order(bundle: Bundle) -> None:
 def test_a_full_queue_refuses_and_forgets_nothing(bundle: Bundle) -> None:
     scheduler, _ = scheduled(bundle, max_running=2)
     asked = request(bundle, "you", SHORT)
-    tickets = [scheduler.submit(Ticket(asked), most_waiting=1) for _ in range(3)]
+    tickets = [scheduler.intake.submit(Ticket(asked), most_waiting=1) for _ in range(3)]
     for _ in range(2):  # two are in decoding after the first step, and one waits as before
         with pytest.raises(QueueFullError, match="requests are waiting already"):
-            scheduler.submit(Ticket(asked), most_waiting=1)
+            scheduler.intake.submit(Ticket(asked), most_waiting=1)
         scheduler.step()
     finish(scheduler, tickets[0])
-    tickets.append(scheduler.submit(Ticket(asked), most_waiting=0))
+    tickets.append(scheduler.intake.submit(Ticket(asked), most_waiting=0))
     for ticket in tickets:
         finish(scheduler, ticket)
-    assert scheduler.is_idle
+    assert scheduler.intake.is_idle
 
 
 def test_a_failure_is_told_to_those_who_were_in_the_step(bundle: Bundle) -> None:
@@ -149,7 +149,7 @@ def test_a_failure_is_told_to_those_who_were_in_the_step(bundle: Bundle) -> None
     backend.inside = 0
     finish(scheduler, tickets[2])
     backend.inner.step = healthy
-    again = scheduler.submit(Ticket(tickets[0].request))
+    again = scheduler.intake.submit(Ticket(tickets[0].request))
     finish(scheduler, again)
     assert again.hypotheses
 
@@ -165,4 +165,4 @@ def test_a_bug_is_raised_where_it_happened_and_told_to_the_others(bundle: Bundle
         finish(scheduler, tickets[0])
     with pytest.raises(ProviderError, match="broken off by ZeroDivisionError"):
         finish(scheduler, tickets[1])
-    assert scheduler.is_idle
+    assert scheduler.intake.is_idle

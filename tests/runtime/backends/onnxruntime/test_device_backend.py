@@ -237,18 +237,18 @@ def test_memory_that_runs_out_fails_newcomers_alone(monkeypatch: pytest.MonkeyPa
 
     scheduler = Scheduler(DeviceBackend(bundle, "cpu"), bundle.model.vocabulary_size, 8)
     with Responder.load("tiny") as other:
-        running = [scheduler.submit(other._ticket(DIALOGUES[0], None)) for _ in range(7)]
+        running = [scheduler.intake.submit(other._ticket(DIALOGUES[0], None)) for _ in range(7)]
         scheduler.step()
         with monkeypatch.context() as patch:
             patch.setattr(DeviceRows, "joined", full)
-            newcomer = scheduler.submit(other._ticket(DIALOGUES[3], None))
+            newcomer = scheduler.intake.submit(other._ticket(DIALOGUES[3], None))
             scheduler.step()
         with pytest.raises(ProviderError, match="memory ran out"):
             newcomer.check()
-        while not scheduler.is_idle:
+        while not scheduler.intake.is_idle:
             scheduler.step()
-        alone = scheduler.submit(other._ticket(DIALOGUES[0], None))
-        while not scheduler.is_idle:
+        alone = scheduler.intake.submit(other._ticket(DIALOGUES[0], None))
+        while not scheduler.intake.is_idle:
             scheduler.step()
         wanted = other.reply(DIALOGUES[0]).token_ids
         for ticket in running:

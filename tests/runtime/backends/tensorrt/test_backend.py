@@ -83,7 +83,7 @@ def test_replies_are_those_of_onnx_runtime(fakes: Fakes, precision: str) -> None
         Responder.load("tiny", backend="tensorrt", device="cuda", precision=precision) as responder,
         Responder.load("tiny", precision=precision) as other,
     ):
-        assert responder._executor._scheduler._backend.device == "cuda"
+        assert responder._executor._thread._scheduler._backend.device == "cuda"
         # Of int8 equal numbers of candidates are compared: it scores so many words again.
         searches = SEARCHES if precision == "fp32" else SEARCHES[:3]
         for search in searches:
@@ -323,16 +323,16 @@ def test_full_memory_fails_newcomers_alone(fakes: Fakes) -> None:
     bundle = Bundle.open("tiny")
     scheduler = Scheduler(TrtBackend(bundle), bundle.model.vocabulary_size, 64)
     with Responder.load("tiny") as other:
-        ticket = scheduler.submit(other._ticket(DIALOGUES[0], None))
+        ticket = scheduler.intake.submit(other._ticket(DIALOGUES[0], None))
         scheduler.step()
         fakes.cuda.memory = sum(a.nbytes for _, a in fakes.cuda.allocated.values())
-        newcomer = scheduler.submit(other._ticket(DIALOGUES[2] * 12, None))
+        newcomer = scheduler.intake.submit(other._ticket(DIALOGUES[2] * 12, None))
         scheduler.step()
         fakes.cuda.memory = 1 << 30
         with pytest.raises(ProviderError, match="memory is full"):
             newcomer.check()
-        after = scheduler.submit(other._ticket(DIALOGUES[1], None))
-        while not scheduler.is_idle:
+        after = scheduler.intake.submit(other._ticket(DIALOGUES[1], None))
+        while not scheduler.intake.is_idle:
             scheduler.step()
         assert say(other._reply_of(ticket)) == say(other.reply(DIALOGUES[0]))
         assert say(other._reply_of(after)) == say(other.reply(DIALOGUES[1]))
