@@ -237,6 +237,7 @@ def break_thread(at: int | None) -> Break:
 
     in_time(next_one, met.place)
     in_time(executor.close, met.place)
+    in_time(executor._thread.join, met.place)  # or pytest lays its exception to the next test
     return met
 
 
