@@ -12,22 +12,18 @@ candidate, and scores add up in float64: a reply is the same alone and in any co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from ..bans import Bans
 from ..config import SearchConfig
 from ..errors import InputError
-from ..graph_spec import PAD, SOS, Candidates, IntArray
-from .expansion import Expansion, expand_beams, extend_chains
+from ..graph_spec import Candidates, IntArray
+from .expansion import expand_beams, extend_chains
 from .hypothesis import Hypothesis, Pool
 from .progress import Progress
+from .rows import Rows
 from .rules import SearchRules
-from .sampling import Float64Array, uniform_numbers
-
-Number = TypeVar("Number", np.int32, np.float64)
 
 
 class BeamSearch:
@@ -40,17 +36,8 @@ class BeamSearch:
     """
 
     def __init__(self, slots: int, beam_size: int, vocabulary_size: int) -> None:
-        shape = (slots, beam_size)
         self._vocabulary_size = vocabulary_size
-        self._beams = np.broadcast_to(np.arange(beam_size), shape)
-        self._rows = np.arange(slots * beam_size).reshape(shape)  # counted over all slots
-        self._token_ids: IntArray = np.full(shape, PAD, np.int32)
-        self._parents: IntArray = self._beams.astype(np.int32)
-        self._sequences: IntArray = np.full((*shape, 1), PAD, np.int32)  # (B, K, T)
-        self._uniform: Float64Array = np.zeros((*shape, 1))  # (B, K, T)
-        self._scores: Float64Array = np.full(shape, -np.inf)  # -inf marks a dead row
-        self._lengths = np.zeros(slots, np.int64)
-        self._active = np.zeros(slots, np.int64)  # 1 while a slot is searched
+        self._rows = Rows(slots, beam_size)
         self._configs = [SearchConfig(beam_size=1)] * slots
         self._bans = [Bans()] * slots
         self._pools = [Pool(config) for config in self._configs]
@@ -61,12 +48,12 @@ class BeamSearch:
     @property
     def token_ids(self) -> IntArray:
         """(B, K) int32: the token each row took last; SOS at the start, PAD in dead rows."""
-        return self._token_ids
+        return self._rows.token_ids
 
     @property
     def parents(self) -> IntArray:
         """(B, K) int32: the row of the same slot that each row descends from."""
-        return self._parents
+        return self._rows.parents
 
     @property
     def is_finished(self) -> bool:
@@ -89,7 +76,7 @@ class BeamSearch:
         Raises:
             InputError: the arguments differ in number, or a request has more rows than K.
         """
-        beam_size = self._rows.shape[1]
+        beam_size = self._rows.beam_size
         if not len(slots) == len(configs) == len(bans):
             raise InputError(
                 f"{len(slots)} slots, {len(configs)} configs and {len(bans)} bans",
@@ -101,20 +88,12 @@ class BeamSearch:
                 f"a request of {widest} rows in a search of {beam_size}",
                 hint="open the search with the largest SearchConfig.rows",
             )
-        longest = max((config.max_length for config in configs), default=0)
-        if longest > self._sequences.shape[2]:
-            self._sequences = _grown(self._sequences, longest)
-            self._uniform = _grown(self._uniform, longest)
+        self._rows.make_room(max((config.max_length for config in configs), default=0))
         for slot, config, own in zip(slots, configs, bans, strict=True):
-            self._clear(slot)
+            self._contested.discard(slot)
             self._configs[slot], self._bans[slot] = config, own
             self._pools[slot] = Pool(config)
-            self._token_ids[slot] = SOS
-            self._active[slot] = 1
-            # The beams of a search descend from one row: equal rows would stay equal.
-            self._scores[slot, : config.rows if config.sample else 1] = 0.0
-            if config.sample:
-                self._uniform[slot, : config.rows, : config.max_length] = uniform_numbers(config)
+            self._rows.begin(slot, config)
         self._rules = SearchRules.of(self._configs, self._bans, beam_size)
         self._recount()
 
@@ -125,13 +104,9 @@ class BeamSearch:
 
     def rearranged(self, slots: Sequence[int], count: int) -> BeamSearch:
         """Return a search of `count` slots: first these ones as they stand, then inert ones."""
-        beam_size, kept = self._rows.shape[1], list(slots)
+        beam_size, kept = self._rows.beam_size, list(slots)
         other = BeamSearch(count, beam_size, self._vocabulary_size)
-        longest = self._sequences.shape[2]
-        other._sequences = np.full((count, beam_size, longest), PAD, np.int32)
-        other._uniform = np.zeros((count, beam_size, longest))
-        for name in ("token_ids", "parents", "sequences", "uniform", "scores", "lengths", "active"):
-            getattr(other, f"_{name}")[: len(kept)] = getattr(self, f"_{name}")[kept]
+        other._rows = self._rows.rearranged(kept, count)
         for place, slot in enumerate(kept):
             other._configs[place] = self._configs[slot]
             other._bans[place] = self._bans[slot]
@@ -151,7 +126,7 @@ class BeamSearch:
         """
         return self._rules.banned(
             self._written(),
-            self._lengths,
+            self._rows.lengths,
             may_end=self._progress.to_minimum <= 0,
             together=self._progress.together,
         )
@@ -169,24 +144,25 @@ class BeamSearch:
         Raises:
             DivergenceError: a log-probability of a live row is NaN or positive infinity.
         """
-        rules, scores = self._rules, self._scores
+        rules, rows, scores = self._rules, self._rows, self._rows.scores
         log_probs, struck = rules.counted(candidates, self._written(), scores)
         expansion = expand_beams(scores, log_probs, candidates.token_ids, rules)
         if rules.sampled.size:
-            uniform = self._uniform[rules.sampled, :, self._lengths[rules.sampled]]  # (S, K)
+            uniform = rows.uniform[rules.sampled, :, rows.lengths[rules.sampled]]  # (S, K)
             extend_chains(expansion, scores, log_probs, candidates.token_ids, rules, uniform)
         for slot, row, log_prob in expansion.ended:
-            self._pools[slot].add(self._tokens_of(slot, row), log_prob, "eos")
+            self._pools[slot].add(rows.tokens_of(slot, row), log_prob, "eos")
         touched = {slot for slot, *_ in expansion.ended} | self._contested
         if struck:  # of some rows it may be every candidate
             stuck = (log_probs[:, :, 0] == -np.inf) & (scores > -np.inf)
             for slot, row in np.argwhere(stuck).tolist():
-                tokens, log_prob = self._tokens_of(slot, row), float(scores[slot, row])
+                tokens, log_prob = rows.tokens_of(slot, row), float(scores[slot, row])
                 self._pools[slot].add(tokens, log_prob, "length")
                 touched.add(slot)
-        self._descend(expansion)
+        rows.descend(expansion, self._progress)
+        self._progress.step()
         if self._progress.to_limit == 0:
-            touched.update(np.flatnonzero(self._lengths == rules.max_length).tolist())
+            touched.update(np.flatnonzero(rows.lengths == rules.max_length).tolist())
         ended = [slot for slot in sorted(touched) if self._settle(slot)]
         if ended:
             self._recount()
@@ -205,12 +181,12 @@ class BeamSearch:
         They are what all possible winners share: the best finished hypothesis, and every live
         one that may still beat it. A later call never takes a token back.
         """
-        pool, length = self._pools[slot], int(self._lengths[slot])
+        pool, rows, length = self._pools[slot], self._rows, int(self._rows.lengths[slot])
         winners = [hypothesis.token_ids for hypothesis in pool.hypotheses[:1]]
         to_beat = pool.hypotheses[0].score if pool.hypotheses else -np.inf
-        for row in np.flatnonzero(self._scores[slot] > -np.inf).tolist():
-            if pool.attainable(float(self._scores[slot, row]), length) > to_beat:
-                winners.append(self._tokens_of(slot, row))
+        for row in rows.live(slot):
+            if pool.attainable(float(rows.scores[slot, row]), length) > to_beat:
+                winners.append(rows.tokens_of(slot, row))
         for place, tokens in enumerate(zip(*winners, strict=False)):
             if len(set(tokens)) > 1:
                 return winners[0][:place]
@@ -218,62 +194,29 @@ class BeamSearch:
 
     def _written(self) -> IntArray:
         """Return the part of the sequences that holds tokens, (B, K, greatest length)."""
-        return self._sequences[:, :, : self._progress.longest]
-
-    def _tokens_of(self, slot: int, row: int) -> tuple[int, ...]:
-        return tuple(self._sequences[slot, row, : self._lengths[slot]].tolist())
-
-    def _descend(self, expansion: Expansion) -> None:
-        """Make every row the continuation of its parent by its token."""
-        parents, token_ids = expansion.parents, expansion.token_ids
-        dead = expansion.scores == -np.inf
-        if np.count_nonzero(dead):
-            token_ids[dead] = PAD
-            parents[dead] = self._rows[dead]
-        self._token_ids = token_ids
-        self._scores = expansion.scores
-        room = self._sequences.shape[2]
-        if self._rows.shape[1] > 1:  # or each row descends from itself
-            self._parents = (parents - self._rows[:, :1]).astype(np.int32)
-            self._sequences = self._sequences.reshape(-1, room).take(parents, axis=0)
-        if self._progress.together:  # the rows of empty slots take PAD
-            self._sequences[:, :, self._progress.longest] = token_ids
-        else:
-            self._sequences.reshape(-1)[self._rows * room + self._lengths[:, None]] = token_ids
-        self._lengths += self._active
-        self._progress.step()
+        return self._rows.sequences[:, :, : self._progress.longest]
 
     def _recount(self) -> None:
         """Take stock of the slots, after a search has begun or ended."""
-        self._progress = Progress.of(self._active, self._lengths, self._rules)
-        needed = int((self._rules.num_candidates * self._active).max())
+        self._progress = Progress.of(self._rows.active, self._rows.lengths, self._rules)
+        needed = int((self._rules.num_candidates * self._rows.active).max())
         self._needed = min(max(needed, 1), self._vocabulary_size)
 
     def _settle(self, slot: int) -> bool:
         """Return whether the search of a slot is over, and close the slot if it is."""
-        pool, config, length = self._pools[slot], self._configs[slot], int(self._lengths[slot])
-        live = np.flatnonzero(self._scores[slot] > -np.inf).tolist()
-        if live and not pool.is_settled(float(self._scores[slot].max()), length):
+        pool, config, rows = self._pools[slot], self._configs[slot], self._rows
+        length, live = int(rows.lengths[slot]), rows.live(slot)
+        if live and not pool.is_settled(float(rows.scores[slot].max()), length):
             if length < config.max_length:
                 if len(pool.hypotheses) == config.rows:
                     self._contested.add(slot)
                 return False
             for row in live:
-                pool.add(self._tokens_of(slot, row), float(self._scores[slot, row]), "length")
+                pool.add(rows.tokens_of(slot, row), float(rows.scores[slot, row]), "length")
         self._clear(slot)
         return True
 
     def _clear(self, slot: int) -> None:
-        """Make a slot inert: its rows are dead and feed PAD to themselves."""
+        """Make a slot inert."""
         self._contested.discard(slot)
-        self._active[slot] = self._lengths[slot] = 0
-        self._scores[slot] = -np.inf
-        self._sequences[slot] = self._token_ids[slot] = PAD
-        self._parents[slot] = self._beams[slot]
-
-
-def _grown(array: npt.NDArray[Number], room: int) -> npt.NDArray[Number]:
-    """Return (B, K, `room`): an array (B, K, T), then zeros, which are PAD."""
-    grown = np.zeros((*array.shape[:2], room), array.dtype)
-    grown[:, :, : array.shape[2]] = array
-    return grown
+        self._rows.clear(slot)

@@ -45,6 +45,7 @@ SEARCH = [
         "search.ngram",
         "search.phrase_ends",
         "search.progress",
+        "search.rows",
         "search.rules",
         "search.sampling",
     ]
