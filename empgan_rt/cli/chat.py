@@ -30,7 +30,12 @@ HELP = """/emotion NAME  say what you feel in your next message, instead of havi
 @precision_option
 @engine_options
 @search_options
-@click.option("--stream/--no-stream", default=True, help="Show words as soon as they are certain.")
+@click.option(
+    "--stream/--no-stream",
+    default=True,
+    show_default=False,
+    help="Show words as soon as they are certain.",
+)
 @click.option(
     "--show-emotion/--no-show-emotion",
     default=None,

@@ -36,11 +36,7 @@ def engines() -> None:
     help="A variant of the bundle; repeat it for several. [default: all]",
 )
 @click.option(
-    "--beam",
-    "beams",
-    default="1,5",
-    show_default=True,
-    help="Beams of the search; a decoder step is built for each.",
+    "--beam", "beams", default="1,5", help="Beams of the search; a decoder step is built for each."
 )
 @click.option(
     "--candidates",

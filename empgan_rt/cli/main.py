@@ -106,7 +106,10 @@ class _LazyGroup(click.Group):
             ctx.exit(0)  # whoever read the output has had enough
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
+)
 @console.json_option
 @click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
 @click.option("-v", "--verbose", is_flag=True, help="Log details, and the traceback of a bug.")

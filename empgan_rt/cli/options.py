@@ -31,7 +31,6 @@ _SAMPLING = ("top_k", "top_p", "temperature", "seed")
 precision_option = click.option(
     "--precision",
     default="fp32",
-    show_default=True,
     help="A variant of the bundle: int8 is faster, and now and then words a reply otherwise; fp16 "
     "is for GPUs.",
 )
@@ -40,13 +39,11 @@ _ENGINE = (
     click.option(
         "--backend",
         default="onnxruntime",
-        show_default=True,
         help="What computes: onnxruntime, or tensorrt, which needs --device cuda.",
     ),
     click.option(
         "--device",
         default="cpu",
-        show_default=True,
         help="Where to compute: cpu, cuda, or ONNX Runtime's own tensorrt; never exchanged for "
         "another one silently.",
     ),

@@ -62,11 +62,7 @@ class _Line:
 @search_options
 @click.option("--alternatives", type=click.IntRange(0), help="More replies for each dialogue.")
 @click.option(
-    "--batch-size",
-    type=click.IntRange(1, 256),
-    default=32,
-    show_default=True,
-    help="Most dialogues computed at once.",
+    "--batch-size", type=click.IntRange(1, 256), default=32, help="Most dialogues computed at once."
 )
 @console.json_option
 def reply(

@@ -27,14 +27,12 @@ from .variants import PRECISIONS
     "--target",
     type=click.Choice(["onnx", "tensorrt"]),
     default="onnx",
-    show_default=True,
     help="tensorrt also builds engines for this machine, as `empgan-rt engines build OUT` does.",
 )
 @click.option(
     "--weights",
     type=click.Choice(["fp16", "fp32"]),
     default="fp16",
-    show_default=True,
     help="How weights are stored, whatever the graphs compute in.",
 )
 @click.option(
@@ -43,7 +41,6 @@ from .variants import PRECISIONS
     type=click.Choice([*PRECISIONS]),
     multiple=True,
     default=["fp32", "int8"],
-    show_default=True,
     help="A variant of the bundle; repeat it for several. fp32 is always there; fp16 is for GPUs, "
     "on a CPU it is slower than fp32.",
 )
@@ -52,12 +49,11 @@ from .variants import PRECISIONS
     type=click.Path(path_type=Path),
     help='JSON lines with {"turns": [...]} for the token check [default: our own dialogues].',
 )
-@click.option("--num-contexts", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--num-contexts", type=click.IntRange(1), default=200)
 @click.option(
     "--atol",
     type=click.FloatRange(0, min_open=True),
     default=1e-4,
-    show_default=True,
     help="Largest deviation of fp32 from eager PyTorch.",
 )
 @click.option(

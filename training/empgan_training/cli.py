@@ -38,14 +38,12 @@ def data() -> None:
 @click.option(
     "--lexicon",
     default=_WORDS.lexicon,
-    show_default=True,
     metavar="vader|nrclex|FILE",
     help="Where emotion words come from; FILE is NRC's word-level TSV.",
 )
 @click.option(
     "--split",
     default="official",
-    show_default=True,
     metavar="official|A:B:C",
     help="The corpus's own splits, or shares of train, validation and test, such as 10:1:1.",
 )
@@ -54,14 +52,12 @@ def data() -> None:
     "--min-count",
     type=click.IntRange(1),
     default=_WORDS.min_count,
-    show_default=True,
     help="A word seen less often in train is unknown.",
 )
 @click.option(
     "--max-words",
     type=click.IntRange(1),
     default=_WORDS.max_words,
-    show_default=True,
     help="Most words of the vocabulary.",
 )
 @click.option("--lowercase", is_flag=True, help="Read all text in lower case.")
@@ -69,21 +65,18 @@ def data() -> None:
     "--test-dialogues",
     type=click.IntRange(1),
     default=_PROTOCOL.test_dialogues,
-    show_default=True,
     help="Test dialogues drawn for the tables.",
 )
 @click.option(
     "--samples-per-dialogue",
     type=click.IntRange(1),
     default=_PROTOCOL.samples_per_dialogue,
-    show_default=True,
     help="Responses drawn from each of those.",
 )
-@click.option("--seed", type=int, default=_PROTOCOL.seed, show_default=True, help="Of all draws.")
+@click.option("--seed", type=int, default=_PROTOCOL.seed, help="Of all draws.")
 @click.option(
     "--licence",
     default=_PROTOCOL.licence,
-    show_default=True,
     help="SPDX name of the corpus's licence, which what is trained on it inherits.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it is a prepared folder.")
@@ -156,16 +149,10 @@ def train(
 @click.command()
 @click.argument("model", required=False)
 @click.option("--data", "folder", type=_PATH, help="The folder that `data prepare` wrote.")
-@click.option("--split", type=click.Choice(SPLITS), default="test", show_default=True)
+@click.option("--split", type=click.Choice(SPLITS), default="test")
+@click.option("--metrics", default=",".join(METRICS), help="Separated by commas.")
 @click.option(
-    "--metrics", default=",".join(METRICS), show_default=True, help="Separated by commas."
-)
-@click.option(
-    "--beam",
-    type=click.IntRange(1, MAX_BEAM_SIZE),
-    default=1,
-    show_default=True,
-    help="Beam size; 1 is greedy.",
+    "--beam", type=click.IntRange(1, MAX_BEAM_SIZE), default=1, help="Beam size; 1 is greedy."
 )
 @click.option(
     "--labels",
@@ -177,7 +164,7 @@ def train(
     type=click.Choice(["table", "all"]),
     help="What is generated.  [default: table on the test split, else all]",
 )
-@click.option("--precision", default="fp32", show_default=True, help="A variant of a bundle.")
+@click.option("--precision", default="fp32", help="A variant of a bundle.")
 @click.option("--limit", type=click.IntRange(1), help="Take only the first so many samples.")
 @click.option("--save-predictions", "save", type=_PATH, help="JSONL of sample ids and replies.")
 @click.option("--predictions", type=_PATH, help="Score this text file; no MODEL then.")

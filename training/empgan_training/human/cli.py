@@ -36,17 +36,10 @@ def human() -> None:
     "--contexts",
     type=click.IntRange(1),
     default=_OPTIONS.contexts,
-    show_default=True,
     help="Dialogues drawn; a sheet has a row for each and each system.",
 )
-@click.option(
-    "--raters",
-    type=click.IntRange(1),
-    default=_OPTIONS.raters,
-    show_default=True,
-    help="Sheets written.",
-)
-@click.option("--seed", type=int, default=_OPTIONS.seed, show_default=True, help="Of all draws.")
+@click.option("--raters", type=click.IntRange(1), default=_OPTIONS.raters, help="Sheets written.")
+@click.option("--seed", type=int, default=_OPTIONS.seed, help="Of all draws.")
 @click.option("--force", is_flag=True, help="Replace OUT if nobody has filled in its sheets.")
 @console.json_option
 def sheet(

@@ -21,20 +21,16 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--systems",
     default="all",
-    show_default=True,
     help="Rows of Table 1, separated by commas; one that others start from is trained with them.",
 )
-@click.option("--seeds", default="1", show_default=True, help="Of training, separated by commas.")
+@click.option("--seeds", default="1", help="Of training, separated by commas.")
 @click.option(
     "--budget",
     type=click.IntRange(1),
     help="Optimiser steps of each stage, at most; critics train one round at least.",
 )
 @click.option(
-    "--recipe",
-    default="default",
-    show_default=True,
-    help="A TOML file or one that ships; it serves every system.",
+    "--recipe", default="default", help="A TOML file or one that ships; it serves every system."
 )
 @click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as mle.patience=5."
