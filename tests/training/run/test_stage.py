@@ -17,6 +17,7 @@ from empgan_training.config import StageConfig
 from empgan_training.data.batch import Batch
 from empgan_training.data.prepared import PreparedDialogue
 from empgan_training.run.parallel import Workers
+from empgan_training.run.run_stage import StageData
 from empgan_training.run.stage import Losses, Stage, StageState, StageTask
 
 TURN = TurnFeatures([4], [EOS], 1, 0)
@@ -43,14 +44,8 @@ class Run:
             larger,
         )
         settings = {"batch_samples": 4, "max_epochs": 10, "patience": 2, "learning_rate": 0.1}
-        self.stage = Stage(
-            task,
-            StageConfig(**{**settings, **config}),
-            DIALOGUES,
-            seed=1,
-            max_response=60,
-            workers=Workers(),
-        )
+        data = StageData(DIALOGUES, seed=1, max_response=60, workers=Workers())
+        self.stage = Stage(task, StageConfig(**{**settings, **config}), data)
 
     def losses(self, batch: Batch) -> Losses:
         output = self.module(torch.ones(batch.samples, 1))

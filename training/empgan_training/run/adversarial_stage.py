@@ -8,8 +8,6 @@ among those whose validation perplexity has not drifted; drift ends the stage.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -23,127 +21,82 @@ from empgan_rt.errors import DivergenceError
 from ..algorithms.adversary import Adversary
 from ..config import AdversarialConfig
 from ..data.ahead import batches_of
-from ..data.batch import Batch, collate, grouped
+from ..data.batch import Batch
 from ..data.prepared import PreparedDialogue
 from ..model.generator import Generator
-from ..progress import OnProgress, silent
 from ..stored_json import Whole
-from .adversarial_sides import AdversarialSides, Record
-from .parallel import Workers
-from .precision import choose_tf32
-from .run_log import Speed
+from .adversarial_sides import AdversarialSides
+from .run_stage import Record, RunStage, RunState, Saving, StageData
 
 _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 
 
 @dataclass
-class AdversarialState:
-    """Where the stage stands; everything here is in the checkpoint.
+class AdversarialState(RunState):
+    """Where the stage stands; `best` is the highest Distinct-2 of a validation without drift.
 
     Attributes:
-        step: optimiser steps of either kind; critic_step, generator_step: of one.
+        critic_step, generator_step: optimiser steps of one kind.
         start: validation perplexity before the first generator step.
-        best: highest Distinct-2 of a validation that had not drifted.
         validated: generator step of the latest validation.
         critic: what the latest critic step logged.
     """
 
-    epoch: Whole = 0
-    batch: Whole = 0
-    step: Whole = 0
     critic_step: Whole = 0
     generator_step: Whole = 0
     start: Annotated[float, Meta(gt=0)] | None = None
-    best: float | None = None
     validated: Annotated[int, Meta(ge=-1, le=2**63 - 1)] = -1
-    finished: bool = False
-    seconds: float = 0.0
     critic: dict[str, float] = field(default_factory=dict)
 
 
-class AdversarialStage:
-    """Trains a generator against an adversary.
+class AdversarialStage(RunStage):
+    """Trains a generator against an adversary, for `config.steps` generator steps or until drift.
 
     Args:
         validate: returns "perplexity", "distinct_2" and whatever else is to be logged.
     """
 
-    name = "adversarial"
+    state: AdversarialState
 
     def __init__(
         self,
         generator: Generator,
         adversary: Adversary,
         config: AdversarialConfig,
-        dialogues: list[PreparedDialogue],
+        data: StageData,
         validate: Callable[[], Record],
-        *,
-        seed: int,
-        max_response: int,
-        workers: Workers,
-        on_progress: OnProgress = silent,
     ) -> None:
-        self.sides = AdversarialSides(generator, adversary, config, workers)
-        self.config = config
-        self.dialogues, self.validate = dialogues, validate
-        self.seed, self.max_response = seed, max_response
-        self.workers, self.device = workers, workers.device()
-        self.on_progress = on_progress
+        super().__init__("adversarial", data, config.batch_samples, config.precision)
+        self.sides = AdversarialSides(generator, adversary, config, data.workers)
+        self.config, self.validate = config, validate
         self._grouped: dict[int, list[list[PreparedDialogue]]] = {}  # by epoch
         self.state = AdversarialState()
-        self.speed = Speed()
 
-    def run(
-        self,
-        on_log: Callable[[Record], None],
-        on_save: Callable[[bool], None],
-        should_stop: Callable[[], bool],
-        save_every_s: float,
-    ) -> None:
-        """Train for `config.steps` generator steps, until drift, or until `should_stop` says so.
+    def _train(self, on_log: Callable[[Record], None], saving: Saving) -> None:
+        """Train as `run` says, with a record every ten steps.
 
-        Args:
-            on_log: receives a flat record after every validation, every ten generator steps, and
-                every ten critic steps before the first of them.
-            on_save: saves a checkpoint; its argument tells whether the model is the best yet.
-
-        Raises:
-            DivergenceError: a loss or gradient is not finite, no step was taken with it; or the
-                perplexity had drifted at the first validation, so that there is no best model.
+        They are generator steps, and critic steps before the first of them.
         """
         state = self.state
-        saved_at = time.monotonic()
-        choose_tf32(self.device, self.config.precision)
         with (
-            self.on_progress(self.name, self.config.steps) as reporter,
+            self.data.on_progress(self.name, self.config.steps) as reporter,
             batches_of(self._upcoming(), self._collated, self.device) as batches,
         ):
             while True:
                 if self._validation_is_due():
-                    on_save(self._validate(on_log))
-                    saved_at = time.monotonic()
+                    saving.save(is_best=self._validate(on_log))
                 if state.finished:
                     return
-                began = time.monotonic()
-                batch = next(batches)
-                record = self._advance(batch)
-                seconds = time.monotonic() - began
-                state.seconds += seconds
-                self.speed.add(batch.counts.samples, seconds)
+                samples, record = self._timed(batches, self._advance)
                 if record is not None:
                     facts: Record = {"step": state.step, "generator_step": state.generator_step}
-                    facts |= {"samples": batch.counts.samples}
+                    facts |= {"samples": samples}
                     facts |= {"samples_per_second": self.speed.lap("train")}
                     on_log({"split": "train", **facts, **record})
                 fast = f"{self.speed.mean or 0.0:,.0f} samples/s"
                 reporter.update(state.generator_step, f"critic step {state.critic_step}, {fast}")
-                if should_stop():
-                    on_save(False)
+                if saving.stops():
                     return
-                due_to_save = time.monotonic() - saved_at > save_every_s
-                if self.workers.any(due_to_save, self.device):
-                    on_save(False)
-                    saved_at = time.monotonic()
 
     def _advance(self, batch: Batch) -> Record | None:
         """Take one step of the side that is due and return its record where one is due."""
@@ -163,9 +116,6 @@ class AdversarialStage:
             state.epoch, state.batch = state.epoch + 1, 0
         return record if wanted else None
 
-    def _collated(self, group: list[PreparedDialogue]) -> Batch:
-        return collate(group, self.max_response, self.workers.share())
-
     def _upcoming(self) -> Iterator[list[PreparedDialogue]]:
         """Yield the dialogues of each step from here on, without end."""
         epoch, batch = self.state.epoch, self.state.batch
@@ -177,9 +127,7 @@ class AdversarialStage:
         """Return the steps of an epoch, that of the state or a later one."""
         if epoch not in self._grouped:
             kept = {e: groups for e, groups in self._grouped.items() if e >= self.state.epoch}
-            shuffle = random.Random(f"{self.seed}/{self.name}/{epoch}")
-            samples = self.config.batch_samples
-            kept[epoch] = grouped(self.dialogues, samples, shuffle, bucket=50)
+            kept[epoch] = self._order(epoch)
             self._grouped = kept
         return self._grouped[epoch]
 
@@ -217,7 +165,7 @@ class AdversarialStage:
         return better
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what resuming needs beyond the state and the generator's weights."""
+        """Return the critics, the baseline, and the moments of both optimisers."""
         return self.sides.tensors()
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

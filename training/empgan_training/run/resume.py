@@ -25,7 +25,7 @@ from ..model.generator import Generator
 from ..systems import SYSTEMS
 from .parallel import Workers
 from .precision import computed_in, has_bf16
-from .stages import RunStage
+from .run_stage import RunStage
 
 # What a run that has begun learns depends on none of these, but for `threads`: it decides the
 # order of float sums, so another count is allowed, with a warning. Folders say nothing to others.

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import random
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,14 +16,11 @@ from empgan_rt.errors import DivergenceError
 from ..algorithms.mle import Losses
 from ..config import StageConfig
 from ..data.ahead import batches_of
-from ..data.batch import Batch, collate, grouped
-from ..data.prepared import PreparedDialogue
-from ..progress import OnProgress, silent
+from ..data.batch import Batch
 from ..stored_json import Whole
 from .adam import adam, adam_tensors, restore_adam
-from .parallel import Workers
-from .precision import choose_tf32, mixed_precision
-from .run_log import Speed
+from .precision import mixed_precision
+from .run_stage import Record, RunStage, RunState, Saving, StageData
 
 
 @dataclass(frozen=True)
@@ -52,117 +47,51 @@ class StageTask:
 
 
 @dataclass
-class StageState:
-    """Where a stage stands; everything here is in the checkpoint."""
+class StageState(RunState):
+    """Where a stage stands; `best` is of the score that is watched."""
 
-    epoch: Whole = 0
-    batch: Whole = 0
-    step: Whole = 0
-    best: float | None = None
     bad_epochs: Whole = 0
     learning_rate: float = 0.0
-    finished: bool = False
-    seconds: float = 0.0
-
-    @property
-    def validated(self) -> int:
-        """The latest epoch whose validation is part of this state."""
-        return self.epoch
 
 
-class Stage:
-    """Runs one task to its end, calling back for logs and checkpoints."""
+class Stage(RunStage):
+    """Runs one task until its score stops improving or `max_epochs` passed."""
 
-    def __init__(
-        self,
-        task: StageTask,
-        config: StageConfig,
-        dialogues: list[PreparedDialogue],
-        *,
-        seed: int,
-        max_response: int,
-        workers: Workers,
-        on_progress: OnProgress = silent,
-    ) -> None:
-        self.task = task
-        self.config = config
-        self.dialogues = dialogues
-        self.seed = seed
-        self.max_response = max_response
-        self.workers, self.device = workers, workers.device()
-        self.on_progress = on_progress
+    state: StageState
+
+    def __init__(self, task: StageTask, config: StageConfig, data: StageData) -> None:
+        super().__init__(task.name, data, config.batch_samples, config.precision)
+        self.task, self.config = task, config
         self.parameters = list(task.parameters)
         self.optimiser = adam(self.parameters, config.learning_rate, (0.9, 0.999))
         self.state = StageState(learning_rate=config.learning_rate)
-        self.speed = Speed()
 
-    @property
-    def name(self) -> str:
-        """Of the task, in logs and checkpoints."""
-        return self.task.name
-
-    def run(
-        self,
-        on_log: Callable[[dict[str, Any]], None],
-        on_save: Callable[[bool], None],
-        should_stop: Callable[[], bool],
-        save_every_s: float,
-    ) -> None:
-        """Train until the score stops improving, `max_epochs` passed or `should_stop` says so.
-
-        Args:
-            on_log: receives a flat record after every epoch and every 50 steps.
-            on_save: saves a checkpoint; its argument tells whether the score is the best yet.
-
-        Raises:
-            DivergenceError: a loss or gradient is not finite; no step was taken with it.
-        """
-        saved_at = time.monotonic()
-        choose_tf32(self.device, self.config.precision)
+    def _train(self, on_log: Callable[[Record], None], saving: Saving) -> None:
+        """Train as `run` says, with a record every 50 steps."""
         while not self.state.finished:
-            groups = self._epoch_order()
+            groups = self._order(self.state.epoch)
             title = f"{self.name} epoch {self.state.epoch + 1}"
             left = groups[self.state.batch :]
             with (
-                self.on_progress(title, len(groups)) as reporter,
+                self.data.on_progress(title, len(groups)) as reporter,
                 batches_of(left, self._collated, self.device) as batches,
             ):
                 while self.state.batch < len(groups) and not self._spent():
-                    began = time.monotonic()
-                    batch = next(batches)
-                    record = self._step(batch)
+                    samples, record = self._timed(batches, self._step)
                     self.state.batch += 1
-                    seconds = time.monotonic() - began
-                    self.state.seconds += seconds
-                    self.speed.add(batch.counts.samples, seconds)
                     reporter.update(self.state.batch, self._note(record))
                     if self.state.step % 50 == 0:
                         fast = {"samples_per_second": self.speed.lap("train")}
-                        on_log(
-                            {"split": "train", "samples": batch.counts.samples, **record, **fast}
-                        )
-                    if should_stop():
-                        on_save(False)
+                        on_log({"split": "train", "samples": samples, **record, **fast})
+                    if saving.stops():
                         return
-                    due = time.monotonic() - saved_at > save_every_s
-                    if self.workers.any(due, self.device):
-                        on_save(False)
-                        saved_at = time.monotonic()
-            on_save(self._end_epoch(on_log))
-            saved_at = time.monotonic()
-
-    def _collated(self, group: list[PreparedDialogue]) -> Batch:
-        return collate(group, self.max_response, self.workers.share())
+            saving.save(is_best=self._end_epoch(on_log))
 
     def _note(self, record: Mapping[str, float]) -> str:
         return f"loss {record['total']:.3f}, {self.speed.mean or 0.0:,.0f} samples/s"
 
     def _spent(self) -> bool:
         return 0 < self.config.max_steps <= self.state.step
-
-    def _epoch_order(self) -> list[list[PreparedDialogue]]:
-        shuffle = random.Random(f"{self.seed}/{self.name}/{self.state.epoch}")
-        return grouped(self.dialogues, self.config.batch_samples, shuffle, bucket=50)
 
     def _step(self, batch: Batch) -> dict[str, float]:
         self.task.module.train()
@@ -182,7 +111,7 @@ class Stage:
         self.state.step += 1
         return {**record, "step": self.state.step, "learning_rate": self.state.learning_rate}
 
-    def _end_epoch(self, on_log: Callable[[dict[str, Any]], None]) -> bool:
+    def _end_epoch(self, on_log: Callable[[Record], None]) -> bool:
         """Validate, decide what comes next and tell whether the score is the best yet."""
         state, config = self.state, self.config
         scores = self.task.validate()
@@ -214,7 +143,7 @@ class Stage:
         return better
 
     def tensors(self) -> dict[str, Tensor]:
-        """Return what resuming needs beyond the state and the module's weights."""
+        """Return the moments of Adam."""
         return {f"adam.{name}": t for name, t in adam_tensors(self.optimiser).items()}
 
     def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:

@@ -4,12 +4,11 @@ have critics, training against them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from empgan_rt.errors import InputError
 
@@ -18,7 +17,7 @@ from ..algorithms.gan import RewardAdversary
 from ..algorithms.mle import Losses, class_weights, generator_loss, recogniser_loss
 from ..algorithms.policy_gradient import RolloutAdversary
 from ..algorithms.wgan_gp import WassersteinAdversary, WassersteinOptions
-from ..config import StageConfig, TrainConfig
+from ..config import TrainConfig
 from ..data.batch import Batch
 from ..data.prepared import PreparedData, PreparedDialogue
 from ..model.critic import KERNEL_WIDTHS, Critic
@@ -28,47 +27,10 @@ from ..model.words import EmotionWordView
 from ..progress import OnProgress
 from ..scoring.validation import evenly, greedy_replies, recogniser_scores, teacher_forced
 from ..systems import SYSTEMS, CriticName
-from .adversarial_stage import AdversarialStage, AdversarialState
+from .adversarial_stage import AdversarialStage
 from .parallel import Workers
-from .run_log import Speed
-from .stage import Stage, StageState, StageTask
-
-
-class RunStage(Protocol):
-    """What a trainer asks of a stage; see `Stage` and `AdversarialStage`."""
-
-    @property
-    def name(self) -> str:
-        """Of the stage, in logs, checkpoints and file names."""
-        ...
-
-    @property
-    def speed(self) -> Speed:
-        """How fast this process has gone."""
-        ...
-
-    @property
-    def state(self) -> StageState | AdversarialState:
-        """Where it stands: `step` and `finished` at least."""
-        ...
-
-    def run(
-        self,
-        on_log: Callable[[dict[str, Any]], None],
-        on_save: Callable[[bool], None],
-        should_stop: Callable[[], bool],
-        save_every_s: float,
-    ) -> None:
-        """Go on until the end, or until told to stop."""
-        ...
-
-    def tensors(self) -> dict[str, Tensor]:
-        """Return what resuming needs beyond the state and the generator's weights."""
-        ...
-
-    def restore(self, state: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-        """Continue from a saved state and its tensors."""
-        ...
+from .run_stage import RunStage, StageData
+from .stage import Stage, StageTask
 
 
 @dataclass(frozen=True)
@@ -86,13 +48,20 @@ class RunParts:
 
 def make_stages(parts: RunParts) -> list[RunStage]:
     """Return the stages of a system, none of them begun."""
-    stages: list[RunStage] = [_recogniser_stage(parts), _mle_stage(parts)]
-    if SYSTEMS[parts.config.system].adversary is not None:
-        stages.append(_adversarial_stage(parts))
+    config = parts.config
+    data = StageData(
+        parts.train, config.seed, config.max_response, parts.workers, parts.on_progress
+    )
+    stages: list[RunStage] = [
+        Stage(_recogniser_task(parts), config.recogniser, data),
+        Stage(_mle_task(parts), config.mle, data),
+    ]
+    if SYSTEMS[config.system].adversary is not None:
+        stages.append(_adversarial_stage(parts, data))
     return stages
 
 
-def _recogniser_stage(parts: RunParts) -> Stage:
+def _recogniser_task(parts: RunParts) -> StageTask:
     generator = parts.generator
     labels = torch.tensor([turn.label for d in parts.train for turn in d.turns])
     weights = class_weights(labels).to(parts.workers.device())
@@ -105,13 +74,12 @@ def _recogniser_stage(parts: RunParts) -> Stage:
         return {"macro_f1": scores.macro_f1, "accuracy": scores.accuracy}
 
     learners = list(generator.recogniser.parameters())
-    task = StageTask(
+    return StageTask(
         "recogniser", generator.recogniser, learners, losses, validate, "macro_f1", True
     )
-    return _stage(parts, task, parts.config.recogniser)
 
 
-def _mle_stage(parts: RunParts) -> Stage:
+def _mle_task(parts: RunParts) -> StageTask:
     generator = parts.generator
 
     def losses(batch: Batch) -> Losses:
@@ -121,23 +89,10 @@ def _mle_stage(parts: RunParts) -> Stage:
         return _teacher_forced_scores(parts)
 
     learners = generator.trained_after_recogniser()
-    task = StageTask("mle", generator, learners, losses, validate, "perplexity", False)
-    return _stage(parts, task, parts.config.mle)
+    return StageTask("mle", generator, learners, losses, validate, "perplexity", False)
 
 
-def _stage(parts: RunParts, task: StageTask, config: StageConfig) -> Stage:
-    return Stage(
-        task,
-        config,
-        parts.train,
-        seed=parts.config.seed,
-        max_response=parts.config.max_response,
-        workers=parts.workers,
-        on_progress=parts.on_progress,
-    )
-
-
-def _adversarial_stage(parts: RunParts) -> AdversarialStage:
+def _adversarial_stage(parts: RunParts, data: StageData) -> AdversarialStage:
     config = parts.config.adversarial
     samples = evenly(parts.validation, config.validation_samples)
 
@@ -151,17 +106,7 @@ def _adversarial_stage(parts: RunParts) -> AdversarialStage:
         )
         return _teacher_forced_scores(parts) | replies
 
-    return AdversarialStage(
-        parts.generator,
-        _adversary(parts),
-        config,
-        parts.train,
-        validate,
-        seed=parts.config.seed,
-        max_response=parts.config.max_response,
-        workers=parts.workers,
-        on_progress=parts.on_progress,
-    )
+    return AdversarialStage(parts.generator, _adversary(parts), config, data, validate)
 
 
 def _teacher_forced_scores(parts: RunParts) -> dict[str, float]:

@@ -33,7 +33,8 @@ from .parallel import Workers
 from .processor import use_processor
 from .resume import check_same_run, restore_training, run_facts, training_state
 from .run_log import RunLog, truncate_metrics
-from .stages import RunParts, RunStage, make_stages
+from .run_stage import RunStage
+from .stages import RunParts, make_stages
 from .start import take_over
 
 log = logging.getLogger(__name__)
