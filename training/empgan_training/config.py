@@ -83,7 +83,9 @@ class AdversarialConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only
         adversarial_weight: of the adversarial term beside Psi_g.
         penalty: sigma of Eq. 15, of Wasserstein critics.
         critic_loss: of both sides, of Wasserstein critics, see `algorithms.wgan_gp`.
-        relaxation: how their gradient reaches the generator, see `WassersteinOptions`.
+        relaxation: how their gradient reaches the generator: through "straight_through" Gumbel
+            samples, "soft" distributions under teacher forcing, or as the reward of samples
+            ("reinforce").
         temperature: of that relaxation.
         rollouts: Monte-Carlo completions of each prefix, of policy gradients.
         max_length: most words of a generated reply; real ones are cut to as many.

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 import torch
 from torch import Tensor
@@ -20,10 +21,9 @@ from empgan_training.algorithms.gan import RewardAdversary, advantage
 from empgan_training.algorithms.mle import Losses
 from empgan_training.algorithms.wgan_gp import (
     WassersteinAdversary,
-    WassersteinOptions,
     gradient_penalty,
 )
-from empgan_training.config import CriticLoss, Precision, Relaxation
+from empgan_training.config import AdversarialConfig, CriticLoss, Precision, Relaxation
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedData, PreparedDialogue
 from empgan_training.model.critic import Critic, States
@@ -33,7 +33,7 @@ from empgan_training.run.precision import mixed_precision
 from empgan_training.systems import SYSTEMS
 from support.small_data import SMALL_SIZES, prepare_own, small_generator
 
-OPTIONS = WassersteinOptions(True, "wasserstein", 10.0, "straight_through", 1.0, 8)
+CONFIG = AdversarialConfig(max_length=8)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,9 @@ def generator(data: PreparedData) -> Generator:
     return small_generator(config, std=0.3)
 
 
-def adversary(data: PreparedData, generator: Generator, **changes: Any) -> WassersteinAdversary:
+def adversary(
+    data: PreparedData, generator: Generator, *, feedback: bool = True, **changes: Any
+) -> WassersteinAdversary:
     torch.manual_seed(0)
     sizes = generator.config
     return WassersteinAdversary(
@@ -66,7 +68,8 @@ def adversary(data: PreparedData, generator: Generator, **changes: Any) -> Wasse
             "emotional": Critic(sizes.emotion_vocabulary_size, 6, 16, sizes.memory_size),
         },
         EmotionWordView(data.featurizer),
-        dataclasses.replace(OPTIONS, **changes),
+        msgspec.structs.replace(CONFIG, **changes),
+        feedback=feedback,
     )
 
 
@@ -143,7 +146,7 @@ def test_ranked_counts_pairs_and_half_of_ties(
 def test_relativistic_losses_compare_a_reply_with_the_real_one(
     data: PreparedData, generator: Generator, batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = adversary(data, generator, loss="relativistic")
+    ours = adversary(data, generator, critic_loss="relativistic")
     scored = score_by_length(ours, monkeypatch)
     total = numbers(ours.critic_losses(generator, batch))["total"]
     expected = sum(
@@ -162,7 +165,7 @@ def test_relativistic_losses_compare_a_reply_with_the_real_one(
 def test_critics_that_tell_nothing_rank_half_and_cost_log_2(
     data: PreparedData, generator: Generator, batch: Batch
 ) -> None:
-    ours = adversary(data, generator, loss="relativistic")
+    ours = adversary(data, generator, critic_loss="relativistic")
     for critic in ours.critic_of.values():
         torch.nn.init.zeros_(critic.score.weight)
     found = numbers(ours.critic_losses(generator, batch))
@@ -181,7 +184,7 @@ def test_each_side_trains_itself_alone(
     loss: CriticLoss,
     precision: Precision,
 ) -> None:
-    ours = adversary(data, generator, relaxation=relaxation, loss=loss)
+    ours = adversary(data, generator, relaxation=relaxation, critic_loss=loss)
     with mixed_precision(torch.device("cpu"), precision):
         critic_loss = ours.critic_losses(generator, batch)["total"]
     assert critic_loss.dtype == torch.float32
@@ -291,8 +294,9 @@ def test_training_moves_the_generator_towards_a_toy_distribution(
     if algorithm == "gan":
         ours = RewardAdversary(critic, 4)
     else:
-        options = WassersteinOptions(False, algorithm, 10.0, "straight_through", 1.0, 4)
-        ours = WassersteinAdversary({"semantic": critic}, EmotionWordView(data.featurizer), options)
+        config = AdversarialConfig(critic_loss=algorithm, max_length=4)
+        view = EmotionWordView(data.featurizer)
+        ours = WassersteinAdversary({"semantic": critic}, view, config, feedback=False)
     learners = list(generator.decoder.parameters())
     optimisers = [
         torch.optim.Adam(ours.critics.parameters(), 0.01, (0.5, 0.9)),

@@ -13,13 +13,12 @@ generator. No pair can outweigh the others then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..config import CriticLoss, Relaxation
+from ..config import AdversarialConfig
 from ..data.batch import Batch
 from ..model.critic import Critic, States
 from ..model.generator import Generator
@@ -32,43 +31,23 @@ from .mle import Losses
 from .replies import relaxed_replies, sampled_replies, soft_responses, token_log_probs
 
 
-@dataclass(frozen=True)
-class WassersteinOptions:
-    """How the critics and the generator meet.
-
-    Attributes:
-        feedback: whether the critics see the user's next turn.
-        loss: of both sides, see above.
-        penalty: sigma of Eq. 15.
-        relaxation: how a gradient gets from the critics to the generator: through
-            "straight_through" Gumbel samples, "soft" distributions under teacher forcing, or as
-            the reward of samples ("reinforce").
-        temperature: of the relaxation.
-        max_length: most words of a generated reply.
-    """
-
-    feedback: bool
-    loss: CriticLoss
-    penalty: float
-    relaxation: Relaxation
-    temperature: float
-    max_length: int
-
-
 class WassersteinAdversary:
     """WGAN-GP over one or two critics.
 
     Args:
         critics: by name, "semantic" on words and, if wanted, "emotional" on emotion words.
         view: finds the emotion words of a text.
-        options: see there.
+        config: how the critics and the generator meet.
+        feedback: whether the critics see the user's next turn.
     """
 
     def __init__(
         self,
         critics: Mapping[CriticName, Critic],
         view: EmotionWordView,
-        options: WassersteinOptions,
+        config: AdversarialConfig,
+        *,
+        feedback: bool,
     ) -> None:
         self.critics: nn.Module = nn.ModuleDict(
             {str(name): critic for name, critic in critics.items()}
@@ -76,7 +55,7 @@ class WassersteinAdversary:
         self.critic_of = critics
         self.baseline: nn.Module = nn.Module()  # nothing to learn
         self.view = view
-        self.options = options
+        self.config, self.feedback = config, feedback
 
     def critic_losses(self, generator: Generator, batch: Batch) -> Losses:
         """Return the critics' losses, Eq. 15 or relativistic, summed, with the parts of each.
@@ -84,7 +63,7 @@ class WassersteinAdversary:
         "ranked" is the share of pairs in which the real reply scores above the generated one, 0.5
         if the critic tells nothing; the distance can be large while a few pairs make all of it.
         """
-        real = Words(cut(batch.response_out, self.options.max_length))
+        real = Words(cut(batch.response_out, self.config.max_length))
         with torch.no_grad():
             memory = memory_without_dropout(generator, batch)
             fake = self._fake(generator, memory, batch)
@@ -98,13 +77,13 @@ class WassersteinAdversary:
             losses[f"{name}_distance"] = (on_real - on_fake).mean().detach()
             losses[f"{name}_penalty"] = penalty
             losses[f"{name}_ranked"] = _ranked(on_real.detach(), on_fake.detach())
-            total = total + self._loss(on_real, on_fake).mean() + self.options.penalty * penalty
+            total = total + self._loss(on_real, on_fake).mean() + self.config.penalty * penalty
         return {"total": total, **losses}
 
     def generator_losses(self, generator: Generator, batch: Batch) -> Losses:
         """Return -D(fake), or the relativistic loss, summed over the critics, and the parts."""
         memory = memory_without_dropout(generator, batch)
-        if self.options.relaxation == "reinforce":
+        if self.config.relaxation == "reinforce":
             return self._reinforce(generator, memory, batch)
         found = self._losses_against_each(self._fake(generator, memory, batch), memory, batch)
         losses = {name: loss.mean() for name, loss in found.items()}
@@ -115,21 +94,21 @@ class WassersteinAdversary:
 
         The reward is D(fake), or minus the relativistic loss, summed over the critics.
         """
-        replies = sampled_replies(generator, memory, self.options.max_length)
+        replies = sampled_replies(generator, memory, self.config.max_length)
         with torch.no_grad():
             losses = self._losses_against_each(Words(replies), memory, batch)
             reward = -torch.stack([*losses.values()]).sum(0)
-        log_probs = token_log_probs(generator, memory, replies, self.options.max_length)
+        log_probs = token_log_probs(generator, memory, replies, self.config.max_length)
         total = -(advantage(reward) * log_probs.sum(1)).mean()
         return {"total": total, **{name: loss.mean() for name, loss in losses.items()}}
 
     def _fake(self, generator: Generator, memory: Memory, batch: Batch) -> Words:
-        options = self.options
-        if options.relaxation == "soft":
-            return soft_responses(generator, memory, batch, options.max_length, options.temperature)
+        config = self.config
+        if config.relaxation == "soft":
+            return soft_responses(generator, memory, batch, config.max_length, config.temperature)
         if torch.is_grad_enabled():
-            return relaxed_replies(generator, memory, options.max_length, options.temperature)
-        return Words(sampled_replies(generator, memory, options.max_length))
+            return relaxed_replies(generator, memory, config.max_length, config.temperature)
+        return Words(sampled_replies(generator, memory, config.max_length))
 
     def _losses_against_each(self, words: Words, memory: Memory, batch: Batch) -> Losses:
         """Return the generator's loss (S,) against each critic."""
@@ -138,8 +117,8 @@ class WassersteinAdversary:
             feedback = self._feedback(name, critic, batch)
             on_fake = critic(critic.read(self._seen(name, words)), feedback, memory.newest)
             on_real = torch.zeros_like(on_fake)
-            if self.options.loss == "relativistic":
-                real = Words(cut(batch.response_out, self.options.max_length))
+            if self.config.critic_loss == "relativistic":
+                real = Words(cut(batch.response_out, self.config.max_length))
                 with torch.no_grad():
                     on_real = critic(critic.read(self._seen(name, real)), feedback, memory.newest)
             losses[name] = self._loss(on_fake, on_real)
@@ -147,7 +126,7 @@ class WassersteinAdversary:
 
     def _loss(self, wanted: Tensor, other: Tensor) -> Tensor:
         """Return (S,) how far `wanted` is from scoring above `other`."""
-        if self.options.loss == "relativistic":
+        if self.config.critic_loss == "relativistic":
             return functional.softplus(other - wanted)
         return other - wanted
 
@@ -157,9 +136,9 @@ class WassersteinAdversary:
         return seen
 
     def _feedback(self, name: CriticName, critic: Critic, batch: Batch) -> States | None:
-        if not self.options.feedback:
+        if not self.feedback:
             return None
-        return critic.read(self._seen(name, Words(cut(batch.feedback, self.options.max_length))))
+        return critic.read(self._seen(name, Words(cut(batch.feedback, self.config.max_length))))
 
 
 def gradient_penalty(

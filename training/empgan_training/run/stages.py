@@ -16,7 +16,7 @@ from ..algorithms.adversary import Adversary
 from ..algorithms.gan import RewardAdversary
 from ..algorithms.mle import Losses, class_weights, generator_loss, recogniser_loss
 from ..algorithms.policy_gradient import RolloutAdversary
-from ..algorithms.wgan_gp import WassersteinAdversary, WassersteinOptions
+from ..algorithms.wgan_gp import WassersteinAdversary
 from ..config import TrainConfig
 from ..data.batch import Batch
 from ..data.prepared import PreparedData, PreparedDialogue
@@ -133,16 +133,8 @@ def _adversary(parts: RunParts) -> Adversary:
     critics = _critics(parts, row.critics)
     if row.algorithm == "gan":
         return RewardAdversary(critics["semantic"], config.max_length)
-    options = WassersteinOptions(
-        row.feedback,
-        config.critic_loss,
-        config.penalty,
-        config.relaxation,
-        config.temperature,
-        config.max_length,
-    )
     view = EmotionWordView(parts.data.featurizer).to(parts.workers.device())
-    return WassersteinAdversary(critics, view, options)
+    return WassersteinAdversary(critics, view, config, feedback=row.feedback)
 
 
 def _critics(parts: RunParts, names: Sequence[CriticName]) -> dict[CriticName, Critic]:
