@@ -118,7 +118,7 @@ class GeneratorConfig:
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of a dialogue is read; what is cut is counted in the Reply.
+    """The most of a dialogue that is read; what is cut is counted in the Reply.
 
     Attributes:
         max_turns: newest turns that are kept.
@@ -141,7 +141,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How a reply is searched for. Greedy search is `beam_size=1` with early stopping.
+    """The settings of a search for a reply. Greedy search is `beam_size=1` with early stopping.
 
     Attributes:
         beam_size: K, live hypotheses of a beam search; ignored when sampling.

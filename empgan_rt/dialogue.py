@@ -126,7 +126,7 @@ class Alternative:
 
 @dataclass(frozen=True)
 class Timings:
-    """Where the time of one reply went, in milliseconds.
+    """The milliseconds that each part of one reply took.
 
     Others that were encoded or decoded beside it are not taken off: it waited for them.
 

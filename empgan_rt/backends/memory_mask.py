@@ -29,7 +29,7 @@ class MemoryMask:
 
     @property
     def width(self) -> int:
-        """P."""
+        """P, the longest memory of any slot, or 1."""
         return len(self.mask[0])
 
     def admitted(self, slots: IntArray, fresh: FloatArray) -> MemoryMask:

@@ -34,7 +34,7 @@ class LaneKey(NamedTuple):
 
 @dataclass(eq=False)
 class Ticket:
-    """What became of a request so far; the thread that takes the steps writes it.
+    """The record of what became of a request so far; the thread that takes the steps writes it.
 
     Attributes:
         request: what is asked.
@@ -83,7 +83,7 @@ class Ticket:
 
     @property
     def lane_key(self) -> LaneKey:
-        """What it must have in common with those beside it."""
+        """The key that it must share with those beside it."""
         return LaneKey(self.search.rows, self.search.candidates, self.group)
 
     @property

@@ -13,7 +13,7 @@ from .rules import LengthArray, SearchRules
 
 @dataclass
 class Progress:
-    """Of the active slots of a search.
+    """The progress of a search, over its active slots.
 
     Attributes:
         running: whether there are any.

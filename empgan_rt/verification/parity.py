@@ -16,7 +16,7 @@ from .goldens import Arrays, Golden, load, save
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far a backend is from the goldens.
+    """The distance of a backend from the goldens.
 
     Attributes:
         max_abs: largest absolute difference of each output, candidates that are struck left out.

@@ -38,7 +38,7 @@ _ERRORS: Mapping[str, type[EmpganError]] = {  # those that are not the bundle's 
 
 
 class Replay(msgspec.Struct, frozen=True):
-    """How the goldens are to be replayed; see `verification.verified`."""
+    """The settings of a replay of the goldens; see `verification.verified`."""
 
     atol: float | None
     backend: str
@@ -46,7 +46,7 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 class Job(msgspec.Struct, frozen=True):
-    """What the child is to do.
+    """The work of the child.
 
     Attributes:
         path: folder, or name of an embedded bundle.
@@ -62,7 +62,7 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the child found; `error` is empty if all went well, `code` is the error's."""
+    """The findings of the child; `error` is empty if all went well, `code` is the error's."""
 
     bundle_id: str
     error: str

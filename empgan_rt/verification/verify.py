@@ -14,7 +14,7 @@ from . import parity
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """How far one variant is from its goldens.
+    """The distance of one variant from its goldens.
 
     Attributes:
         max_abs: largest absolute difference of each output.

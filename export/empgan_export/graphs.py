@@ -32,7 +32,7 @@ class _Graph(nn.Module):
 
 
 class TurnEncoderGraph(_Graph):
-    """Turns to vectors, each by itself."""
+    """The graph from turns to vectors, each by itself."""
 
     def forward(self, utterances: Tensor, emotion_words: Tensor) -> tuple[Tensor]:
         """Return turn_vectors."""
@@ -41,7 +41,7 @@ class TurnEncoderGraph(_Graph):
 
 
 class ContextEncoderGraph(_Graph):
-    """Dialogues to memory and first hidden state."""
+    """The graph from dialogues to memory and first hidden state."""
 
     def forward(
         self, turn_vectors: Tensor, utterances: Tensor, emotion_labels: Tensor
@@ -53,7 +53,7 @@ class ContextEncoderGraph(_Graph):
 
 
 class DecoderStepGraph(_Graph):
-    """One decoder step up to the logits."""
+    """The graph of one decoder step, up to the logits."""
 
     def forward(
         self,

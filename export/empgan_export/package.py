@@ -42,7 +42,7 @@ from .verify import verify
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How a checkpoint becomes a bundle.
+    """The settings of an export.
 
     Attributes:
         weights: how they are stored; "fp16" halves the file, whatever the graphs compute in.
@@ -71,7 +71,7 @@ class ExportOptions:
 
 @dataclass(frozen=True)
 class Exported:
-    """What was published, or would have been.
+    """The bundle that was published, or would have been.
 
     Attributes:
         path: of the bundle.

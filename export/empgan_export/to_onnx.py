@@ -42,7 +42,7 @@ _STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """Where a weight lies in `weights.safetensors`."""
+    """The place of a weight in `weights.safetensors`."""
 
     dtype: str  # safetensors' name
     shape: tuple[int, ...]

@@ -19,7 +19,7 @@ _BATCH = 8
 
 @dataclass(frozen=True)
 class TokenParity:
-    """How many contexts got the same best reply from both backends.
+    """The contexts that got the same best reply from both backends, counted, and the others.
 
     Attributes:
         contexts: how many were compared.

@@ -16,13 +16,13 @@ _INTEGERS = range(-(2**63), 2**64)
 
 
 class Optimiser(Struct, frozen=True):
-    """What is read of one stage of a recipe."""
+    """The field that is read of one stage of a recipe."""
 
     learning_rate: float
 
 
 class Recipe(Struct, frozen=True):
-    """What is read of a recipe; `resume` compares all of it."""
+    """The fields that are read of a recipe; `resume` compares all of it."""
 
     seed: int
     mle: Optimiser
@@ -35,14 +35,14 @@ class Data(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """How far a stage has come: steps of the optimiser, and seconds of the wall clock."""
+    """The progress of a stage: steps of the optimiser, and seconds of the wall clock."""
 
     step: Whole
     seconds: float = 0.0
 
 
 class Facts(Struct, frozen=True):
-    """What every checkpoint states; more is in those that a run can go on from, see `resume`.
+    """The facts that every checkpoint states; `resume` reads more where a run can go on.
 
     Attributes:
         scores: stage -> what its latest validation logged.

@@ -21,7 +21,7 @@ SystemName = Literal[
 
 @dataclass(frozen=True)
 class Adversary:
-    """Whom a generator is trained against after maximum likelihood.
+    """The adversary that a generator is trained against after maximum likelihood.
 
     Attributes:
         algorithm: "policy_gradient" rewards every step by rollouts (SeqGAN), "gan" rewards the

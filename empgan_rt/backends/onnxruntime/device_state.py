@@ -16,7 +16,7 @@ from .device_session import OrtValue
 
 @dataclass
 class DeviceState:
-    """What `OrtState` is, on a device; the host keeps the book of who reads what.
+    """The counterpart of `OrtState` on a device; the host keeps the book of who reads what.
 
     Attributes:
         device: where the tensors are.
@@ -48,7 +48,7 @@ class DeviceState:
 
     @property
     def rows(self) -> tuple[int, int]:
-        """(S, K)."""
+        """The numbers of slots and of beams, (S, K)."""
         slots, beams, _ = self.hidden.shape()
         return slots, beams
 

@@ -28,7 +28,7 @@ _TENSORRT_OPTIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Device:
-    """Where sessions compute.
+    """One device that sessions compute on.
 
     Attributes:
         providers: names, the one that must be there first.

@@ -38,12 +38,12 @@ class OrtState:
 
     @property
     def rows(self) -> tuple[int, int]:
-        """(S, K)."""
+        """The numbers of slots and of beams, (S, K)."""
         return self.hidden.shape[0], self.hidden.shape[1]
 
     @property
     def mask(self) -> FloatArray:
-        """(S, P) float32, 0 where memory is read."""
+        """The mask of each slot, (S, P) float32: 0 where memory is read."""
         return self.reads.mask
 
     def put(self, slots: IntArray, fresh: Mapping[str, FloatArray]) -> None:

@@ -19,7 +19,7 @@ _BUILDING = threading.Lock()  # the logger's errors are those of one build
 
 @dataclass(frozen=True)
 class Built:
-    """What came out of TensorRT.
+    """The results of one build.
 
     Attributes:
         plan: the serialised engine.

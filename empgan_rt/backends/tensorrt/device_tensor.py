@@ -37,12 +37,12 @@ class DeviceTensor:
 
     @property
     def address(self) -> int:
-        """Of its first byte."""
+        """Device address of the first byte."""
         return self.block.address + self.offset
 
     @property
     def row_bytes(self) -> int:
-        """Of an element of the first axis."""
+        """Bytes of one element of the first axis."""
         return math.prod(self.shape[1:]) * self.dtype.itemsize
 
     def rows(self, part: slice) -> DeviceTensor:

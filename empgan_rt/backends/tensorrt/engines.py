@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Request:
-    """Which engine is wanted.
+    """The engine that is wanted.
 
     Attributes:
         precision: a variant of the bundle.

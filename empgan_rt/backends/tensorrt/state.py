@@ -48,7 +48,7 @@ class TrtState:
 
     @property
     def rows(self) -> tuple[int, int]:
-        """(S, K)."""
+        """The numbers of slots and of beams, (S, K)."""
         slots, beams, _ = self.hidden.shape
         return slots, beams
 

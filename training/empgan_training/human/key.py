@@ -25,7 +25,7 @@ COLUMNS = ("row", "context", "emotions", "reply", *CRITERIA)
 
 
 class Reply(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one row shows: the sample, such as "test-00017#3", and the system that replied."""
+    """The content of one row: the sample, such as "test-00017#3", and the system that replied."""
 
     sample: str
     system: str

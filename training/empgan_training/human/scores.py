@@ -62,7 +62,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class HumanScores:
-    """What the raters said.
+    """The scores that the raters gave.
 
     Attributes:
         seed: of the draw.

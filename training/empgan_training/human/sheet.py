@@ -47,7 +47,7 @@ _BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheet programs guess an encodin
 
 @dataclass(frozen=True)
 class SheetOptions:
-    """How many contexts and raters, and the seed of every draw.
+    """The numbers of contexts and raters, and the seed of every draw.
 
     Raises:
         InputError: less than one context or rater, or a seed that is negative or too large.

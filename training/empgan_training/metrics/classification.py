@@ -21,7 +21,7 @@ Labels = Sequence[int] | npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class ClassScore:
-    """How well one class is found; percentages.
+    """The scores of one class, in percent.
 
     Attributes:
         label: the class.

@@ -36,7 +36,7 @@ ORDERS = (1, 2, 3, 4)
 
 @dataclass(frozen=True)
 class DiversityScores:
-    """How varied the hypotheses are; every value depends on n, so compare only at equal n.
+    """The variety of the hypotheses; every value depends on n, so compare only at equal n.
 
     Attributes:
         n: hypotheses counted.

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Marker(msgspec.Struct, frozen=True):
-    """What is known of a step: its inputs and, once it is finished, each output's hash by path."""
+    """The record of a step: its inputs and, once it is finished, each output's hash by path."""
 
     inputs: dict[str, Any]
     outputs: dict[str, str] | None = None

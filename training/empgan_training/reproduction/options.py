@@ -19,7 +19,7 @@ SHARED: SystemName = "EmpG"  # what the systems with its generator start from
 
 @dataclass(frozen=True)
 class ReproduceOptions:
-    """What is reproduced.
+    """The choice of what is reproduced.
 
     Attributes:
         systems: rows of Table 1.

@@ -37,7 +37,7 @@ STORED_NAMES = (*(kind.file_name for kind in KINDS), CASE_STUDY_NAME, FACTS_NAME
 
 @dataclass(frozen=True)
 class TrainedSystem:
-    """Where a system's run is.
+    """The places of a trained system's run.
 
     Attributes:
         recipe: of the run.

@@ -33,7 +33,7 @@ _LOG_EVERY = 10  # generator steps, and critic steps before the first of them
 
 @dataclass
 class AdversarialState(RunState):
-    """Where the stage stands; `best` is the highest Distinct-2 of a validation without drift.
+    """The state of the stage; `best` is the highest Distinct-2 of a validation without drift.
 
     Attributes:
         critic_step, generator_step: optimiser steps of one kind.

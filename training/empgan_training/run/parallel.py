@@ -21,7 +21,7 @@ Item = TypeVar("Item")
 
 
 class Workers:
-    """Who takes part in a run; `Workers()` is a process by itself.
+    """The processes that take part in a run; `Workers()` is a process by itself.
 
     Attributes:
         rank: of this process, from 0; size: how many there are.

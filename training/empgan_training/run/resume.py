@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class PastRun(Struct, frozen=True):
-    """What a checkpoint says of the run that wrote it, beyond what all checkpoints do.
+    """The facts of the run that wrote a checkpoint, beyond those of all checkpoints.
 
     Attributes:
         recipe: all of it but what is free.

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class _Record(msgspec.Struct, frozen=True):
-    """What is read of a record: how far the run was."""
+    """The fields that are read of a record: how far the run was."""
 
     stage: str
     split: str

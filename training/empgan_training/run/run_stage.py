@@ -26,7 +26,7 @@ Logged = TypeVar("Logged")
 
 @dataclass(frozen=True)
 class StageData:
-    """What the stages of a run learn from, and with whom.
+    """The data that the stages of a run learn from, and who shares their steps.
 
     Attributes:
         dialogues: of the training split.
@@ -45,7 +45,7 @@ class StageData:
 
 @dataclass
 class RunState:
-    """Where a stage stands; everything here is in the checkpoint.
+    """The state of a stage; everything here is in the checkpoint.
 
     Attributes:
         epoch: passes over the training split that are done; batch: steps of the next one.
@@ -153,7 +153,7 @@ class RunStage(ABC):
 
 
 class Saving:
-    """When a run is saved between two validations, and when it stops."""
+    """The rule by which a run is saved between two validations, and by which it stops."""
 
     def __init__(
         self,

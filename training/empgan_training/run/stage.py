@@ -25,7 +25,7 @@ from .run_stage import Record, RunStage, RunState, Saving, StageData
 
 @dataclass(frozen=True)
 class StageTask:
-    """What a stage trains.
+    """The task of a stage.
 
     Attributes:
         name: in logs and checkpoints.
@@ -48,7 +48,7 @@ class StageTask:
 
 @dataclass
 class StageState(RunState):
-    """Where a stage stands; `best` is of the score that is watched."""
+    """The state of a stage; `best` is of the score that is watched."""
 
     bad_epochs: Whole = 0
     learning_rate: float = 0.0

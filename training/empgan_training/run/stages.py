@@ -35,7 +35,7 @@ from .stage import Stage, StageTask
 
 @dataclass(frozen=True)
 class RunParts:
-    """What every stage of a run works on."""
+    """The parts that every stage of a run works on."""
 
     config: TrainConfig
     generator: Generator

@@ -23,7 +23,7 @@ _HINT = "start from a run on the same prepared data with the same [model] sizes"
 
 @dataclass(frozen=True)
 class TakenOver:
-    """What came from elsewhere.
+    """The results that came from other runs.
 
     Attributes:
         scores: validation scores of each stage that need not run.

@@ -20,7 +20,7 @@ METRICS = ("perplexity", *TEXT_METRICS, "recogniser")
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """What is scored, and how.
+    """The choice of what is scored, and how.
 
     Attributes:
         split: of the prepared folder.
@@ -56,7 +56,7 @@ class EvaluateOptions:
 
 @dataclass(frozen=True)
 class Perplexity:
-    """How well responses are predicted.
+    """The perplexity of responses under one kind of labels.
 
     Attributes:
         labels: which emotion labels the model read.

@@ -39,7 +39,7 @@ COSTS_NAME = "costs.json"  # apart, since no two runs take equally long
 
 @dataclass(frozen=True)
 class Kind:
-    """How replies were made: the search, and the emotion labels that the model read."""
+    """The way replies were made: the search, and the emotion labels that the model read."""
 
     search: Search
     labels: Labels
@@ -62,7 +62,7 @@ class Perplexities(msgspec.Struct, frozen=True):
 
 
 class ReplyEmotions(msgspec.Struct, frozen=True):
-    """How far the emotion of replies is that of the references, in percent, by a classifier."""
+    """The agreement of the replies' emotions with the references', in percent, by a classifier."""
 
     macro_f1: Score | None = None
     accuracy: Score | None = None
@@ -70,7 +70,7 @@ class ReplyEmotions(msgspec.Struct, frozen=True):
 
 
 class Facts(msgspec.Struct, frozen=True):
-    """What `facts.json` says of a run; unknown fields are passed over.
+    """The content of `facts.json`, which is of one run; unknown fields are passed over.
 
     Attributes:
         steps: stage -> optimiser steps.
