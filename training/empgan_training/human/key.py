@@ -49,12 +49,8 @@ class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replies: tuple[Reply, ...]
 
     def row_ids(self) -> list[str]:
-        """Return the id of each reply's row, such as "s3f9a01c2-0001".
-
-        The letter in front keeps spreadsheets from reading an id as a number or a date.
-        """
-        tag = hashlib.sha256(msgspec.json.encode(self)).hexdigest()[:8]
-        return [f"s{tag}-{number:04d}" for number in range(1, len(self.replies) + 1)]
+        """Return the id of each reply's row."""
+        return row_ids(self, len(self.replies))
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,6 +69,15 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def to_json(self) -> bytes:
         """Return the bytes of `key.json`."""
         return json_file(self)
+
+
+def row_ids(draw: msgspec.Struct, rows: int) -> list[str]:
+    """Return the ids of a draw's rows, such as "s3f9a01c2-0001".
+
+    The letter in front keeps spreadsheets from reading an id as a number or a date.
+    """
+    tag = hashlib.sha256(msgspec.json.encode(draw)).hexdigest()[:8]
+    return [f"s{tag}-{number:04d}" for number in range(1, rows + 1)]
 
 
 def make_key(draw: Draw, sheets: Mapping[str, bytes]) -> Key:

@@ -9,10 +9,8 @@ words.
 
 from __future__ import annotations
 
-import csv
-import io
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,11 +36,10 @@ from .key import (
     sheet_names,
 )
 from .predictions import common_ids, read_predictions
+from .table import csv_bytes
 from .text import instructions_text
 
 INSTRUCTIONS_NAME = "INSTRUCTIONS.md"
-_FORMULA_STARTS = ("=", "+", "-", "@")
-_BYTE_ORDER_MARK = "\ufeff"  # without it, spreadsheet programs guess an encoding
 
 
 @dataclass(frozen=True)
@@ -119,7 +116,7 @@ def make_sheets(
         for row, r in zip(draw.row_ids(), draw.replies, strict=True)
     }
     sheets = {
-        name: _csv_bytes(rows[row] for row in _rater_order(draw, name))
+        name: csv_bytes(COLUMNS, (rows[row] for row in _rater_order(draw, name)))
         for name in sheet_names(options.raters)
     }
     instructions = instructions_text(opened.licence)
@@ -194,18 +191,4 @@ def _cells(row: str, sample: Sample, hypothesis: str, featurizer: Featurizer) ->
         context.append(f"{speaker}: {text}")
         emotions.append(f"{speaker}: {label}" + (f" ({', '.join(emotional)})" if emotional else ""))
     reply = detokenise(hypothesis.split())
-    cells = [row, "\n".join(context), "\n".join(emotions), reply, *("" for _ in CRITERIA)]
-    return [_harmless(cell) for cell in cells]
-
-
-def _harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet program computes: `=1+1` as `'=1+1`."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
-
-
-def _csv_bytes(rows: Iterable[Sequence[str]]) -> bytes:
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    writer.writerows(rows)
-    return (_BYTE_ORDER_MARK + file.getvalue()).encode("utf-8")
+    return [row, "\n".join(context), "\n".join(emotions), reply, *("" for _ in CRITERIA)]

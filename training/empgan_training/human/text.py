@@ -14,14 +14,7 @@ from ..scoring.report_text import Row, aligned
 from .key import CRITERIA, KEY_NAME
 from .scores import HumanScores
 
-_INSTRUCTIONS = """\
-# How to rate
-
-Each row of your sheet shows a dialogue between A and B, what they feel (a label for each turn
-and, in brackets, its emotional words), and one reply that a program wrote for whoever speaks
-next. Several rows in turn share a dialogue; their replies come from different programs, in an
-order of their own each time. Give each reply two marks, 0, 1 or 2.
-
+MARKS = """\
 **content**: is the reply fluent, and does it respond to this dialogue?
 
 - 0: not fluent, or it has nothing to do with the dialogue
@@ -34,7 +27,17 @@ make the other person feel understood, so that they open up further?
 - 0: it contradicts those feelings, or ignores them where they ask for an answer
 - 1: it agrees with them, but faintly
 - 2: it agrees with them, and the other person would feel understood
+"""
 
+_INSTRUCTIONS = """\
+# How to rate
+
+Each row of your sheet shows a dialogue between A and B, what they feel (a label for each turn
+and, in brackets, its emotional words), and one reply that a program wrote for whoever speaks
+next. Several rows in turn share a dialogue; their replies come from different programs, in an
+order of their own each time. Give each reply two marks, 0, 1 or 2.
+
+{marks}
 The marks do not depend on each other: a fluent reply can be cold, a clumsy one warm. An empty
 reply is a program that said nothing. Leave a mark empty rather than guess. Rate alone, and do not
 talk about the replies before all are done.
@@ -58,7 +61,7 @@ def instructions_text(licence: str) -> str:
     Args:
         licence: of the corpus whose dialogues the sheets show.
     """
-    return _INSTRUCTIONS.format(key=KEY_NAME, licence=licence)
+    return _INSTRUCTIONS.format(marks=MARKS, key=KEY_NAME, licence=licence)
 
 
 def sheets_text(drawn: Mapping[str, Any], out: Path) -> str:
