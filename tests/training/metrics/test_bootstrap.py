@@ -11,8 +11,11 @@ from empgan_training.metrics.bootstrap import (
     BOOTSTRAPPED,
     JACKKNIFED,
     METRICS,
+    Interval,
     TextResamples,
+    mean_intervals,
     resample_texts,
+    times_drawn,
 )
 from empgan_training.metrics.distinct import score_distinct
 from empgan_training.metrics.rouge import score_rouge
@@ -98,6 +101,23 @@ def test_rouge_interval_is_that_of_a_mean() -> None:
     assert interval.method == "bootstrap"
     assert interval.high - interval.value == pytest.approx(margin, rel=0.15)
     assert interval.value - interval.low == pytest.approx(margin, rel=0.15)
+
+
+def test_mean_interval_by_hand() -> None:
+    draws = np.array([[2, 0], [1, 1], [0, 2]] * 400 + [[0, 2]])
+    flat, steep = mean_intervals(np.array([[7.0, 0.0], [7.0, 100.0]]), draws)
+    assert flat == Interval(7.0, 7.0, 7.0, "bootstrap")
+    assert steep == Interval(50.0, 0.0, 100.0, "bootstrap")  # each end has a third of the draws
+
+
+def test_draws_count_every_sample() -> None:
+    draws = times_drawn(5, resamples=50, seed=2)
+    assert draws.shape == (50, 5)
+    assert set(draws.sum(axis=1)) == {5}
+    assert (draws == times_drawn(5, resamples=50, seed=2)).all()
+    assert (draws != times_drawn(5, resamples=50, seed=3)).any()
+    with pytest.raises(InputError, match="resamples is 39"):
+        times_drawn(5, resamples=39)
 
 
 def test_distinct_interval_by_hand() -> None:

@@ -126,12 +126,8 @@ def resample_texts(
         DependencyError: sacrebleu or rouge-score is missing.
     """
     check_pairs(hypotheses, references)
-    if resamples < MIN_RESAMPLES:
-        raise InputError(f"resamples is {resamples}", hint=f"give at least {MIN_RESAMPLES}")
-    check_seed(seed)
     n = len(hypotheses)
-    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
-    draws = np.stack([np.bincount(row, minlength=n) for row in drawn])  # (R, n) times drawn
+    draws = times_drawn(n, resamples=resamples, seed=seed)
     bleu_counts, rouge_f = _sample_statistics(hypotheses, references)
     sums = np.einsum("rn,nk->rk", draws, rouge_f)  # BLAS adds in an order of its threads
     return TextResamples(
@@ -142,6 +138,34 @@ def resample_texts(
         replicates=np.hstack([_corpus_bleu(draws @ bleu_counts), sums / n]),
         deletions=np.stack([_deletions(hypotheses, 1), _deletions(hypotheses, 2)], axis=1),
     )
+
+
+def times_drawn(n: int, *, resamples: int = 1000, seed: int = 1) -> Integers:
+    """Return how often each resample draws each of n samples, (R, n).
+
+    Raises:
+        InputError: fewer than 40 resamples, or a seed that is negative or too large.
+    """
+    if resamples < MIN_RESAMPLES:
+        raise InputError(f"resamples is {resamples}", hint=f"give at least {MIN_RESAMPLES}")
+    check_seed(seed)
+    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
+    return np.stack([np.bincount(row, minlength=n) for row in drawn])
+
+
+def mean_intervals(values: Floats, draws: Integers) -> list[Interval]:
+    """Return the mean of each column, with its interval by the percentile bootstrap.
+
+    Args:
+        values: (n, k) in percent; for paired samples, the difference within each.
+        draws: (R, n) of `times_drawn`.
+    """
+    replicates = np.einsum("rn,nk->rk", draws, values) / len(values)  # (R, k)
+    low, high = np.quantile(replicates, (TAIL, 1 - TAIL), axis=0)
+    return [
+        Interval(float(value), float(low), float(high), "bootstrap")
+        for value, low, high in zip(values.mean(axis=0), low, high, strict=True)
+    ]
 
 
 def _values(hypotheses: TokenLists, references: TokenLists) -> Floats:
