@@ -129,7 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     silence_onnxruntime()  # PyTorch's exporter imports it too
     given = list(sys.argv[1:] if arguments is None else arguments)
-    code = _run(given, as_json="--json" in given)  # also where arguments cannot be parsed
+    # The flag counts also where arguments cannot be parsed.
+    code = run(cli, given, name="empgan-rt", as_json="--json" in given)
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -140,10 +141,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _run(given: list[str], *, as_json: bool) -> int:
-    """Run the command line `given`, tell of what went wrong, and return the exit code."""
+def run(command: click.Command, given: Sequence[str], *, name: str, as_json: bool = False) -> int:
+    """Run a command on its arguments, tell of what went wrong, and return the exit code.
+
+    Args:
+        name: of the program, for its help.
+        as_json: whether errors go to stdout as JSON.
+    """
     try:
-        status = cli.main(given, prog_name="empgan-rt", standalone_mode=False)
+        status = command.main(given, prog_name=name, standalone_mode=False)
         return status if isinstance(status, int) else 0
     except EmpganError as error:
         _complain(error, as_json)
