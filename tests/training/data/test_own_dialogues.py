@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-DIALOGUES = ROOT / "training" / "empgan_training" / "assets" / "own_dialogues.jsonl"
-CONTEXTS = ROOT / "tests" / "data" / "acceptance_contexts.jsonl"
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON object of every line; a blank or broken line raises."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-def bare(turns: list[str]) -> str:
-    """Return the words of `turns` without case or punctuation.
-
-    >>> bare(["Hi, Ben!", "It's you."])
-    'hi ben it s you'
-    """
-    return " ".join(re.findall(r"[a-z0-9]+", " ".join(turns).lower()))
+from support.own_texts import ACCEPTANCE_CONTEXTS, OWN_DIALOGUES, bare, read_lines
 
 
 @pytest.fixture(scope="module")
 def dialogues() -> list[dict[str, Any]]:
-    return read_lines(DIALOGUES)
+    return read_lines(OWN_DIALOGUES)
 
 
 @pytest.fixture(scope="module")
 def contexts() -> list[dict[str, Any]]:
-    return read_lines(CONTEXTS)
+    return read_lines(ACCEPTANCE_CONTEXTS)
 
 
 def test_there_are_enough_dialogues(dialogues: list[dict[str, Any]]) -> None:
