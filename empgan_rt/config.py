@@ -61,6 +61,10 @@ class GeneratorConfig:
         streams: what makes the memory (Eq. 2), in this order; a flat context has "utterances".
         attention: whether the decoder attends to every position, or reads the newest one alone.
         prepend_label: whether the newest turn's emotion label stands before a flat sequence.
+        word_turns: newest turns whose words are memory positions as well, behind the turns; beyond
+            the paper, for a hierarchical context with attention.
+        tied: whether the vocabulary's layer has the word embedding's weights (Press and Wolf
+            2017); E is H then.
     """
 
     vocabulary_size: int
@@ -74,6 +78,8 @@ class GeneratorConfig:
     streams: tuple[Stream, ...] = get_args(Stream)
     attention: bool = True
     prepend_label: bool = False
+    word_turns: int = 0
+    tied: bool = False
 
     def __post_init__(self) -> None:
         for name in ("vocabulary_size", "emotion_vocabulary_size"):
@@ -98,6 +104,21 @@ class GeneratorConfig:
                 f"streams are {self.streams!r} of a {self.context} context",
                 hint="give utterances, and in a hierarchical context emotion_words and "
                 "emotion_labels after it if wanted",
+            )
+        _check(self, "word_turns", 0, 8)
+        if self.word_turns and (flat or not self.attention):
+            raise InputError(
+                f"word_turns is {self.word_turns} of a {self.context} context, attention "
+                f"{self.attention!r}",
+                hint="give 0, or a hierarchical context with attention",
+            )
+        if self.tied not in (False, True) or (
+            self.tied and self.embedding_size != self.hidden_size
+        ):
+            raise InputError(
+                f"tied is {self.tied!r} with embedding_size {self.embedding_size} and hidden_size "
+                f"{self.hidden_size}",
+                hint="give true or false; where it is true, give both sizes alike",
             )
 
     @property

@@ -1,8 +1,9 @@
 """The graphs of a bundle: tensor names, dtypes and axes, and the records that cross them.
 
 Axes: U turns of any dialogues, B dialogues, M turns of a dialogue, L tokens of a turn, N emotion
-words of a turn, P memory positions (turns, or tokens where the context is flat), K beams,
-C candidates, S banned ids, D turn width, H hidden width, V vocabulary size.
+words of a turn, P memory positions (turns, and words of the newest ones if wanted, or tokens where
+the context is flat), K beams, C candidates, S banned ids, D turn width, H hidden width, V
+vocabulary size.
 
 The **turn encoder** reads turns, each by itself. The **context encoder** reads dialogues of such
 turns (Eq. 2; projections of Eq. 3 and Eq. 6 that do not depend on the step are applied here, once).
@@ -75,7 +76,7 @@ def graph_specs(model: GeneratorConfig) -> Mapping[str, GraphSpec]:
         "context_encoder",
         (
             TensorSpec("turn_vectors", "float32", ("B", "M", d)),
-            TensorSpec("utterances", "int32", ("B", "M", "L")),  # a flat encoder alone reads them
+            TensorSpec("utterances", "int32", ("B", "M", "L")),  # read where words are positions
             TensorSpec("emotion_labels", "int32", ("B", "M")),
         ),
         (

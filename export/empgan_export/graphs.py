@@ -114,7 +114,9 @@ def decoder_step_graph(generator: Generator, stored: Mapping[str, StoredTensor])
     model, names = trace(DecoderStepGraph(generator), part, stored)
     rounded_from = None
     if isinstance(generator.decoder.vocabulary, QuantisedLinear):
-        rounded_from = (output.name, "decoder.vocabulary.weight", "decoder.vocabulary.bias")
+        tied = generator.config.tied
+        weight = "word_embedding.weight" if tied else "decoder.vocabulary.weight"
+        rounded_from = (output.name, weight, "decoder.vocabulary.bias")
     size = generator.config.vocabulary_size
     model.graph.node.extend(best_words(size, logits.name, rounded_from))
     return finish(model, names, stored, spec)

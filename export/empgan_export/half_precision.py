@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from empgan_rt.errors import CheckpointError
 from empgan_training.model.generator import Generator
+from empgan_training.model.next_word import TiedLinear
 
 
 class HalfVocabulary(nn.Module):
@@ -26,7 +27,7 @@ class HalfVocabulary(nn.Module):
         layer: a linear layer of float16, whose parameters it keeps.
     """
 
-    def __init__(self, layer: nn.Linear) -> None:
+    def __init__(self, layer: nn.Linear | TiedLinear) -> None:
         super().__init__()
         self.weight, self.bias = layer.weight, layer.bias
 

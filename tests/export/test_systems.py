@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -16,13 +17,25 @@ from empgan_rt.verification.parity import replay
 from empgan_training.eager import EagerBackend
 from empgan_training.systems import SYSTEMS, SystemName
 from support.cuda_kernels import without_kernel
-from support.small_data import small_checkpoint
+from support.small_data import SMALL_SIZES, small_checkpoint
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["HRED", "SeqGAN", "Emo-S2S", "Emo-HRED"])
-def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> None:
-    checkpoint = small_checkpoint(tmp_path, system=name)
+@pytest.mark.parametrize(
+    ("name", "beyond"),
+    [
+        ("HRED", {}),
+        ("SeqGAN", {}),
+        ("Emo-S2S", {}),
+        ("Emo-HRED", {}),
+        ("EmpG", {"word_turns": 2}),
+        ("EmpG", {"word_turns": 1, "tied": True, "embedding_size": SMALL_SIZES["hidden_size"]}),
+    ],
+)
+def test_a_shape_exports_and_answers(
+    name: SystemName, beyond: dict[str, Any], tmp_path: Path
+) -> None:
+    checkpoint = small_checkpoint(tmp_path, system=name, **beyond)
     out = tmp_path / "small.empgan"
     options = ExportOptions(num_contexts=8, precisions=("int8", "fp16"))
     exported = export_bundle(checkpoint, out, options)
@@ -33,6 +46,7 @@ def test_a_baseline_exports_and_answers(name: SystemName, tmp_path: Path) -> Non
     audit(bundle)  # its operators are among those that a stranger's may have
     shape = ("context", "streams", "attention", "prepend_label")
     assert [getattr(bundle.model, f) for f in shape] == [getattr(SYSTEMS[name], f) for f in shape]
+    assert {field: getattr(bundle.model, field) for field in beyond} == beyond
     assert bundle.manifest.provenance["system"] == name
     again = replay(EagerBackend.from_bundle(bundle), (out / "goldens.fp32.npz").read_bytes())
     assert again.tokens_equal

@@ -83,16 +83,19 @@ def small_generator(config: GeneratorConfig, seed: int = 0, std: float = 0.5) ->
     return generator
 
 
-def small_checkpoint(tmp_path: Path, seed: int = 0, system: SystemName = "EmpG") -> Path:
+def small_checkpoint(
+    tmp_path: Path, seed: int = 0, system: SystemName = "EmpG", **changes: Any
+) -> Path:
     """Return a checkpoint of random weights with the tokenizer and lexicon of `prepare_own`.
 
-    Its vocabularies are real (about a thousand words), its widths are `SMALL_SIZES`.
+    Its vocabularies are real (about a thousand words), its widths are `SMALL_SIZES`,
+    but for `changes` of `GeneratorConfig`'s fields.
     """
     data = PreparedData(prepare_own(tmp_path), Limits())
     config = SYSTEMS[system].generator_config(
         vocabulary_size=len(data.featurizer.tokenizer.vocabulary),
         emotion_vocabulary_size=len(data.featurizer.lexicon.vocabulary),
-        **SMALL_SIZES,
+        **{**SMALL_SIZES, **changes},
     )
     info = {
         "system": system,

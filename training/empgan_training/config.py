@@ -36,7 +36,11 @@ Share = Annotated[float, Meta(ge=0, lt=1)]
 
 
 class ModelSizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Widths of the generator; the defaults are the paper's."""
+    """Widths of the generator, and what goes beyond the paper; the defaults are the paper's.
+
+    Attributes:
+        word_turns, tied: as in `empgan_rt.config.GeneratorConfig`.
+    """
 
     embedding_size: Count = 300
     emotion_embedding_size: Count = 200
@@ -44,6 +48,8 @@ class ModelSizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     hidden_size: Count = 400
     recogniser_size: Count = 64
     dropout: Share = 0.4
+    word_turns: Annotated[int, Meta(ge=0, le=8)] = 0
+    tied: bool = False
 
 
 class StageConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

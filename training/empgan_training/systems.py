@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from empgan_rt.config import Context, GeneratorConfig, Stream
 
@@ -45,11 +45,12 @@ class System:
     prepend_label: bool = False
     adversary: Adversary | None = None
 
-    def generator_config(self, **sizes: int) -> GeneratorConfig:
+    def generator_config(self, **sizes: Any) -> GeneratorConfig:
         """Return the configuration of a generator of this shape.
 
         Args:
-            sizes: of the vocabularies and layers, by the field names of `GeneratorConfig`.
+            sizes: of the vocabularies and layers, and what is beyond the paper, by the field
+                names of `GeneratorConfig`.
         """
         return GeneratorConfig(
             context=self.context,

@@ -40,7 +40,7 @@ def write_resized(bundle: Bundle, words: int, folder: Path) -> Path:
         BundleError: the weights are not those of the bundle's model.
         StorageError: the disk refused.
     """
-    weights = resized_weights(bundle.weights, words)
+    weights = resized_weights(bundle.weights, words, tied=bundle.model.tied)
     tokenizer = resized_tokenizer(bundle.files["tokenizer.json"], words)
     model = dataclasses.replace(bundle.model, vocabulary_size=words)
     manifest = msgspec.structs.replace(bundle.manifest, model=model)
@@ -61,8 +61,11 @@ def write_resized(bundle: Bundle, words: int, folder: Path) -> Path:
     return folder
 
 
-def resized_weights(weights: bytes, words: int) -> bytes:
+def resized_weights(weights: bytes, words: int, *, tied: bool = False) -> bytes:
     """Return a safetensors file whose tensors by word have `words` rows.
+
+    Args:
+        tied: whether the vocabulary's layer has the embedding's weights, not some of its own.
 
     Raises:
         BundleError: a tensor is missing.
@@ -70,6 +73,8 @@ def resized_weights(weights: bytes, words: int) -> bytes:
     tensors = safetensors.numpy.load(weights)
     draw = np.random.default_rng(_SEED)
     for name in _BY_WORD:
+        if tied and name == "decoder.vocabulary.weight":
+            continue
         if name not in tensors:
             raise BundleError(f"the weights have no {name}", hint="export the bundle again")
         tensors[name] = _resized(tensors[name], words, draw)

@@ -44,7 +44,7 @@ def profiles(
 def most_positions(model: GeneratorConfig, turns: int, tokens: int) -> int:
     """Return P of a dialogue of so many turns of so many tokens."""
     if model.context == "hierarchical":
-        return turns
+        return turns + min(turns, model.word_turns) * tokens
     return turns * (tokens + 1) + model.prepend_label  # each turn is ended by EOS
 
 
@@ -115,6 +115,7 @@ def _context_encoder(batch: Range, model: GeneratorConfig, limits: Limits) -> Pr
         tokens = max(1, min(tokens, (room - model.prepend_label) // turns - 1))
     else:
         turns = min(turns, room)
+        tokens = min(tokens, room // max(1, model.word_turns))  # of the newest turns, read anew
     return {"B": batch, "M": _up_to(_TURNS, turns), "L": _up_to(_TOKENS, tokens)}
 
 

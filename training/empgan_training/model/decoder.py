@@ -14,12 +14,17 @@ from empgan_rt.graph_spec import STRUCK
 from .attention import EmpatheticAttention, Readable
 from .dropout import Dropout
 from .gru import GRU
+from .next_word import TiedLinear
 from .padding import put_back, taken
 from .products import Linear
 
 
 class Decoder(nn.Module):
-    """A GRU over the reply whose state, after each update, attends to the memory."""
+    """A GRU over the reply whose state, after each update, attends to the memory.
+
+    Args:
+        shared: the word embedding whose weights are the vocabulary's as well; None for others.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class Decoder(nn.Module):
         hidden_size: int,
         vocabulary_size: int,
         dropout: float,
+        shared: nn.Embedding | None = None,
     ) -> None:
         super().__init__()
         self.dropout = Dropout(dropout)
@@ -36,7 +42,11 @@ class Decoder(nn.Module):
         self.attention = EmpatheticAttention(memory_size, hidden_size)
         self.output_hidden = Linear(hidden_size, hidden_size)  # W_od, b_o
         self.output_memory = Linear(memory_size, hidden_size, bias=False)  # W_og
-        self.vocabulary = Linear(hidden_size, vocabulary_size)  # W_v, b_v
+        self.vocabulary: Linear | TiedLinear  # W_v, b_v
+        if shared is None:
+            self.vocabulary = Linear(hidden_size, vocabulary_size)
+        else:
+            self.vocabulary = TiedLinear(shared)
 
     def prepare(
         self,

@@ -33,19 +33,18 @@ def last_valid(states: Tensor, lengths: Tensor) -> Tensor:
 
 
 class TurnEncoder(nn.Module):
-    """Reads the words of each turn: the last valid GRU state of every turn."""
+    """Reads the words of each turn: the GRU's states, of which the last valid one is the turn's."""
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         self.gru = GRU(input_size, hidden_size)
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """Return (B, M, H) turn vectors from (B, M, L, E) embeddings and (B, M) lengths."""
+        """Return (B, M, L, H) states from (B, M, L, E) embeddings and (B, M) lengths."""
         batch, turns, words, width = embedded.shape
-        lengths = lengths.reshape(batch * turns)
-        states = self.gru.run(embedded.reshape(batch * turns, words, width), lengths=lengths)
-        vectors = last_valid(states, lengths)
-        return vectors.reshape(batch, turns, -1)
+        flat = embedded.reshape(batch * turns, words, width)
+        states = self.gru.run(flat, lengths=lengths.reshape(batch * turns))
+        return states.reshape(batch, turns, words, -1)
 
 
 class HierarchicalEncoder(nn.Module):
@@ -71,8 +70,18 @@ class HierarchicalEncoder(nn.Module):
 
     def turns(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """Return (B, M, H) turn vectors, the first half of `forward`."""
-        vectors: Tensor = self.dropout(self.turn(self.dropout(embedded), lengths))
-        return vectors
+        return self.of_words(self.words(embedded, lengths), lengths)
+
+    def words(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """Return (B, M, L, H) states of the words of turns; inputs as for `forward`."""
+        states: Tensor = self.turn(self.dropout(embedded), lengths)
+        return states
+
+    def of_words(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Return `turns` of the states of their words."""
+        vectors = last_valid(states.flatten(0, 1), lengths.flatten())
+        dropped: Tensor = self.dropout(vectors.view(*lengths.shape, -1))
+        return dropped
 
     def in_context(self, turns: Tensor) -> Tensor:
         """Return (B, M, H) context vectors of turn vectors, the second half of `forward`."""

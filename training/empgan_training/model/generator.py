@@ -17,6 +17,7 @@ from .auxiliary import EmotionWordDecoder
 from .decoder import Decoder
 from .encoders import FlatEncoder, HierarchicalEncoder, LabelEncoder, last_valid, lengths_of
 from .memory import Memory, flat_memory, memory_of
+from .newest_words import NewestWords, beside
 from .recogniser import EmotionRecogniser
 
 
@@ -68,7 +69,11 @@ class Generator(nn.Module):
             self.labels = LabelEncoder(config.label_embedding_size, hidden, dropout)
             self.label_head = nn.Linear(hidden, NUM_LABELS)
         self.recogniser = EmotionRecogniser(words, config.recogniser_size, dropout)
-        self.decoder = Decoder(word_size, config.memory_size, hidden, words, dropout)
+        self.newest_words: NewestWords | None = None
+        if config.word_turns:
+            self.newest_words = NewestWords(config.word_turns, hidden, dropout)
+        shared = self.word_embedding if config.tied else None
+        self.decoder = Decoder(word_size, config.memory_size, hidden, words, dropout, shared)
 
     def trained_after_recogniser(self) -> list[nn.Parameter]:
         """Return the parameters of everything but the recogniser, which is frozen by then."""
@@ -91,19 +96,31 @@ class Generator(nn.Module):
             turns: (S,) turns of each context.
             dialogue_of: (S,) row of each context's dialogue; None if each has one context.
         """
-        vectors = self._stream_turns(utterances, emotion_words)
-        return self._in_context(vectors, utterances, label_probs, turns, dialogue_of)
+        vectors, words = self._stream_turns(utterances, emotion_words)
+        memory = self._in_context(vectors, utterances, label_probs, turns, dialogue_of)
+        if self.newest_words is None or words is None:
+            return memory
+        lengths = lengths_of(utterances)
+        positions = self.newest_words.in_dialogues(words, lengths, turns, dialogue_of)
+        return memory._replace(words=positions)
 
-    def _stream_turns(self, utterances: Tensor, emotion_words: Tensor) -> list[Tensor]:
-        """Return the turn vectors (B, M, H) of each stream that has words of its own."""
+    def _stream_turns(
+        self, utterances: Tensor, emotion_words: Tensor
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """Return the turn vectors (B, M, H) of each stream that has words of its own.
+
+        Returns:
+            Those, and the states (B, M, L, H) of the words of utterances; a flat context has none.
+        """
         if isinstance(self.utterances, FlatEncoder):
-            return []  # it knows no turns
-        embedded = self.word_embedding(utterances)
-        vectors = [self.utterances.turns(embedded, lengths_of(utterances))]
+            return [], None  # it knows no turns
+        lengths = lengths_of(utterances)
+        words = self.utterances.words(self.word_embedding(utterances), lengths)
+        vectors = [self.utterances.of_words(words, lengths)]
         if self.emotion_words is not None and self.emotion_embedding is not None:
             embedded = self.emotion_embedding(emotion_words)
             vectors.append(self.emotion_words.turns(embedded, lengths_of(emotion_words)))
-        return vectors
+        return vectors, words
 
     def _in_context(
         self,
@@ -145,7 +162,8 @@ class Generator(nn.Module):
         keys, values, hidden = self.decoder.prepare(
             memory.rows, memory.newest, memory.mask, memory.row_of
         )
-        return Readable(keys, values, memory.mask, memory.row_of), hidden
+        read = Readable(keys, values, memory.mask, memory.row_of)
+        return (read if memory.words is None else beside(read, memory.words)), hidden
 
     def encode(self, utterances: Tensor, emotion_words: Tensor, labels: Tensor) -> EncoderState:
         """Return what the decoder needs; inputs as in `empgan_rt.graph_spec.EncoderInput`."""
@@ -157,7 +175,7 @@ class Generator(nn.Module):
 
         It depends on no other turn: each stream's vector, and the recogniser's.
         """
-        vectors = self._stream_turns(utterances, emotion_words)
+        vectors, _ = self._stream_turns(utterances, emotion_words)
         return torch.cat([*vectors, self.recogniser.turns(utterances)], dim=-1)
 
     def encode_context(self, vectors: Tensor, utterances: Tensor, labels: Tensor) -> EncoderState:
@@ -166,15 +184,21 @@ class Generator(nn.Module):
         Args:
             vectors: (B, M, D) from `encode_turns`, of any float type, and of any value where a
                 label is 0.
-            utterances: (B, M, L), read by a flat encoder only.
+            utterances: (B, M, L), read by a flat encoder, and where words are memory positions.
             labels: (B, M) as in `empgan_rt.graph_spec.EncoderInput`.
         """
         vectors = vectors.to(self.word_embedding.weight.dtype)
         *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
         probs = _label_probs(self.recogniser.in_context(recognised), labels)
-        memory = self._in_context(streams, utterances, probs, lengths_of(labels))
+        turns = lengths_of(labels)
+        memory = self._in_context(streams, utterances, probs, turns)
         keys, values, hidden = self.decoder.prepare(memory.rows, memory.newest)
-        return EncoderState(keys, values, memory.mask, hidden, probs)
+        read = Readable(keys, values, memory.mask)
+        if self.newest_words is not None and isinstance(self.utterances, HierarchicalEncoder):
+            ids, lengths = self.newest_words.ids(utterances, turns)
+            words = self.utterances.words(self.word_embedding(ids), lengths_of(ids))
+            read = beside(read, self.newest_words.of_newest(turns, words, lengths))
+        return EncoderState(read.keys, read.values, read.mask, hidden, probs)
 
     def step(
         self, tokens: Tensor, hidden: Tensor, keys: Tensor, values: Tensor, mask: Tensor

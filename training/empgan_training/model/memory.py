@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from empgan_rt.graph_spec import STRUCK
 
 from .encoders import FlatEncoder, last_valid, lengths_of, one_sequence
+from .newest_words import WordPositions
 
 
 class Memory(NamedTuple):
@@ -22,6 +23,7 @@ class Memory(NamedTuple):
         newest: (B, G), the state of the last valid position.
         mask: (B, P), 0 where the decoder reads, STRUCK elsewhere.
         emotional: (B, H), the newest emotion-word context; None without that stream.
+        words: of each sample's newest turns, which are read as well; None where they are not.
     """
 
     rows: Tensor
@@ -29,6 +31,7 @@ class Memory(NamedTuple):
     newest: Tensor
     mask: Tensor
     emotional: Tensor | None
+    words: WordPositions | None = None
 
 
 def memory_of(

@@ -15,12 +15,30 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from .products import factor_of, filled_up
+from .products import factor_of, filled_up, linear
 
 TILE = 1 << 19  # logits of one tile: 2 MB in float32
 
 
-def summed_nats(states: Tensor, layer: nn.Linear, targets: Tensor) -> Tensor:
+class TiedLinear(nn.Module):
+    """A linear layer whose weight is an embedding's; its own is the bias alone."""
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self._embedding = [embedding]  # in a list, so that its weight is not stored twice
+        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+
+    @property
+    def weight(self) -> Tensor:
+        """The embedding's (V, E), whatever stands there at present."""
+        return self._embedding[0].weight
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return (..., V) of inputs (..., E)."""
+        return linear(inputs, self.weight, self.bias)
+
+
+def summed_nats(states: Tensor, layer: nn.Linear | TiedLinear, targets: Tensor) -> Tensor:
     """Return the sum of -log P(target) under softmax(layer(states)), a scalar.
 
     On a CPU it cannot be differentiated twice.
@@ -36,7 +54,7 @@ def summed_nats(states: Tensor, layer: nn.Linear, targets: Tensor) -> Tensor:
     return nats
 
 
-def drawn_ids(states: Tensor, layer: nn.Linear, never: Sequence[int]) -> Tensor:
+def drawn_ids(states: Tensor, layer: nn.Linear | TiedLinear, never: Sequence[int]) -> Tensor:
     """Return ids (W,) drawn from softmax(layer(states)), without gradients.
 
     Args:
