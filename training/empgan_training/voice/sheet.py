@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from empgan_rt.errors import DataError, InputError
-from empgan_rt.storage.folders import replace_file
+from empgan_rt.storage.file_set import replace_file
 from empgan_rt.storage.replacing import restored
 
 from ..data.folder import write_folder
