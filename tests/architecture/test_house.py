@@ -22,7 +22,6 @@ VERSION_READERS = {
     "empgan_rt.backends.onnxruntime.cuda_diagnosis",
     "empgan_rt.backends.onnxruntime.session",
     "empgan_rt.backends.tensorrt.machine",  # of the library that builds, whichever wheel brought it
-    "empgan_bench.gpu_check.needs",
     "empgan_bench.engines.cuda.torch",
 }
 DATA_SUFFIXES = {".toml", ".yaml", ".yml", ".cff", ".json", ".jsonl", ".tsv"}

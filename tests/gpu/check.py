@@ -1,131 +1,111 @@
-"""Runs sections one after the other, each in a process of its own with a time limit.
+"""A whole run: one section after another, and the report anew after each.
 
-A section may take the GPU down or end by a signal: it has failed then, what it found before counts,
-and the next one starts with a fresh process.
+Each section is a process of its own. It may take the GPU down or end by a signal: it has failed
+then, what it found before counts, and the next one starts afresh.
 """
 
 from __future__ import annotations
 
-import os
+import datetime
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
-import psutil
+from msgspec.structs import asdict, replace
 
-from ..workers.client import import_path
-from .needs import NO_GPU
-from .records import Job, Outcome, Record, Status
-from .sections import Section
+from gpu import processes, speed
+from gpu.report import Outcome, Record, Report, Status, write
+from gpu.results import read_log
+from gpu.sections import MACHINE, Section
 
-_GRACE_S = 10.0  # between asking a process to end and killing it
-_LINES, _WIDTH = 40, 300  # of what a failed process said
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What all sections of a run have in common.
-
-    Attributes:
-        out: folder of the report.
-        dry_run: on the CPU, with small numbers.
-        limit_s: seconds for all sections; None for any.
-    """
-
-    out: Path
-    dry_run: bool = False
-    limit_s: float | None = None
+# In one process, since they share a GPU; what spreads tests over cores need not be there.
+_PYTEST = (
+    *("-m", "pytest", "--override-ini=addopts=--strict-markers --import-mode=importlib"),
+    *("-v", "-m", "gpu", "-p", "no:cacheprovider", "--continue-on-collection-errors"),
+)
+_SOME_FAILED, _NONE_COLLECTED = 1, 5  # statuses of pytest
 
 
-class Runner:
+class Run:
     """One run, whose time runs from now.
 
-    Attributes:
-        records: of the sections that are over.
+    Args:
+        out: folder of the report.
+        dry: on the CPU, with small numbers.
+        limit_s: seconds for all sections; None for any.
+        command: for the report.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.records: list[Record] = []
-        self._settings = settings
-        self._ends = None if settings.limit_s is None else time.monotonic() + settings.limit_s
-        self._broken: set[str] = set()  # engines
+    def __init__(
+        self, out: Path, *, dry: bool = False, limit_s: float | None = None, command: str = ""
+    ) -> None:
+        self._out, self._dry, self._began = out, dry, time.monotonic()
+        self._engines = [*(speed.DRY_ENGINES if dry else speed.ENGINES)]  # that the bench still has
+        started = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self.report = Report(dry, started, command, limit_s)
 
-    def run(self, section: Section, later: Sequence[Section] = ()) -> Record:
-        """Return the record of a section, which is kept in `records` too.
+    def check(
+        self, wanted: Sequence[Section], on_record: Callable[[Record], None] = lambda record: None
+    ) -> bool:
+        """Return whether there is a GPU, or this is a dry run; without one the machine is all.
 
-        Args:
-            section: what to run now.
-            later: what is to come, for which time has to be left.
+        The report is in the folder before the first section and after each.
         """
-        start = time.monotonic()
-        left = None if self._ends is None else max(0.0, self._ends - start)
-        seconds, said = allowance(section, later, left), list[str]()
-        if obstacle := self._obstacle(section):
-            outcome = Outcome("skipped", obstacle)
-        elif seconds is None:
-            outcome = Outcome("skipped", f"{left:.0f} s are left, it needs {section.least_s:g}")
+        report = self.report
+        report.to_come += [section.name for section in wanted]
+        write(report, self._out)
+        for section in wanted:
+            record = self.run(section)
+            report.to_come.pop(0)
+            report.sections.append(record)
+            if section.name == MACHINE:
+                report.machine.update({str(row["what"]): row["value"] for row in record.figures})
+            write(report, self._out)
+            on_record(record)
+            known = section.name == MACHINE and record.status == "passed"
+            if known and "GPU" not in report.machine and not self._dry:
+                return False
+        return True
+
+    def run(self, section: Section) -> Record:
+        """Return the record of a section."""
+        start, said, seconds = time.monotonic(), list[str](), section.limit_s
+        if self.report.limit_s is not None:
+            seconds = min(seconds, self._began + self.report.limit_s - start)
+        if self._dry and not section.rehearsed:
+            found = Outcome("skipped", "no GPU in a dry run")
+        elif seconds <= 0:
+            found = Outcome("skipped", "no time is left")
         else:
-            outcome, said = self._perform(section, seconds)
-        taken = round(time.monotonic() - start, 1)
-        status, reason, figures = outcome.status, outcome.reason, outcome.figures
-        record = Record(section.name, section.proves, status, reason, taken, figures, said)
-        self.records.append(record)
-        return record
+            with tempfile.TemporaryDirectory() as folder:
+                found, status = self._perform(section, start + seconds, Path(folder))
+                said = processes.last_lines(Path(folder))
+            found = judged(found, status, seconds, section.limit_s, said[-1] if said else "")
+        return Record(
+            **asdict(found),
+            name=section.name,
+            proves=section.proves,
+            seconds=round(time.monotonic() - start, 1),
+            said=said if found.status == "failed" else [],
+        )
 
-    def _obstacle(self, section: Section) -> str:
-        """Return why a section cannot be run, as far as that is known beforehand."""
-        if self._settings.dry_run and section.dry_needs is None:
-            return f"{NO_GPU} in a dry run"
-        before = {record.name: record.status for record in self.records}
-        if before.get(section.after, "passed") != "passed":
-            return f"`{section.after}` did not pass"
-        return ""
+    def _perform(self, section: Section, ends: float, folder: Path) -> tuple[Outcome, int | None]:
+        """Return what a section found, and the status of its process, 0 if that tells no more."""
 
-    def _perform(self, section: Section, seconds: float) -> tuple[Outcome, list[str]]:
-        """Return what a section's process found, and its last lines if it failed."""
-        dry = self._settings.dry_run
-        with tempfile.TemporaryDirectory() as folder:
-            record, log = Path(folder, "record.json"), Path(folder, "log")
-            job = Job(
-                target=section.target,
-                needs=(section.dry_needs or ()) if dry else section.needs,
-                record=str(record),
-                out=str(self._settings.out.resolve()),
-                device="cpu" if dry else "cuda",
-                engine=section.engine,
-                seconds=seconds,
-                broken=tuple(sorted(self._broken)),
-            )
-            status = _ended(job, log)
-            found = Outcome("skipped")
-            if record.is_file():
-                found = msgspec.json.decode(record.read_bytes(), type=Outcome)
-            lines = _last_lines(log)
-            outcome = judged(found, status, seconds, section.limit_s, lines[-1] if lines else "")
-            refused = status == 0 and outcome.status == "skipped"
-            if section.engine and (refused or outcome.status == "failed"):
-                self._broken.add(section.engine)
-            return outcome, lines if outcome.status == "failed" else []
+        def run(arguments: Sequence[str]) -> tuple[int | None, bytes]:
+            status = processes.ended(arguments, folder, max(0.0, ends - time.monotonic()))
+            return status, (folder / "stdout").read_bytes()
 
-
-def allowance(section: Section, later: Sequence[Section], left_s: float | None) -> float | None:
-    """Return how long a section may take; None if it is not to be begun.
-
-    It leaves each later one its least, but takes its own least in any case.
-    """
-    if left_s is None:
-        return section.limit_s
-    if left_s < section.least_s:
-        return None
-    reserved = sum(other.least_s for other in later)
-    return min(section.limit_s, max(section.least_s, left_s - reserved))
+        if section.batch:
+            out = self._out.resolve() / "bench" / f"batch-{section.batch}"
+            return speed.measure(self._engines, section.batch, out, run, dry=self._dry)
+        log, rehearse = folder / "log", ["--rehearse"] if self._dry else []
+        status, _ = run([*_PYTEST, *rehearse, f"--report-log={log}", *section.tests])
+        found = read_log(log, stopped=status is None)
+        told = {_SOME_FAILED: found.status == "failed", _NONE_COLLECTED: found.checks != []}
+        return found, 0 if status is not None and told.get(status) else status
 
 
 def judged(
@@ -134,7 +114,7 @@ def judged(
     """Return what a section has come to.
 
     Args:
-        found: what its process had found when it ended.
+        found: what it had found when its process ended.
         status: that of the process; None if it was stopped.
         seconds: how long it might take.
         limit_s: how long it may take where there is time enough.
@@ -142,65 +122,13 @@ def judged(
     """
     if status == 0:
         return found
+    then: Status = "failed"
     if status is not None:
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
-        last = f" after {said!r}" if said else ""
-        return _with(found, "failed", f"its process ended {how}{last}")
-    if seconds < limit_s:  # the whole run is short of time
-        then: Status = "failed" if found.status == "failed" else "skipped"
-        return _with(found, then, f"cut short after {seconds:.0f} s for lack of time")
-    return _with(found, "failed", f"stopped after {seconds:.0f} s, which is its limit")
-
-
-def _with(found: Outcome, status: Status, reason: str) -> Outcome:
-    reasons = [part for part in (found.reason, reason) if part]
-    return msgspec.structs.replace(found, status=status, reason="; ".join(reasons))
-
-
-def _ended(job: Job, log: Path) -> int | None:
-    """Return the exit status of a section's process; None if it had to be stopped."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": import_path(),
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order of `nvidia-smi`
-    }
-    with (
-        log.open("wb") as said,
-        subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.child"],
-            stdin=subprocess.PIPE,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            process_group=0,  # so that its own processes can be ended with it
-        ) as process,
-    ):
-        try:
-            process.communicate(msgspec.json.encode(job), timeout=job.seconds)
-            return process.returncode
-        except subprocess.TimeoutExpired:
-            return None
-        finally:
-            _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End a process, if it has not ended, and all that it has left behind."""
-    below: list[psutil.Process] = []  # the bench's workers are in groups of their own
-    if process.poll() is None:
-        with suppress(psutil.NoSuchProcess):
-            below = psutil.Process(process.pid).children(recursive=True)
-        os.killpg(process.pid, signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    for each in below:
-        with suppress(psutil.NoSuchProcess):  # it knows whether the number is another's by now
-            each.kill()
-    process.wait()
-
-
-def _last_lines(log: Path) -> list[str]:
-    lines = log.read_text("utf-8", "replace").rstrip().splitlines()
-    return [line[:_WIDTH] for line in lines[-_LINES:]]
+        reason = f"its process ended {how}" + (f" after {said!r}" if said else "")
+    elif seconds < limit_s:  # the whole run is short of time
+        then = "failed" if found.status == "failed" else "skipped"
+        reason = f"cut short after {seconds:.0f} s for lack of time"
+    else:
+        reason = f"stopped after {seconds:.0f} s, which is its limit"
+    return replace(found, status=then, reason="; ".join(filter(None, (found.reason, reason))))

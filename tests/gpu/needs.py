@@ -1,4 +1,4 @@
-"""What sections need: name -> what is not there and how to get it, a literal table.
+"""What checks need: name -> what is not there and how to get it, a literal table.
 
 Whatever passes here is there, so what fails afterwards has failed.
 """
@@ -6,27 +6,47 @@ Whatever passes here is there, so what fails afterwards has failed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from functools import cache
 from importlib.util import find_spec
 
+from empgan_bench.measuring import gpu
 from empgan_rt.backends.onnxruntime.cuda import PROVIDER
 from empgan_rt.backends.onnxruntime.session import import_onnxruntime
-from empgan_rt.backends.tensorrt.machine import import_cuda, import_tensorrt
-from empgan_rt.errors import EmpganError
-
-from ..measuring import gpu
-
-NO_GPU = "no GPU"
+from empgan_rt.backends.tensorrt.backend import TrtBackend
+from empgan_rt.backends.tensorrt.machine import (
+    Machine,
+    import_cuda,
+    import_tensorrt,
+    is_rtx,
+    version_of,
+)
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.errors import EmpganError, ProviderError
+from empgan_rt.verification import parity
 
 
 def missing(names: Iterable[str]) -> str:
     """Return the first need that is not met, with its mend; "" if all are."""
-    return next((said for name in names if (said := NEEDS[name]())), "")
+    for name in names:
+        try:
+            said = NEEDS[name]()
+        except EmpganError as error:
+            said = one_line(error)
+        if said:
+            return said
+    return ""
+
+
+def one_line(error: EmpganError) -> str:
+    """Return an error with its mend, on one line."""
+    return "; ".join(str(error).splitlines())
 
 
 def _gpu() -> str:
     if gpu.count():
         return ""
-    return f"{NO_GPU}: see that `nvidia-smi` lists one (a container needs --gpus all)"
+    return "no GPU: see that `nvidia-smi` lists one (a container needs --gpus all)"
 
 
 def _torch() -> str:
@@ -36,26 +56,18 @@ def _torch() -> str:
 def _torch_on_cuda() -> str:
     if said := _torch():
         return said
-    from ..engines.cuda.torch import require_gpu
+    from empgan_bench.engines.cuda.torch import require_gpu
 
-    try:
-        require_gpu()
-    except EmpganError as error:
-        return one_line(error)
+    require_gpu()
     return ""
 
 
 def _onnxruntime() -> str:
-    try:
-        import_onnxruntime()
-    except EmpganError as error:
-        return one_line(error)
+    import_onnxruntime()
     return ""
 
 
 def _onnxruntime_on_cuda() -> str:
-    if said := _onnxruntime():
-        return said
     onnxruntime = import_onnxruntime()
     if PROVIDER in onnxruntime.get_available_providers():
         return ""
@@ -66,20 +78,21 @@ def _onnxruntime_on_cuda() -> str:
 
 
 def _tensorrt() -> str:
+    trt = import_tensorrt()
+    import_cuda()
+    return _packages("tensorrt", "onnx") or (_refused() if is_rtx(trt) else "")
+
+
+@cache
+def _refused() -> str:
+    """Return how TensorRT-RTX refuses this GPU; NVIDIA lists few for it, so that is no fault."""
+    machine, bundle = Machine.here(), Bundle.open("tiny")
     try:
-        import_tensorrt()
-        import_cuda()
-    except EmpganError as error:
-        return one_line(error)
-    return _packages("tensorrt", "onnx")
-
-
-def _bench() -> str:
-    return _packages("bench", "plotly")
-
-
-def _pytest() -> str:
-    return _packages("dev", "pytest")
+        with closing(TrtBackend(bundle)) as backend:
+            parity.replay(backend, bundle.goldens("fp32"), 1.0)
+    except ProviderError as error:
+        return f"{version_of(machine.trt)} does not take {machine.gpu.name}: {error.message}"
+    return ""
 
 
 def _packages(extra: str, *names: str) -> str:
@@ -90,11 +103,6 @@ def _packages(extra: str, *names: str) -> str:
     return f"{', '.join(lacking)} not installed: pip install 'empgan-rt[{extra}]'"
 
 
-def one_line(error: EmpganError) -> str:
-    """Return an error with its mend, on one line."""
-    return "; ".join(str(error).splitlines())
-
-
 NEEDS: Mapping[str, Callable[[], str]] = {
     "gpu": _gpu,
     "torch": _torch,
@@ -102,6 +110,4 @@ NEEDS: Mapping[str, Callable[[], str]] = {
     "onnxruntime": _onnxruntime,
     "onnxruntime on cuda": _onnxruntime_on_cuda,
     "tensorrt": _tensorrt,
-    "bench": _bench,
-    "pytest": _pytest,
 }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from .engines import NEEDS_ON
-
-_HERE = "empgan_bench.gpu_check"
+TESTS = Path(__file__).parents[1]
+TENSORRT = TESTS / "runtime" / "backends" / "tensorrt" / "test_on_gpu.py"
 MACHINE = "machine"
 
 
@@ -15,116 +15,61 @@ class Section:
     """One section.
 
     Attributes:
-        name: on the command line and in the report.
-        proves: what it shows if it passes.
-        target: "module:function", from a `Job` to `Finding`s.
+        name, proves: for the report.
         limit_s: after so many seconds it has failed.
-        least_s: with less time than this it is not begun.
-        needs: keys of `needs.NEEDS`.
-        dry_needs: the same in a dry run; None: it cannot be rehearsed without a GPU.
-        engine: which one it is about; if it fails, `memory` takes another one.
-        after: a section without whose passing it is not begun.
+        tests: arguments of pytest.
+        batch: dialogues in a batch of `bench latency`; 0 for tests.
+        rehearsed: whether a dry run has it; else it is about a GPU alone.
     """
 
     name: str
     proves: str
-    target: str
     limit_s: float
-    least_s: float
-    needs: tuple[str, ...] = ()
-    dry_needs: tuple[str, ...] | None = ()
-    engine: str = ""
-    after: str = ""
+    tests: tuple[str, ...] = ()
+    batch: int = 0
+    rehearsed: bool = True
 
 
-def _of_engine(kind: str, proves: str, target: str, engine: str, limit_s: float) -> Section:
-    """Return a section about one engine."""
-    on = NEEDS_ON[engine]
-    return Section(
-        name=f"{kind}-{engine}",
-        proves=proves,
-        target=f"{_HERE}.{target}",
-        limit_s=limit_s,
-        least_s=15,
-        needs=on["cuda"],
-        dry_needs=on.get("cpu"),
-        engine=engine,
-        after="tensorrt" if engine == "tensorrt" else "",
-    )
+def _of(file: str, proves: str, limit_s: float, engine: str = "") -> Section:
+    """Return a section of a file of this folder, or of one engine's tests in it."""
+    tests = (str(TESTS / "gpu" / f"test_{file}.py"), "-W", "default")  # libraries may warn
+    if not engine:
+        return Section(file, proves, limit_s, tests)
+    told, chosen = f"{engine} {proves}", (*tests, "-k", engine)
+    return Section(f"{file}-{engine}", told, limit_s, chosen, rehearsed=engine != "tensorrt")
 
 
-def _goldens(engine: str, limit_s: float) -> Section:
-    return _of_engine(
-        "goldens",
-        f"{engine} computes what the bundles recorded, in every precision",
-        "goldens:replayed",
-        engine,
-        limit_s,
-    )
+def _bench(batch: int) -> Section:
+    told = f"how fast every engine is in batches of {batch}; replies are compared first"
+    return Section(f"bench-{batch}", told, 1200, batch=batch, rehearsed=batch == 32)
 
 
-def _tokens(engine: str, limit_s: float) -> Section:
-    return _of_engine(
-        "tokens",
-        f"{engine} writes what the CPU does, greedy and with 5 beams",
-        "tokens:compared",
-        engine,
-        limit_s,
-    )
+def marked() -> tuple[str, ...]:
+    """Return the other files with marked tests, alone: what the rest need may be missing."""
+    files = [p for p in sorted(TESTS.rglob("test_*.py")) if "gpu" not in p.parent.name]
+    found = [path for path in files if "pytest.mark.gpu" in path.read_text("utf-8")]
+    return tuple(str(path) for path in found if path != TENSORRT)
 
 
-SECTIONS: tuple[Section, ...] = (
-    Section(MACHINE, "which machine this is", f"{_HERE}.machine:described", 120, 5),
-    Section("doctor", "the installation is sound", f"{_HERE}.installation:examined", 180, 10),
-    _goldens("onnxruntime", 180),
-    Section(
-        "tensorrt",
-        "TensorRT's engines are built, loaded and executed here",
-        f"{_HERE}.tensorrt_probe:probed",
-        900,
-        20,
-        needs=NEEDS_ON["tensorrt"]["cuda"],
-        dry_needs=None,
-        engine="tensorrt",
-    ),
-    _goldens("tensorrt", 1800),  # it builds the engines of `default`
-    _goldens("eager", 180),
-    _tokens("onnxruntime", 300),
-    _tokens("tensorrt", 900),
-    _tokens("eager", 300),
-    Section(
-        "bench",
-        "how fast every engine is; replies are compared first",
-        f"{_HERE}.latency:benched",
-        3600,
-        60,
-        needs=("gpu", "bench"),
-        dry_needs=("bench",),
-    ),
-    Section(
-        "memory",
-        "memory stays flat over 10,000 requests of mixed lengths",
-        f"{_HERE}.memory:soaked",
-        1200,
-        120,
-        needs=("gpu",),
-    ),
-    Section(
-        "tests",
-        "`pytest -m gpu` passes",
-        f"{_HERE}.gpu_tests:ran",
-        900,
-        30,
-        needs=("gpu", "pytest"),
-        dry_needs=None,
-    ),
-    Section(
-        "training",
-        "how fast the real model trains",
-        f"{_HERE}.training:timed",
-        300,
-        45,
-        needs=NEEDS_ON["eager"]["cuda"],
-        dry_needs=NEEDS_ON["eager"]["cpu"],
-    ),
+_RECORDED = "computes what the bundles recorded, in every precision"
+_SAME = "writes what the CPU does, greedy and with 5 beams"
+_FLAT = "keeps memory flat over 10,000 requests of mixed lengths"
+_BUILT = "TensorRT's engines are built, loaded and executed here"
+SECTIONS = (
+    _of(MACHINE, "which machine this is", 120),
+    _of("doctor", "the installation is sound", 180),
+    _of("goldens", _RECORDED, 180, "onnxruntime"),
+    Section("tensorrt", _BUILT, 900, (str(TENSORRT),), rehearsed=False),
+    _of("goldens", _RECORDED, 1800, "tensorrt"),  # it builds the engines of `default`
+    _of("goldens", _RECORDED, 180, "eager"),
+    _of("tokens", _SAME, 300, "onnxruntime"),
+    _of("tokens", _SAME, 900, "tensorrt"),
+    _of("tokens", _SAME, 300, "eager"),
+    _bench(32),
+    Section("tests", "`pytest -m gpu` passes elsewhere", 900, marked(), rehearsed=False),
+    _of("training", "how fast the real model trains", 300),
+    _of("memory", _FLAT, 1200, "tensorrt"),
+    _of("memory", _FLAT, 1200, "onnxruntime"),
+    _of("memory", _FLAT, 1200, "eager"),
+    *(_bench(batch) for batch in (1, 512, 128, 8)),
 )

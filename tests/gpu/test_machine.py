@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import metadata
 
+import pytest
+
+from empgan_bench.measuring import fingerprint, gpu
 from empgan_rt import threads
+from gpu.engines import Tell
 
-from ..measuring import fingerprint, gpu
-from .records import Finding, Job
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(120)]
 
-GPU = "GPU"
-_PACKAGES = (
+PACKAGES = (
     *("numpy", "torch", "triton", "onnxruntime", "onnxruntime-gpu", "onnx"),
     *("tensorrt", "tensorrt-cu13", "tensorrt-rtx", "tensorrt-rtx-cu13", "cuda-python"),
     *("cuda-bindings", "nvidia-cuda-runtime", "nvidia-cublas", "nvidia-cudnn-cu13"),
@@ -20,11 +21,9 @@ _PACKAGES = (
 )
 
 
-def described(job: Job) -> Iterator[Finding]:
-    """Yield facts by name; those of the GPUs from the driver itself, versions without imports."""
-    facts: dict[str, str] = {}
-    for place, each in enumerate(gpu.gpus()):
-        facts[GPU if place == 0 else f"{GPU} {place}"] = str(each)
+def test_which_machine_this_is(tell: Tell) -> None:
+    """The facts of the GPUs come from the driver itself, versions without imports."""
+    facts = {f"GPU {place}" if place else "GPU": str(g) for place, g in enumerate(gpu.gpus())}
     found = fingerprint.take("", threads.allowed_cores())
     facts |= {
         "CPU": f"{found.cpu} ({', '.join(found.cpu_features)})",
@@ -34,11 +33,11 @@ def described(job: Job) -> Iterator[Finding]:
         "empgan-rt": f"{found.empgan_rt}, commit {found.commit or 'unknown'}",
         "load average": f"{found.load_average}",
     }
-    for package in _PACKAGES:
+    for package in PACKAGES:
         try:
             facts[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
     for name, value in facts.items():
         if value:
-            yield Finding({"what": name, "value": value})
+            tell({"what": name, "value": value})

@@ -6,56 +6,81 @@ round, and of them it is told how many replies are those of float32.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
+import pytest
+
+from empgan_bench.batches.suite import search_of
+from empgan_bench.engines.base import Engine, eager_rescore
+from empgan_bench.measuring.gate import Cell, ParityGate
+from empgan_bench.measuring.workload import load_workload
+from empgan_bench.workers.worker import measure
 from empgan_rt.backend import Backend
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
+from gpu.engines import ENGINES, PRECISIONS, Tell, offered, open_engine, require
+from gpu.needs import missing
+from gpu.report import Value
 
-from ..batches.suite import search_of
-from ..engines.base import Engine, eager_rescore
-from ..measuring.gate import Cell, ParityGate
-from ..measuring.workload import load_workload
-from ..workers.worker import measure
-from .engines import open_engine, precisions
-from .needs import missing, one_line
-from .records import Figures, Finding, Job, Missing
+pytestmark = pytest.mark.gpu
 
 CONTEXTS, DRY_CONTEXTS = 256, 16
-_CELLS = (Cell(32, 1, "natural"), Cell(32, 5, "natural"))
+CELLS = (Cell(32, 1, "natural"), Cell(32, 5, "natural"))
 Replies = list[list[list[int]]]
 """Of each batch, each dialogue: token ids."""
 
 
-def compared(job: Job) -> Iterator[Finding]:
-    """Yield how many replies of each precision are the CPU's, greedy and with 5 beams."""
-    name = "tiny" if job.dry else "default"
-    bundle = Bundle.open(name)
+@dataclass(frozen=True)
+class Wanted:
+    """What the CPU writes in float32, and who computed it there."""
+
+    bundle: Bundle
+    batches: Sequence[EncoderInput]
+    replies: Mapping[Cell, Replies]
+    by: str
+
+
+def wanted_from(name: str, count: int) -> Wanted:
+    """Return the CPU's replies to some contexts; where nothing computes there, skip the test."""
+    engine, said = "onnxruntime", missing(["onnxruntime"])
+    if said:
+        engine = "eager"
+        if missing(["torch"]):
+            pytest.skip(f"nothing computes on the CPU: {said}")
+    bundle, size = Bundle.open(name), CELLS[0].batch
     workload = load_workload(None, bundle.featurizer())
-    count, size = DRY_CONTEXTS if job.dry else CONTEXTS, _CELLS[0].batch
-    places = workload.drawn(count, seed=0)
-    batches = [
-        encoder_input([workload.contexts[place] for place in places[at : at + size]])
-        for at in range(0, count, size)
-    ]
-    reference, told = _reference(bundle)
-    yield Finding(note=f"{count} contexts of {name}, against {told}")
-    wanted = {cell: replies(reference, bundle, batches, cell) for cell in _CELLS}
-    reference.close()
-    offered = precisions(job.engine, bundle)
-    rescore = None if missing(["torch"]) else eager_rescore(bundle)
-    gate = ParityGate(rescore, [precision for precision in offered if precision != "fp32"])
-    for precision in offered:
-        try:
-            with closing(open_engine(job.engine, bundle, job.device, precision)) as backend:
-                for cell in _CELLS:
-                    found = replies(backend, bundle, batches, cell)
-                    yield judged(gate, bundle, batches, precision, cell, wanted[cell], found)
-        except EmpganError as error:
-            yield Finding({"precision": precision}, f"{precision}: {one_line(error)}")
+    contexts = [workload.contexts[place] for place in workload.drawn(count, seed=0)]
+    batches = [encoder_input(contexts[at : at + size]) for at in range(0, count, size)]
+    with closing(open_engine(engine, bundle, "cpu", "fp32")) as reference:
+        found = {cell: replies(reference, bundle, batches, cell) for cell in CELLS}
+    return Wanted(bundle, batches, found, engine)
+
+
+@pytest.fixture(scope="module")
+def wanted(device: str) -> Wanted:
+    return wanted_from(*(("tiny", DRY_CONTEXTS) if device == "cpu" else ("default", CONTEXTS)))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_replies_are_those_of_the_cpu(
+    engine: str, precision: str, device: str, tell: Tell, request: pytest.FixtureRequest
+) -> None:
+    require(engine, device)  # before the CPU computes for nothing
+    wanted: Wanted = request.getfixturevalue("wanted")
+    offered(engine, wanted.bundle, precision)
+    rescore = None if missing(["torch"]) else eager_rescore(wanted.bundle)
+    gate, faults = ParityGate(rescore, {*PRECISIONS} - {"fp32"}), list[str]()
+    with closing(open_engine(engine, wanted.bundle, device, precision)) as backend:
+        for cell in CELLS:
+            found = replies(backend, wanted.bundle, wanted.batches, cell)
+            figures, fault = judged(gate, wanted, precision, cell, found)
+            tell(figures | {"against, on the CPU": wanted.by})
+            faults += [fault] if fault else []
+    assert not faults, "; ".join(faults)
 
 
 def replies(
@@ -68,20 +93,14 @@ def replies(
 
 
 def judged(
-    gate: ParityGate,
-    bundle: Bundle,
-    batches: Sequence[EncoderInput],
-    precision: str,
-    cell: Cell,
-    wanted: Replies,
-    found: Replies,
-) -> Finding:
-    """Return how many replies are equal, a fault if they have to be and are not."""
-    search = search_of(cell, bundle.search)
-    for item, inputs in enumerate(batches):
-        gate.compare(precision, cell, item, inputs, search, wanted[item], found[item])
+    gate: ParityGate, wanted: Wanted, precision: str, cell: Cell, found: Replies
+) -> tuple[dict[str, Value], str]:
+    """Return how many replies are equal, and a fault if they have to be and are not."""
+    search = search_of(cell, wanted.bundle.search)
+    for item, inputs in enumerate(wanted.batches):
+        gate.compare(precision, cell, item, inputs, search, wanted.replies[cell][item], found[item])
     verdict = gate.verdict(precision, cell)
-    figures: Figures = {
+    figures: dict[str, Value] = {
         "precision": precision,
         "beam": cell.beam,
         "contexts": verdict.contexts,
@@ -90,19 +109,4 @@ def judged(
         "other": verdict.mismatches,
         "share of equal": 1 - verdict.mismatches / verdict.contexts,
     }
-    fault = "" if verdict.passed else f"{precision}, beam {cell.beam}: {verdict}"
-    return Finding(figures, fault)
-
-
-def _reference(bundle: Bundle) -> tuple[Backend, str]:
-    """Return what computes on the CPU in float32, and what it is called.
-
-    Raises:
-        Missing: nothing does.
-    """
-    said = missing(["onnxruntime"])
-    if not said:
-        return open_engine("onnxruntime", bundle, "cpu", "fp32"), "ONNX Runtime on the CPU"
-    if missing(["torch"]):
-        raise Missing(f"nothing computes on the CPU: {said}")
-    return open_engine("eager", bundle, "cpu", "fp32"), "eager PyTorch on the CPU"
+    return figures, "" if verdict.passed else f"{precision}, beam {cell.beam}: {verdict}"

@@ -1,18 +1,14 @@
-"""Memory over many requests: who is asked, what counts as growth."""
+"""Memory over many requests: what is told, what counts as growth."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from empgan_bench.gpu_check import memory
-from empgan_bench.gpu_check.engines import NEEDS_ON, open_engine
-from empgan_bench.gpu_check.memory import grown, soaked
-from empgan_bench.gpu_check.records import Missing
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.errors import ProviderError
-from support.gpu_sections import MakeJob
+from gpu import test_memory as checks
+from gpu.engines import open_engine
+from gpu.report import Figures
+from gpu.test_memory import grown
 
 
 @pytest.mark.parametrize(
@@ -30,46 +26,27 @@ def test_growth(held: list[tuple[float, int | None]], faults: int) -> None:
     assert len(grown(held)) == faults
 
 
-def test_all_requests_are_answered(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "DRY_REQUESTS", 20)
-    found = [*soaked(job(engine=""))]
-    assert [f.figures["requests"] for f in found if f.figures] == [2, 8, 14, 20]
-    assert all(isinstance(f.figures["host MiB"], float) for f in found if f.figures)
-    notes = [f.note for f in found if f.note]
-    assert notes[0] == "tiny in fp32 by onnxruntime on cpu"
-    assert notes[1].startswith("growth is judged over 10,000 requests alone")
+def test_all_requests_are_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Figures] = []
+    monkeypatch.setattr(checks, "DRY_REQUESTS", 20)
+    monkeypatch.setattr(checks, "grown", lambda held: ["a few requests prove nothing"])
+    checks.test_memory_stays_flat("onnxruntime", "cpu", told.append)
+    assert [row["requests"] for row in told] == [2, 8, 14, 20]
+    assert all(isinstance(row["host MiB"], float) for row in told)
+    assert {row["bundle"] for row in told} == {"tiny"}
 
 
-def test_on_a_gpu_growth_is_judged(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_gpu_growth_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Figures] = []
     used = iter([1000, 1000, 1000, 1500])
-    monkeypatch.setattr(memory, "REQUESTS", 10)
-    monkeypatch.setattr(memory, "missing", lambda needs: "")
     tiny = Bundle.open("tiny")
-    monkeypatch.setattr(memory.Bundle, "open", lambda name: tiny)
-    monkeypatch.setattr(memory.gpu, "memory_used_mib", lambda: next(used))
+    monkeypatch.setattr(checks, "REQUESTS", 10)
+    monkeypatch.setattr(checks, "require", lambda engine, device: None)
+    monkeypatch.setattr(checks.Bundle, "open", lambda name: tiny)
+    monkeypatch.setattr(checks.gpu, "memory_used_mib", lambda: next(used))
     monkeypatch.setattr(
-        memory, "open_engine", lambda e, b, d, p: open_engine("onnxruntime", b, "cpu", p)
+        checks, "open_engine", lambda e, b, d, p: open_engine("onnxruntime", b, "cpu", p)
     )
-    found = [*soaked(job(device="cuda"))]
-    assert found[0].note == "default in fp32 by tensorrt on cuda"
-    faults = [f.fault for f in found if f.fault]
-    assert "the GPU's memory grew by 500 MiB from 1000" in faults
-
-
-def test_the_first_engine_that_opens_is_asked(
-    job: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tried: list[str] = []
-
-    def opened(engine: str, *_: object) -> Any:
-        tried.append(engine)
-        raise ProviderError("no", hint="really")
-
-    monkeypatch.setattr(memory, "missing", lambda needs: "")
-    monkeypatch.setattr(memory, "open_engine", opened)
-    with pytest.raises(Missing) as none:
-        list(soaked(job(device="cuda", broken=("tensorrt",))))
-    assert tried == [engine for engine in NEEDS_ON if engine != "tensorrt"]
-    assert str(none.value) == (
-        "tensorrt: it did not pass before; onnxruntime: no (really); eager: no (really)"
-    )
+    with pytest.raises(AssertionError, match="the GPU's memory grew by 500 MiB from 1000"):
+        checks.test_memory_stays_flat("tensorrt", "cuda", told.append)
+    assert {row["bundle"] for row in told} == {"default"}

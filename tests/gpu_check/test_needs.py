@@ -8,15 +8,22 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from empgan_bench.gpu_check import needs
-from empgan_bench.gpu_check.needs import missing
-from empgan_bench.gpu_check.sections import SECTIONS
 from empgan_bench.measuring import gpu
+from gpu import needs
+from gpu.engines import NEEDS_ON
+from gpu.needs import missing
 
 
-def test_every_need_of_a_section_is_in_the_table() -> None:
-    named = {need for s in SECTIONS for need in (*s.needs, *(s.dry_needs or ()))}
+def test_every_need_of_an_engine_is_in_the_table() -> None:
+    named = {need for on in NEEDS_ON.values() for names in on.values() for need in names}
     assert named == needs.NEEDS.keys()
+
+
+def test_the_first_need_that_is_not_met_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"one": lambda: "", "two": lambda: "two: install it", "three": lambda: "three"}
+    monkeypatch.setattr(needs, "NEEDS", table)
+    assert missing(("one", "two", "three")) == "two: install it"
+    assert missing(("one",)) == ""
 
 
 def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,8 +36,6 @@ def test_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("need", "absent", "said"),
     [
-        ("bench", "plotly", "plotly not installed: pip install 'empgan-rt[bench]'"),
-        ("pytest", "pytest", "pytest not installed: pip install 'empgan-rt[dev]'"),
         ("torch", "torch", "torch not installed: pip install 'empgan-rt[train]'"),
         ("torch on cuda", "safetensors", "safetensors not installed: pip install 'empgan-rt[tra"),
     ],

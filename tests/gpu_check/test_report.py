@@ -6,20 +6,27 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_bench.gpu_check.records import Record, Report
-from empgan_bench.gpu_check.report import FILES, render_markdown, write
+from gpu.report import FILES, Check, Record, Report, render_markdown, write
 
 RECORDS = [
-    Record("machine", "which machine", "passed", "", 1.0, [{"what": "GPU", "value": "A | GPU"}]),
-    Record("doctor", "all is sound", "skipped", "nothing here", 0.0),
     Record(
-        "tokens",
-        "tokens are equal",
+        "passed",
+        "",
+        [{"what": "GPU", "value": "A | GPU"}],
+        name="machine",
+        proves="which machine",
+        seconds=1.0,
+    ),
+    Record("skipped", "nothing here", name="doctor", proves="all is sound", seconds=0.0),
+    Record(
         "failed",
         "one\nis not",
-        61.5,
         [{"beam": 1, "share": 0.987654321}, {"beam": 5, "other": None}],
-        ["Traceback", "  a `line`"],
+        [Check("a", "passed"), Check("b", "failed", "is not"), Check("c", "skipped", "no | GPU")],
+        name="tokens",
+        proves="tokens are equal",
+        seconds=61.5,
+        said=["Traceback", "  a `line`"],
     ),
 ]
 
@@ -28,7 +35,7 @@ def report(**fields: object) -> Report:
     given = {
         "dry_run": False,
         "started": "2026-01-01T00:00:00+00:00",
-        "command": ["scripts/gpu_check", "--limit", "580"],
+        "command": "scripts/gpu_check --limit 580",
         "limit_s": 580.0,
         "machine": {"GPU": "A GPU, driver 580.1"},
         "sections": RECORDS,
@@ -52,6 +59,12 @@ def test_all_sections_and_their_figures() -> None:
         "| 1 | 0.9877 | – |",
         "| 5 | – | – |",
     ]
+    assert lines[at + 7 : at + 11] == [
+        "| test | result | why |",
+        "| --- | --- | --- |",
+        "| b | failed | is not |",
+        "| c | skipped | no / GPU |",
+    ]
     assert lines[-2:] == ["    Traceback", "      a `line`"]
     assert "## doctor" not in lines
 
@@ -68,4 +81,4 @@ def test_both_files_are_written(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     saved = msgspec.json.decode((tmp_path / "report.json").read_bytes(), type=Report)
     assert saved == report()
-    assert saved.schema_version == "1.0"
+    assert saved.schema_version == "2.0"

@@ -1,61 +1,79 @@
-"""The probe over stand-ins for TensorRT and CUDA, which execute on memory of the host."""
+"""The checks of TensorRT over stand-ins, which execute on memory of the host."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from empgan_bench.gpu_check import tensorrt_probe
-from empgan_bench.gpu_check.records import Missing
-from empgan_bench.gpu_check.tensorrt_probe import probed
+from empgan_rt.backends.tensorrt.machine import Machine
 from empgan_rt.bundle.bundle import Bundle
-from empgan_rt.errors import ProviderError
+from empgan_rt.errors import ParityError, ProviderError
+from gpu import needs
+from gpu.needs import missing
 from runtime.backends.conftest import Fakes
-from support.gpu_sections import MakeJob
-
-VARIANTS = ["fp32", "int8"]
+from runtime.backends.tensorrt import test_on_gpu as checks
 
 
 @pytest.fixture(autouse=True)
-def _without_half(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out fp16, which the stand-in rounds elsewhere than the goldens."""
+def _anew() -> Iterator[None]:
+    needs._refused.cache_clear()
+    yield
+    needs._refused.cache_clear()
+
+
+@pytest.fixture
+def told(fakes: Fakes) -> dict[str, Any]:
+    """Collect the rows that a check tells, as pytest would."""
+    return {"figures": []}
+
+
+@pytest.mark.usefixtures("fakes")
+@pytest.mark.parametrize("captures", [False, True])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])  # the stand-in rounds fp16 elsewhere
+def test_goldens_are_told(precision: str, captures: bool) -> None:
+    rows: list[Any] = []
+    checks.test_goldens_are_met(precision, captures, lambda name, row: rows.append((name, row)))
+    ((name, row),) = rows
+    assert name == "figures"
+    how = "captured steps" if captures else "one by one"
+    assert row["step"] == f"executed in {precision}, {how}"
+    assert row["result"].startswith("log_probs off by ")
+
+
+@pytest.mark.usefixtures("fakes")
+def test_engines_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = Bundle.open("tiny")
-    for name in {*bundle.manifest.variants} - {*VARIANTS}:
-        del bundle.manifest.variants[name]
-    monkeypatch.setattr(tensorrt_probe.Bundle, "open", lambda name: bundle)
+    del bundle.manifest.variants["fp16"]
+    monkeypatch.setattr(checks.Bundle, "open", lambda name: bundle)
+    rows: list[Any] = []
+    checks.test_engines_load(Machine.here(), tmp_path, lambda name, row: rows.append(row))
+    assert rows[0]["step"] == "built"
+    assert rows[0]["result"].startswith("8 engines, ")
 
 
 @pytest.mark.usefixtures("fakes")
-def test_each_step_is_told(job: MakeJob) -> None:
-    found = [*probed(job())]
-    assert [f.fault for f in found] == [""] * len(found)
-    steps = [str(f.figures["step"]) for f in found]
-    assert steps[:2] == ["found", "built"]
-    assert steps[2:] == [
-        f"executed in {precision}, {how}"
-        for precision in VARIANTS
-        for how in ("one by one", "captured steps")
-    ]
-    assert "8 engines" in str(found[1].figures["result"])
+def test_other_numbers_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = checks.parity.Deviation({"log_probs": 0.5, "label_probs": 0.0}, True, 0)
+    monkeypatch.setattr(checks.parity, "replay", lambda *_: wrong)
+    with pytest.raises(ParityError, match=r"^log_probs deviates by 0\.5, at most 0\.0001"):
+        checks.test_goldens_are_met("fp32", False, lambda name, row: None)
 
 
-def test_an_engine_that_does_not_load_is_a_fault(fakes: Fakes, job: MakeJob) -> None:
+def test_an_engine_that_does_not_load_fails(fakes: Fakes) -> None:
     fakes.trt.damaged = True
+    assert missing(["tensorrt"]) == ""
     with pytest.raises(ProviderError):
-        list(probed(job()))
+        checks.test_goldens_are_met("fp32", False, lambda name, row: None)
 
 
-def test_a_gpu_that_tensorrt_rtx_refuses_is_an_answer(fakes: Fakes, job: MakeJob) -> None:
+def test_a_gpu_that_tensorrt_rtx_refuses_is_an_answer(fakes: Fakes) -> None:
     fakes.trt.__name__ = "tensorrt_rtx"
+    assert missing(["tensorrt"]) == ""
+    needs._refused.cache_clear()
     fakes.trt.damaged = True
-    with pytest.raises(Missing, match=r"tensorrt_rtx .* does not take this GPU: "):
-        list(probed(job()))
-
-
-@pytest.mark.usefixtures("fakes")
-def test_other_numbers_are_a_fault(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = tensorrt_probe.parity.Deviation({"log_probs": 0.5, "label_probs": 0.0}, True, 0)
-    monkeypatch.setattr(tensorrt_probe.parity, "replay", lambda *_: wrong)
-    faults = [f.fault for f in probed(job()) if f.fault]
-    assert faults[0].startswith(
-        "executed in fp32, one by one: log_probs deviates by 0.5, at most 0.0001"
-    )
+    said = missing(["tensorrt"])
+    assert said.startswith("tensorrt_rtx ")
+    assert " does not take " in said

@@ -6,6 +6,8 @@ python -m pytest -m gpu tests/runtime/backends/tensorrt/test_on_gpu.py
 from __future__ import annotations
 
 import gc
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,15 +16,15 @@ from empgan_rt.backends.cache import EngineCache
 from empgan_rt.backends.tensorrt.backend import TrtBackend
 from empgan_rt.backends.tensorrt.engines import EngineRoom, requests
 from empgan_rt.backends.tensorrt.log import logger
-from empgan_rt.backends.tensorrt.machine import Machine, import_cuda
+from empgan_rt.backends.tensorrt.machine import Machine, import_cuda, version_of
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.cli.engines import build_all
 from empgan_rt.config import SearchConfig
-from empgan_rt.errors import EmpganError
 from empgan_rt.inference.responder import Responder
 from empgan_rt.verification import parity
+from gpu.engines import require
 
-pytestmark = pytest.mark.gpu
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(600)]
 
 VARIANTS = sorted(Bundle.open("tiny").manifest.variants)
 DIALOGUES = [
@@ -42,16 +44,22 @@ SLACK_BYTES = 32 << 20  # other programs may use the GPU
 
 @pytest.fixture(scope="module")
 def machine() -> Machine:
-    try:
-        return Machine.here()
-    except EmpganError as error:
-        pytest.skip(str(error))
+    require("tensorrt", "cuda")
+    return Machine.here()
 
 
-def test_engines_load(machine: Machine, tmp_path: Path) -> None:
+def test_engines_load(
+    machine: Machine, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     bundle = Bundle.open("tiny")
     room = EngineRoom(bundle, machine, EngineCache(tmp_path))
-    build_all(room, requests(bundle))
+    start = time.perf_counter()
+    built = build_all(room, requests(bundle))
+    mib = sum(len(found.plan) for found in built) / 2**20
+    gpu = machine.gpu
+    on = f"{version_of(machine.trt)} on {gpu.name} ({gpu.compute_capability}), driver {gpu.driver}"
+    told = {"step": "built", "result": f"{len(built)} engines, {mib:.1f} MiB by {on}"}
+    record_property("figures", told | {"s": round(time.perf_counter() - start, 2)})
     runtime = machine.trt.Runtime(logger(machine.trt))
     assert not runtime.engine_host_code_allowed
     for found in build_all(room, requests(bundle)):
@@ -88,11 +96,18 @@ def free_bytes() -> int:
 
 @pytest.mark.parametrize("captures", [False, True])
 @pytest.mark.parametrize("precision", VARIANTS)
-def test_goldens_are_met(precision: str, captures: bool) -> None:
-    bundle = Bundle.open("tiny")
+def test_goldens_are_met(
+    precision: str, captures: bool, record_property: Callable[[str, object], None]
+) -> None:
+    bundle, start = Bundle.open("tiny"), time.perf_counter()
     backend = TrtBackend(bundle, precision=precision, captures=captures)
     atol = bundle.manifest.variants[precision].atol
-    parity.check(parity.replay(backend, bundle.goldens(precision), atol), atol)
+    deviation = parity.replay(backend, bundle.goldens(precision), atol)
+    how = f"executed in {precision}, {'captured steps' if captures else 'one by one'}"
+    gaps = ", ".join(f"{name} off by {gap:.2e}" for name, gap in deviation.max_abs.items())
+    told = {"step": how, "result": f"{gaps}; at most {atol:.0e}"}
+    record_property("figures", told | {"s": round(time.perf_counter() - start, 2)})
+    parity.check(deviation, atol)
     backend.close()
 
 
