@@ -20,10 +20,11 @@ from gpu.report import Outcome, Record, Report, Status, write
 from gpu.results import read_log
 from gpu.sections import MACHINE, Section
 
-# In one process, since they share a GPU; what spreads tests over cores need not be there.
+# In one process, since they share a GPU, and without whatever plugins the machine has.
 _PYTEST = (
     *("-m", "pytest", "--override-ini=addopts=--strict-markers --import-mode=importlib"),
-    *("-v", "-m", "gpu", "-p", "no:cacheprovider", "--continue-on-collection-errors"),
+    *("-p", "pytest_timeout", "-p", "pytest_reportlog.plugin", "-p", "no:cacheprovider"),
+    *("-v", "-m", "gpu", "--continue-on-collection-errors"),
 )
 _SOME_FAILED, _NONE_COLLECTED = 1, 5  # statuses of pytest
 

@@ -26,6 +26,7 @@ def ended(arguments: Sequence[str], folder: Path, seconds: float) -> int | None:
     """
     environment = {
         "PYTHONPATH": import_path(),
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "OMP_NUM_THREADS": str(allowed_cores()),  # tests have one thread otherwise
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order of `nvidia-smi`
     }

@@ -64,12 +64,6 @@ def test_crash(tell):
 def test_told(tell, pytestconfig):
     tell(dry=int(pytestconfig.option.rehearse), order=os.environ["CUDA_DEVICE_ORDER"])
 
-
-def test_unmarked_is_not_run():
-    pass
-
-
-test_unmarked_is_not_run.pytestmark = []
 """
 REHEARSE = """
 def pytest_addoption(parser):

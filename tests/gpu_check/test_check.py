@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,9 @@ def test_time_that_is_spent_skips_by_name(planted: Planted, tmp_path: Path) -> N
 
 
 def test_a_section_without_tests_has_failed(planted: Planted, tmp_path: Path) -> None:
-    found = Run(tmp_path).run(planted("unmarked_is_not_run"))
+    section = planted("told")
+    none = replace(section, tests=(*section.tests, "-k", "nothing_of_the_kind"))
+    found = Run(tmp_path).run(none)
     assert found.status == "failed"
     assert found.reason.startswith("its process ended with status 5 after ")
 
@@ -195,8 +198,8 @@ def test_the_table_is_sound() -> None:
         assert section.limit_s > 0
         assert bool(section.tests) != bool(section.batch)
         assert all(Path(part).is_file() for part in section.tests if part.endswith(".py"))
-    own = {path.name for path in (TESTS / "gpu").glob("test_*.py")}
-    assert own == {Path(e.tests[0]).name for e in SECTIONS if e.tests and "/gpu/" in e.tests[0]}
+    files = {Path(section.tests[0]) for section in SECTIONS if section.tests}
+    assert {*(TESTS / "gpu").glob("test_*.py")} <= files
 
 
 def test_the_other_files_with_marked_tests_are_found() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+from empgan_bench.workers.client import import_path
 from gpu.check import _PYTEST, Run
 from gpu.report import Check
 from gpu.results import read_log
@@ -133,7 +135,8 @@ def test_pytest_itself_is_run(tmp_path: Path) -> None:
 def test_the_tests_of_this_folder_are_collected_by_their_engine() -> None:
     command = [sys.executable, *_PYTEST, "--collect-only", "-qq", "tests/gpu", "-k", "tensorrt"]
     root = Path(__file__).parents[2]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    ours = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONPATH": import_path()}
+    done = subprocess.run(command, cwd=root, env=ours, capture_output=True, text=True, check=True)
     found = [line for line in done.stdout.splitlines() if "::" in line]
     assert found
     assert all("tensorrt" in line for line in found)

@@ -51,7 +51,9 @@ class ExecutingTensorRt(FakeTensorRt):
 
     def Runtime(self, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
         self.logger = logger
-        return SimpleNamespace(deserialize_cuda_engine=self._deserialise)
+        return SimpleNamespace(
+            deserialize_cuda_engine=self._deserialise, engine_host_code_allowed=False
+        )
 
     def _deserialise(self, plan: bytes) -> Any:
         if self.damaged:
@@ -79,6 +81,10 @@ class _Engine:
     @property
     def num_io_tensors(self) -> int:
         return len(self.inputs) + len(self.outputs)
+
+    @property
+    def num_optimization_profiles(self) -> int:
+        return len(self.profiles)
 
     def get_tensor_name(self, index: int) -> str:
         return [*self.inputs, *self.outputs][index]
