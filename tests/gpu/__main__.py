@@ -16,7 +16,8 @@ from pathlib import Path
 
 _BASE = ("numpy", "click", "rich", "tokenizers", "msgspec", "psutil")
 _PYTEST = ("pytest", "pytest-timeout", "pytest-reportlog")
-_FAILED, _MISSING, _TERMINATED = 6, 3, 143  # as `empgan_rt.errors` has them, and shells
+_FAILED, _MISSING = 6, 3  # as `empgan_rt.errors` has them
+_INTERRUPTED, _TERMINATED = 130, 143  # as shells have them
 _NO_GPU = (
     "no GPU can be used (see that `nvidia-smi` lists one and that CUDA_VISIBLE_DEVICES does not "
     "hide it, or rehearse on the CPU: --dry-run)"
@@ -28,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lacking = [p for p in (*_BASE, *_PYTEST) if find_spec(p.replace("-", "_")) is None]
     if lacking:
         return _complain(f"{', '.join(lacking)} not installed (pip install {' '.join(lacking)})")
+    from empgan_bench.reports.output import report_folder
+    from empgan_rt.errors import EmpganError
     from gpu.check import Run
     from gpu.report import FILES, Record
     from gpu.sections import MACHINE, SECTIONS
@@ -49,11 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.limit is not None and not given.limit >= 1:
         parser.error("--limit takes seconds, 1 or more")
     out = given.out or Path(f"gpu-check-{datetime.datetime.now():%Y%m%d-%H%M%S}")
-    out.mkdir(parents=True, exist_ok=True)
     command = " ".join(["scripts/gpu_check", *(sys.argv[1:] if arguments is None else arguments)])
     run = Run(out, dry=given.dry_run, limit_s=given.limit, command=command)
     wanted = [s for s in SECTIONS if {s.name, s.name.partition("-")[0]} & {MACHINE, *only}]
-    found = run.check(wanted, tell)
+    try:
+        with report_folder(out):
+            found = run.check(wanted, tell)
+    except EmpganError as error:  # the disk refused
+        return _complain(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     print(f"report: {out / FILES[1]}")
     if not found:
         return _complain(_NO_GPU)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.gpu, pytest.mark.timeout(120)]
 
-DIALOGUES, BATCHES, WARMUP, MIN_STEPS = 10, 8, 3, 5
+DIALOGUES, BATCHES, WARMUP = 10, 8, 3
 DROPOUT, LEARNING_RATE, CLIP_NORM, MAX_RESPONSE = 0.4, 1e-3, 1.0, 60  # of `default`
 
 
@@ -70,8 +70,10 @@ def measured(bundle: Bundle, where: str, precision: Precision, seconds: float) -
     learners = generator.trained_after_recogniser()
     optimiser = adam(learners, LEARNING_RATE, (0.9, 0.999))
     losses, samples, start = list[float](), 0, 0.0
-    while (steps := len(losses) - WARMUP) < max(MIN_STEPS, BATCHES) or (
-        time.perf_counter() - start < seconds
+    while (
+        (steps := len(losses) - WARMUP) < BATCHES
+        or time.perf_counter() - start < seconds
+        or steps % BATCHES  # each batch as often as the others
     ):
         batch = batches[len(losses) % BATCHES]
         if steps <= 0:

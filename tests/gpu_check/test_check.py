@@ -126,6 +126,25 @@ def test_what_nobody_can_mean_is_refused(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--out", str(tmp_path / "file" / "out")]) == 9
+    assert "cannot be made" in capsys.readouterr().err
+
+
+def test_an_interrupted_run_leaves_its_report(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(run: Run, section: sections.Section) -> Record:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "run", interrupted)
+    assert main(["--out", str(tmp_path), "--only", "doctor"]) == 130
+    assert read(tmp_path).to_come == ["machine", "doctor"]
+
+
 @pytest.mark.parametrize(
     ("only", "names"),
     [
