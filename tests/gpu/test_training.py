@@ -19,7 +19,7 @@ from gpu.engines import Figures, Tell, require
 if TYPE_CHECKING:
     from empgan_training.config import Precision
 
-pytestmark = [pytest.mark.gpu, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.gpu, pytest.mark.timeout(300)]
 
 DIALOGUES, BATCHES, WARMUP = 10, 8, 3
 DROPOUT, LEARNING_RATE, CLIP_NORM, MAX_RESPONSE = 0.4, 1e-3, 1.0, 60  # of `default`
