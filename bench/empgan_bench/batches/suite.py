@@ -18,12 +18,13 @@ import msgspec
 from empgan_rt.config import SearchConfig
 
 from ..engines.base import Rescore
-from ..engines.table import APPROXIMATE, FLOORS, PEERS, YARDSTICKS, in_order
+from ..engines.table import APPROXIMATE, FLOORS, PEERS, YARDSTICKS
 from ..measuring.gate import Cell, ParityGate
 from ..measuring.slo import Objective
 from ..measuring.text_times import TextSeries, TextTimer
-from ..measuring.timing import CellTimer, Engine, Series
+from ..measuring.timing import CellTimer, Series, in_order
 from ..measuring.workload import Workload
+from ..workers.client import Worker
 from .outcome import Outcome, outcome_of
 
 Kind = Literal["latency", "throughput"]
@@ -83,7 +84,7 @@ def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
 
 def run_suite(
     plan: Plan,
-    engines: Sequence[Engine],
+    workers: Sequence[Worker],
     workload: Workload,
     base: SearchConfig,
     rescore: Rescore | None = None,
@@ -93,7 +94,7 @@ def run_suite(
 
     Args:
         plan: what to measure.
-        engines: open workers.
+        workers: open, of all engines.
         workload: the contexts.
         base: the bundle's search defaults.
         rescore: float64 scores for the gate; see `ParityGate`.
@@ -102,7 +103,7 @@ def run_suite(
     Raises:
         EmpganError: what an engine raised.
     """
-    ordered = in_order(engines)
+    ordered = in_order(workers)
     gate = ParityGate(rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
     text_timer, text = TextTimer(workload), list[TextSeries]()

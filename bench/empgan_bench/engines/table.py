@@ -6,8 +6,7 @@ products, and peers, other projects' decoders with random weights, in interprete
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Protocol, TypeVar
+from collections.abc import Mapping
 
 REFERENCE = "eager"
 ENGINES: Mapping[str, Mapping[str, str]] = {
@@ -70,24 +69,3 @@ def label(name: str) -> str:
     if name in PEERS:
         return f"{name} (peer)"
     return f"{name} (products only)" if name in YARDSTICKS else name
-
-
-class Named(Protocol):
-    """Anything with the name of an engine."""
-
-    name: str
-
-
-AnyNamed = TypeVar("AnyNamed", bound=Named)
-
-
-def in_order(found: Iterable[AnyNamed]) -> dict[str, AnyNamed]:
-    """Return them by name, the reference first and yardsticks last.
-
-    The gate compares with the first, and yardsticks take as many steps as it.
-    """
-
-    def rank(each: AnyNamed) -> tuple[bool, bool]:
-        return each.name in YARDSTICKS, each.name != REFERENCE
-
-    return {each.name: each for each in sorted(found, key=rank)}

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -22,6 +21,8 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 
 from ..engines.base import Timing
+from ..engines.table import REFERENCE, YARDSTICKS
+from ..workers.client import Worker
 from ..workers.messages import Sample
 from .gate import Cell, ParityGate
 
@@ -29,28 +30,6 @@ MIN_ROUNDS = 5
 IDLE_LIMIT = 0.01  # share of a core that an idle worker may use before the report says so
 _SETTLE_S = 0.05  # an engine's turn comes when the one before has used no CPU for so long
 _MOST_SETTLES = 20
-
-
-class Process(Protocol):
-    """What is known of any worker."""
-
-    name: str
-
-    def cpu_s(self) -> float:
-        """Return the CPU seconds used so far."""
-        ...
-
-
-class Engine(Process, Protocol):
-    """What a worker offers; see `client.Worker`."""
-
-    def load(self, batches: list[EncoderInput]) -> None:
-        """Keep the batches."""
-        ...
-
-    def run(self, items: list[int], search: SearchConfig) -> list[Sample]:
-        """Decode some of them."""
-        ...
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -95,6 +74,18 @@ class Series(msgspec.Struct):
         return [first + second for first, second in zip(*self.by_position(), strict=True)]
 
 
+def in_order(workers: Iterable[Worker]) -> dict[str, Worker]:
+    """Return workers by the names of their engines, the reference first and yardsticks last.
+
+    The gate compares with the first, and yardsticks take as many steps as it.
+    """
+
+    def rank(worker: Worker) -> tuple[bool, bool]:
+        return worker.name in YARDSTICKS, worker.name != REFERENCE
+
+    return {worker.name: worker for worker in sorted(workers, key=rank)}
+
+
 def palindrome(engines: Sequence[str]) -> list[str]:
     """Return the order of one round.
 
@@ -104,48 +95,45 @@ def palindrome(engines: Sequence[str]) -> list[str]:
     return [*engines, *reversed(engines)]
 
 
-AnyProcess = TypeVar("AnyProcess", bound=Process)
-
-
-class Turns(Generic[AnyProcess]):
-    """Lets one process work at a time, and watches that the others rest.
+class Turns:
+    """Lets one worker work at a time, and watches that the others rest.
 
     Args:
-        processes: by name.
+        workers: by name.
 
     Attributes:
         idle_cpu_s: CPU seconds that each has used while others worked.
         idle_wall_s: how long each has waited for others.
     """
 
-    def __init__(self, processes: Mapping[str, AnyProcess]) -> None:
-        self._processes = processes
+    def __init__(self, workers: Mapping[str, Worker]) -> None:
+        self._workers = workers
         self._last = ""
-        self.idle_cpu_s = dict.fromkeys(processes, 0.0)
-        self.idle_wall_s = dict.fromkeys(processes, 0.0)
+        self.idle_cpu_s = dict.fromkeys(workers, 0.0)
+        self.idle_wall_s = dict.fromkeys(workers, 0.0)
 
     @contextmanager
-    def of(self, name: str) -> Iterator[AnyProcess]:
-        """Yield a process for its turn, which begins when the one before has become quiet."""
+    def of(self, name: str) -> Iterator[Worker]:
+        """Yield a worker for its turn, which begins when the one before has become quiet."""
         if name != self._last:
             self.settle()
             self._last = name
-        idle = {other: p.cpu_s() for other, p in self._processes.items() if other != name}
+        idle = {other: w.cpu_s() for other, w in self._workers.items() if other != name}
         start = time.perf_counter()
-        yield self._processes[name]
+        yield self._workers[name]
         wall_s = time.perf_counter() - start
         for other, before in idle.items():
-            self.idle_cpu_s[other] += self._processes[other].cpu_s() - before
+            self.idle_cpu_s[other] += self._workers[other].cpu_s() - before
             self.idle_wall_s[other] += wall_s
 
     def settle(self) -> None:
-        """Wait until the threads of the process that worked last have stopped to spin.
+        """Wait until the threads of the worker that worked last have stopped to spin.
 
         ONNX Runtime's do so for 40 to 50 ms after a call, on a core that the next one needs.
         """
         if not self._last:
             return
-        last = self._processes[self._last]
+        last = self._workers[self._last]
         for _ in range(_MOST_SETTLES):
             used = last.cpu_s()
             time.sleep(_SETTLE_S)
@@ -171,7 +159,7 @@ class CellTimer:
 
     def __init__(
         self,
-        engines: Mapping[str, Engine],
+        engines: Mapping[str, Worker],
         cell: Cell,
         batches: Sequence[EncoderInput],
         search: SearchConfig,
@@ -241,7 +229,7 @@ class CellTimer:
         self._tick()
         return [sample.timing for sample in samples]
 
-    def _samples(self, engine: Engine, items: list[int]) -> list[Sample]:
+    def _samples(self, engine: Worker, items: list[int]) -> list[Sample]:
         if engine.name not in self._yardsticks:
             return engine.run(items, self._search)
         samples = []

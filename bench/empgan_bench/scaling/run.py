@@ -21,12 +21,12 @@ from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_in
 from ..batches.outcome import doubts
 from ..batches.suite import search_of
 from ..batches.summary import Ratio, ratio_of, row_of
-from ..engines.table import APPROXIMATE, in_order
+from ..engines.table import APPROXIMATE
 from ..measuring import fingerprint
 from ..measuring.bench import Bench, Progress, opened
 from ..measuring.gate import Cell, ParityGate
 from ..measuring.stats import NOISE_LIMIT
-from ..measuring.timing import CellTimer
+from ..measuring.timing import CellTimer, in_order
 from .growth import Growth, Point, growths_of
 from .plan import Place, ScalingPlan
 from .report import ScalingOutcome, ScalingReport

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
@@ -17,12 +16,13 @@ from empgan_rt.text.featurizer import encoder_input
 
 from ..batches.suite import search_of
 from ..engines.base import Rescore
-from ..engines.table import APPROXIMATE, REFERENCE, in_order
+from ..engines.table import APPROXIMATE, REFERENCE
 from ..measuring.bench import Progress, opened
 from ..measuring.gate import Cell, ParityGate
 from ..measuring.stats import Summary
-from ..measuring.timing import IDLE_LIMIT, Engine, Turns, palindrome
+from ..measuring.timing import IDLE_LIMIT, Turns, in_order, palindrome
 from ..measuring.workload import Workload
+from ..workers.client import Worker
 from ..workers.messages import Served
 from ..workers.requests import Arrival, poisson
 from .plan import ServedVisit, ServingOutcome, ServingPlan
@@ -31,20 +31,6 @@ from .summary import ServedRow, served_metrics, served_row
 
 _CONTEXTS = 128  # most dialogues; the reference decodes each of them alone first
 _LATENESS_LIMIT = 0.05  # share of the median latency
-
-
-class Server(Engine, Protocol):
-    """What a worker offers; see `client.Worker`."""
-
-    def host(self, dialogues: list[list[str]], max_batch: int, max_queue: int) -> None:
-        """Stand ready for requests."""
-        ...
-
-    def serve(
-        self, arrivals: list[Arrival], search: SearchConfig, deadline_s: float | None
-    ) -> Served:
-        """Answer requests as they arrive."""
-        ...
 
 
 def run_serving_benchmark(
@@ -76,7 +62,7 @@ def run_serving_benchmark(
 
 def run_serving(
     plan: ServingPlan,
-    servers: Sequence[Server],
+    servers: Sequence[Worker],
     workload: Workload,
     base: SearchConfig,
     rescore: Rescore | None = None,
@@ -127,7 +113,7 @@ def run_serving(
 
 
 def _alone(
-    reference: Server, inputs: Sequence[EncoderInput], search: SearchConfig
+    reference: Worker, inputs: Sequence[EncoderInput], search: SearchConfig
 ) -> list[list[int]]:
     """Return the reference's reply to each dialogue, decoded by itself."""
     reference.load(list(inputs))
@@ -183,7 +169,7 @@ def _outcome(
     )
 
 
-def _idle_warnings(turns: Turns[Server]) -> list[str]:
+def _idle_warnings(turns: Turns) -> list[str]:
     shares = {
         name: turns.idle_cpu_s[name] / wall_s
         for name, wall_s in turns.idle_wall_s.items()

@@ -19,25 +19,7 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import EncoderInput
 
-from .messages import (
-    Answer,
-    Batch,
-    Failed,
-    Host,
-    Hosted,
-    Load,
-    Loaded,
-    Open,
-    Opened,
-    Ran,
-    Request,
-    Run,
-    Sample,
-    Serve,
-    Served,
-    decode_answer,
-    send,
-)
+from . import messages
 from .requests import Arrival
 
 _EXIT_S = 3.0
@@ -49,7 +31,7 @@ ERRORS: Mapping[str, type[EmpganError]] = {
 }
 """Code -> class."""
 
-Wanted = TypeVar("Wanted", bound=Answer)
+Wanted = TypeVar("Wanted", bound=messages.Answer)
 
 
 def import_path() -> str:
@@ -95,7 +77,9 @@ class Worker:
         )
         try:
             self._usage = psutil.Process(self._process.pid)
-            self.opened: Opened = self._ask(Open(opener, bundle, threads), Opened)
+            self.opened: messages.Opened = self._ask(
+                messages.Open(opener, bundle, threads), messages.Opened
+            )
         except BaseException:
             self.close()
             raise
@@ -113,21 +97,21 @@ class Worker:
 
     def load(self, batches: list[EncoderInput]) -> None:
         """Send the batches that `run` will name by their places."""
-        self._ask(Load([Batch.of(inputs) for inputs in batches]), Loaded)
+        self._ask(messages.Load([messages.Batch.of(inputs) for inputs in batches]), messages.Done)
 
-    def run(self, items: list[int], search: SearchConfig) -> list[Sample]:
+    def run(self, items: list[int], search: SearchConfig) -> list[messages.Sample]:
         """Return one sample for each named batch, decoded one after the other."""
-        return self._ask(Run(items, search), Ran).samples
+        return self._ask(messages.Run(items, search), messages.Ran).samples
 
     def host(self, dialogues: list[list[str]], max_batch: int, max_queue: int) -> None:
         """Let the engine stand behind an `AsyncResponder`, ready for `serve`."""
-        self._ask(Host(dialogues, max_batch, max_queue), Hosted)
+        self._ask(messages.Host(dialogues, max_batch, max_queue), messages.Done)
 
     def serve(
         self, arrivals: list[Arrival], search: SearchConfig, deadline_s: float | None
-    ) -> Served:
+    ) -> messages.Served:
         """Return what became of requests for hosted dialogues, sent when they are due."""
-        return self._ask(Serve(arrivals, search, deadline_s), Served)
+        return self._ask(messages.Serve(arrivals, search, deadline_s), messages.Served)
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that the process has used, all threads together."""
@@ -155,23 +139,23 @@ class Worker:
         self._stderr.close()
         self._ours.cleanup()
 
-    def _ask(self, request: Request, wanted: type[Wanted]) -> Wanted:
+    def _ask(self, request: messages.Request, wanted: type[Wanted]) -> Wanted:
         """Return the answer, which must be of the wanted class; raise what the worker raised."""
         pipes = self._process
         if pipes.stdin is None or pipes.stdout is None:
             raise EmpganError(f"the {self.name} worker has no pipes")
         try:
-            send(pipes.stdin, request)
+            messages.send(pipes.stdin, request)
             line = pipes.stdout.readline()
         except BrokenPipeError:
             line = b""
         if not line.endswith(b"\n"):
             raise self._death()
         try:
-            answer = decode_answer(line)
+            answer = messages.decode_answer(line)
         except msgspec.DecodeError as error:
             raise EmpganError(f"the {self.name} worker answered with nonsense: {error}") from None
-        if isinstance(answer, Failed):
+        if isinstance(answer, messages.Failed):
             error_class = ERRORS.get(answer.code, EmpganError)
             raise error_class(f"{self.name}: {answer.message}", hint=answer.hint)
         if not isinstance(answer, wanted):

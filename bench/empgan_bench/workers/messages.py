@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import IO
 
 import msgspec
@@ -97,8 +98,8 @@ class Opened(msgspec.Struct, tag="opened", frozen=True):
     allocator: str
 
 
-class Loaded(msgspec.Struct, tag="loaded", frozen=True):
-    """The batches are kept."""
+class Done(msgspec.Struct, tag="done", frozen=True):
+    """The batches are kept, or requests may arrive."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -121,10 +122,6 @@ class Ran(msgspec.Struct, tag="ran", frozen=True):
     samples: list[Sample]
 
 
-class Hosted(msgspec.Struct, tag="hosted", frozen=True):
-    """Requests may arrive."""
-
-
 class Served(msgspec.Struct, tag="served", frozen=True):
     """What became of each arrival, in their order; `replies` as in `Sample`, empty without one."""
 
@@ -141,22 +138,13 @@ class Failed(msgspec.Struct, tag="failed", frozen=True):
 
 
 Request = Open | Load | Run | Host | Serve
-Answer = Opened | Loaded | Ran | Hosted | Served | Failed
+Answer = Opened | Done | Ran | Served | Failed
+decode_request: Callable[[bytes], Request] = msgspec.json.Decoder(Request).decode
+decode_answer: Callable[[bytes], Answer] = msgspec.json.Decoder(Answer).decode
+"""Return the message in a line."""
 
 
 def send(pipe: IO[bytes], message: Request | Answer) -> None:
     """Write one message and flush it."""
     pipe.write(msgspec.json.encode(message) + b"\n")
     pipe.flush()
-
-
-def decode_request(line: bytes) -> Request:
-    """Return the request in a line."""
-    request: Request = msgspec.json.decode(line, type=Request)
-    return request
-
-
-def decode_answer(line: bytes) -> Answer:
-    """Return the answer in a line."""
-    answer: Answer = msgspec.json.decode(line, type=Answer)
-    return answer

@@ -24,25 +24,8 @@ from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
 from empgan_rt.search.decode import decode
 
 from ..engines.base import DeviceClock, Engine, Prepared, Timing, Yardstick, resolve, written
+from . import messages
 from .load_generator import LoadGenerator
-from .messages import (
-    Answer,
-    Failed,
-    Host,
-    Hosted,
-    Load,
-    Loaded,
-    Open,
-    Opened,
-    Ran,
-    Request,
-    Run,
-    Sample,
-    Serve,
-    Served,
-    decode_request,
-    send,
-)
 
 
 class StepClock:
@@ -56,6 +39,8 @@ class StepClock:
     def __init__(self, backend: Backend, on_device: DeviceClock) -> None:
         self._backend, self._on_device = backend, on_device
         self.device, self.precision = backend.device, backend.precision
+        self.open, self.admit = backend.open, backend.admit
+        self.rearranged, self.close = backend.rearranged, backend.close
         self.seconds = 0.0
         self.steps = 0
         self.first_ended = 0.0  # time.perf_counter() after the first step
@@ -66,18 +51,6 @@ class StepClock:
         encoded = self._backend.encode(inputs)
         self._on_device.stop()
         return encoded
-
-    def open(self, slots: int, beam_size: int) -> Any:
-        """See `Backend.open`."""
-        return self._backend.open(slots, beam_size)
-
-    def admit(self, state: Any, slots: IntArray, encoded: Encoded) -> None:
-        """See `Backend.admit`."""
-        self._backend.admit(state, slots, encoded)
-
-    def rearranged(self, state: Any, slots: IntArray, count: int) -> Any:
-        """See `Backend.rearranged`."""
-        return self._backend.rearranged(state, slots, count)
 
     def step(
         self,
@@ -99,12 +72,8 @@ class StepClock:
             self.first_ended = end
         return candidates
 
-    def close(self) -> None:
-        """See `Backend.close`."""
-        self._backend.close()
 
-
-def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sample:
+def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> messages.Sample:
     """Return the replies to a batch and where the time went."""
     rows = len(inputs.emotion_labels)
     clock = StepClock(engine.backend, engine.clock)
@@ -127,7 +96,7 @@ def measure(engine: Engine, inputs: EncoderInput, search: SearchConfig) -> Sampl
         device_encode_ms=on_device[0] if on_device else None,
         device_step_ms=sum(on_device[1:]) if on_device else None,
     )
-    return Sample(timing, [written(h.token_ids, h.finish_reason) for h in best])
+    return messages.Sample(timing, [written(h.token_ids, h.finish_reason) for h in best])
 
 
 class _Worker:
@@ -140,53 +109,55 @@ class _Worker:
         self._prepared: dict[tuple[int, SearchConfig], Prepared] = {}
         self._generator: LoadGenerator | None = None
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: messages.Request) -> messages.Answer:
         """Return the answer; an error is one too."""
         try:
-            if isinstance(request, Open):
+            if isinstance(request, messages.Open):
                 return self._open(request)
-            if isinstance(request, Load):
+            if isinstance(request, messages.Load):
                 self._batches = [batch.inputs() for batch in request.batches]
                 self._prepared.clear()
-                return Loaded()
-            if isinstance(request, Host):
+                return messages.Done()
+            if isinstance(request, messages.Host):
                 return self._host(request)
-            if isinstance(request, Serve):
+            if isinstance(request, messages.Serve):
                 return self._serve(request)
             return self._run(request)
         except EmpganError as error:
-            return Failed(error.code, error.message, error.hint)
+            return messages.Failed(error.code, error.message, error.hint)
         except Exception as error:
             traceback.print_exc()
-            return Failed("internal", f"{type(error).__name__}: {str(error)[:300]}", "")
+            return messages.Failed("internal", f"{type(error).__name__}: {str(error)[:300]}", "")
 
-    def _open(self, request: Open) -> Opened:
+    def _open(self, request: messages.Open) -> messages.Opened:
         start = time.perf_counter()
         self._bundle = request.bundle
         self._engine = resolve(request.opener)(request.bundle, request.threads)
-        return Opened(
+        return messages.Opened(
             load_ms=(time.perf_counter() - start) * 1e3,
             versions=dict(self._engine.versions),
             gc="enabled" if gc.isenabled() else "disabled",
             allocator=Path(os.environ.get("LD_PRELOAD", "")).name or "system",
         )
 
-    def _run(self, request: Run) -> Ran:
+    def _run(self, request: messages.Run) -> messages.Ran:
         engine = self._opened()
         if isinstance(engine, Engine) and engine.backend.device != "cpu" and request.items:
             # Not counted: a GPU that comes from another process, and has rested, starts slowly.
             measure(engine, self._batches[request.items[0]], request.search)
-        return Ran([self._sample(engine, item, request.search) for item in request.items])
+        return messages.Ran([self._sample(engine, item, request.search) for item in request.items])
 
-    def _sample(self, engine: Engine | Yardstick, item: int, search: SearchConfig) -> Sample:
+    def _sample(
+        self, engine: Engine | Yardstick, item: int, search: SearchConfig
+    ) -> messages.Sample:
         if isinstance(engine, Engine):
             return measure(engine, self._batches[item], search)
         if (item, search) not in self._prepared:
             self._prepared[item, search] = engine.prepared(self._batches[item], search)
         prepared = self._prepared[item, search]
-        return Sample(prepared.run(), [], prepared.settings)
+        return messages.Sample(prepared.run(), [], prepared.settings)
 
-    def _host(self, request: Host) -> Hosted:
+    def _host(self, request: messages.Host) -> messages.Done:
         engine = self._opened()
         if not isinstance(engine, Engine):
             raise EmpganError("a yardstick was asked to host dialogues, which it cannot answer")
@@ -197,9 +168,9 @@ class _Worker:
             request.max_batch,
             request.max_queue,
         )
-        return Hosted()
+        return messages.Done()
 
-    def _serve(self, request: Serve) -> Served:
+    def _serve(self, request: messages.Serve) -> messages.Served:
         if self._generator is None:
             raise EmpganError("a worker was asked to serve before it hosted dialogues")
         return self._generator.run(request.arrivals, request.search, request.deadline_s)
@@ -214,7 +185,7 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
     worker = _Worker()
     for line in requests:
-        send(answers, worker.answer(decode_request(line)))
+        messages.send(answers, worker.answer(messages.decode_request(line)))
 
 
 def main() -> None:

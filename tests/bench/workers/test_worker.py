@@ -5,7 +5,7 @@ import pytest
 
 from empgan_bench.engines.base import Engine
 from empgan_bench.workers.client import Worker
-from empgan_bench.workers.messages import Failed, Loaded, Run, decode_answer, send
+from empgan_bench.workers.messages import Done, Failed, Run, decode_answer, send
 from empgan_bench.workers.requests import Arrival
 from empgan_bench.workers.worker import _Worker, measure, serve
 from empgan_rt.config import SearchConfig
@@ -135,7 +135,7 @@ def test_messages_are_one_line_each_and_a_run_before_an_open_is_refused(batches)
     assert requests.getvalue().count(b"\n") == 2
     serve(io.BytesIO(requests.getvalue()), answers)
     first, second = (decode_answer(line) for line in answers.getvalue().splitlines())
-    assert isinstance(first, Loaded)
+    assert isinstance(first, Done)
     assert isinstance(second, Failed)
 
 
