@@ -153,26 +153,20 @@ def resolve(opener: str) -> Opener:
         ) from None
 
 
-def open_onnxruntime(bundle: str, threads: int) -> Engine:
-    """Return the ONNX Runtime backend, each of its graphs on `threads` threads."""
-    return _onnxruntime(bundle, threads, "fp32")
-
-
-def open_onnxruntime_int8(bundle: str, threads: int) -> Engine:
-    """Return the same in int8.
+def open_onnxruntime(bundle: str, threads: int, precision: str = "fp32") -> Engine:
+    """Return the ONNX Runtime backend, each of its graphs on `threads` threads.
 
     Raises:
-        InputError: the bundle has no such variant.
+        InputError: the bundle has no variant of that precision.
     """
-    return _onnxruntime(bundle, threads, "int8")
-
-
-def _onnxruntime(bundle: str, threads: int, precision: str) -> Engine:
     runtime_threads.set_num_threads(threads)
     opened = Bundle.open(bundle)
     backend = load_backend(opened, "onnxruntime", precision=precision)
     found = versions("onnxruntime", "onnxruntime-gpu")
     return Engine(backend, opened.model.vocabulary_size, found)
+
+
+open_onnxruntime_int8 = functools.partial(open_onnxruntime, precision="int8")
 
 
 def eager_rescore(bundle: Bundle) -> Rescore:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from empgan_rt import threads as runtime_threads
+from empgan_rt.backend import Backend, Encoded
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.backends.onnxruntime.session import import_onnxruntime, session_of_any_signature
 from empgan_rt.bundle.bundle import Bundle
@@ -30,18 +32,16 @@ _Runs = list[tuple[str, _Arrays]]
 """(graph, what its products read) of each time a graph was run."""
 
 
-def open_floor(bundle: str, threads: int) -> Floor:
-    """Return the floor of the fp32 variant, on `threads` threads."""
-    return _open(bundle, threads, "fp32")
+def open_floor(bundle: str, threads: int, precision: str = "fp32") -> Floor:
+    """Return the floor of a variant, on `threads` threads; errors as `Floor`.
 
-
-def open_floor_int8(bundle: str, threads: int) -> Floor:
-    """Return the same of the int8 variant: the product with the vocabulary is one of integers.
-
-    Raises:
-        InputError: the bundle has no such variant.
+    In int8 the product with the vocabulary is one of integers.
     """
-    return _open(bundle, threads, "int8")
+    runtime_threads.set_num_threads(threads)
+    return Floor(Bundle.open(bundle), precision)
+
+
+open_floor_int8 = partial(open_floor, precision="int8")
 
 
 class Floor:
@@ -94,11 +94,7 @@ class _Probes(OrtBackend):
         """Return what the encoders' runs and one decoder step read for a batch, in their order."""
         self._seen.clear()
         encoded = self.encode(inputs)
-        state = self.open(encoded.rows, beam_size)
-        self.admit(state, np.arange(encoded.rows, dtype=np.int32), encoded)
-        tokens = np.full((encoded.rows, beam_size), SOS, np.int32)
-        banned = np.full((*tokens.shape, 1), PAD, np.int32)
-        self.step(state, tokens, np.zeros_like(tokens), banned, 1)
+        take_first_step(self, encoded, beam_size)
         return self._seen.copy()
 
 
@@ -136,6 +132,15 @@ class _Bound:
         self._session.run_with_iobinding(self._binding)
 
 
+def take_first_step(backend: Backend, encoded: Encoded, beam_size: int) -> None:
+    """Let a backend compute the first decoder step of encoded dialogues."""
+    state = backend.open(encoded.rows, beam_size)
+    backend.admit(state, np.arange(encoded.rows, dtype=np.int32), encoded)
+    tokens = np.full((encoded.rows, beam_size), SOS, np.int32)
+    banned = np.full((*tokens.shape, 1), PAD, np.int32)
+    backend.step(state, tokens, np.zeros_like(tokens), banned, 1)
+
+
 def _timed(encoders: Sequence[_Bound], step: _Bound, steps: int, rows: int) -> Timing:
     """Return the time of the encoders' products and of those of some decoder steps."""
     start = time.perf_counter()
@@ -157,8 +162,3 @@ def _timed(encoders: Sequence[_Bound], step: _Bound, steps: int, rows: int) -> T
         dialogues=rows,
         tokens=0,
     )
-
-
-def _open(bundle: str, threads: int, precision: str) -> Floor:
-    runtime_threads.set_num_threads(threads)
-    return Floor(Bundle.open(bundle), precision)

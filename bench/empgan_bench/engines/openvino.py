@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -18,24 +19,6 @@ from empgan_rt.bundle.manifest import WEIGHTS_NAME
 from empgan_rt.packages import import_module
 
 from .base import Engine, versions
-
-
-def open_openvino(bundle: str, threads: int) -> Engine:
-    """Return OpenVINO in float32.
-
-    Raises:
-        DependencyError: OpenVINO is not installed, or damaged.
-    """
-    return _open(bundle, threads, "f32")
-
-
-def open_openvino_bf16(bundle: str, threads: int) -> Engine:
-    """Return OpenVINO with products in bfloat16, where the processor has them.
-
-    Raises:
-        DependencyError: OpenVINO is not installed, or damaged.
-    """
-    return _open(bundle, threads, "bf16")
 
 
 class OpenVinoBackend(OrtBackend):
@@ -76,7 +59,12 @@ class _Compiled:
         return [self._request.get_tensor(name).data.copy() for name in names]
 
 
-def _open(bundle: str, threads: int, precision: str) -> Engine:
+def open_openvino(bundle: str, threads: int, precision: str = "f32") -> Engine:
+    """Return OpenVINO; its products are in `precision` where the processor has it.
+
+    Raises:
+        DependencyError: OpenVINO is not installed, or damaged.
+    """
     # When it is imported, its telemetry writes an identifier into the home folder and calls out.
     # Where that package is missing, OpenVINO takes a stub of its own; no variable stops it.
     sys.modules.setdefault("openvino_telemetry", cast(ModuleType, None))
@@ -88,3 +76,6 @@ def _open(bundle: str, threads: int, precision: str) -> Engine:
     }
     backend = OpenVinoBackend(Bundle.open(bundle), openvino.Core(), options)
     return Engine(backend, backend.bundle.model.vocabulary_size, versions("openvino"))
+
+
+open_openvino_bf16 = partial(open_openvino, precision="bf16")

@@ -5,80 +5,57 @@ An event costs the host a few microseconds, which are in its times, and the GPU 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 
 
-class EventClock(ABC):
-    """A `DeviceClock` by events, which are made once and used again."""
+class EventClock:
+    """A `DeviceClock` by events, which are made once and used again.
 
-    def __init__(self) -> None:
+    Args:
+        made: returns a new event.
+        record: puts an event into the stream.
+        wait: waits until the GPU has passed all events.
+        between: returns the ms from one event to another.
+    """
+
+    def __init__(
+        self,
+        made: Callable[[], Any],
+        record: Callable[[Any], object],
+        wait: Callable[[], object],
+        between: Callable[[Any, Any], float],
+    ) -> None:
+        self._made, self._record = made, record
+        self._wait, self._between = wait, between
         self._events: list[Any] = []
         self._used = 0
 
     def start(self) -> None:
         """See `DeviceClock.start`."""
-        self._mark()
+        if self._used == len(self._events):
+            self._events.append(self._made())
+        self._record(self._events[self._used])
+        self._used += 1
 
-    def stop(self) -> None:
-        """See `DeviceClock.stop`."""
-        self._mark()
+    stop = start
 
     def read(self) -> list[float]:
         """See `DeviceClock.read`."""
         used = self._events[: self._used]
         self._used = 0
-        self.wait()
-        return [self.between(*pair) for pair in zip(used[::2], used[1::2], strict=True)]
-
-    @abstractmethod
-    def made(self) -> Any:
-        """Return a new event."""
-
-    @abstractmethod
-    def record(self, event: Any) -> None:
-        """Put an event into the stream."""
-
-    @abstractmethod
-    def wait(self) -> None:
-        """Wait until the GPU has passed all events."""
-
-    @abstractmethod
-    def between(self, start: Any, stop: Any) -> float:
-        """Return the ms from one event to another."""
-
-    def _mark(self) -> None:
-        if self._used == len(self._events):
-            self._events.append(self.made())
-        self.record(self._events[self._used])
-        self._used += 1
+        self._wait()
+        return [self._between(*pair) for pair in zip(used[::2], used[1::2], strict=True)]
 
 
-class CudaClock(EventClock):
-    """Of the stream of one of our backends.
-
-    Args:
-        gpu: as the backend uses it.
-    """
-
-    def __init__(self, gpu: CudaDevice) -> None:
-        super().__init__()
-        self._gpu = gpu
-
-    def made(self) -> Any:
-        """See `EventClock.made`."""
-        return self._gpu.result(self._gpu.cuda.cudaEventCreate())
-
-    def record(self, event: Any) -> None:
-        """See `EventClock.record`."""
-        self._gpu.result(self._gpu.cuda.cudaEventRecord(event, self._gpu.stream))
-
-    def wait(self) -> None:
-        """See `EventClock.wait`."""
-        self._gpu.synchronise()
-
-    def between(self, start: Any, stop: Any) -> float:
-        """See `EventClock.between`."""
-        return float(self._gpu.result(self._gpu.cuda.cudaEventElapsedTime(start, stop)))
+def stream_clock(gpu: CudaDevice) -> EventClock:
+    """Return the clock of one of our backends' stream; errors as `CudaDevice.result`."""
+    cuda, checked = gpu.cuda, gpu.result
+    return EventClock(
+        made=lambda: checked(cuda.cudaEventCreate()),
+        record=lambda event: checked(cuda.cudaEventRecord(event, gpu.stream)),
+        wait=gpu.synchronise,
+        between=lambda start, stop: float(checked(cuda.cudaEventElapsedTime(start, stop))),
+    )

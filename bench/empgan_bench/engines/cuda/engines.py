@@ -11,7 +11,7 @@ from empgan_rt.backends.tensorrt.backend import TrtBackend
 from empgan_rt.bundle.bundle import Bundle
 
 from ..base import Engine, versions
-from .clock import CudaClock
+from .clock import stream_clock
 
 _PACKAGES = {
     "onnxruntime": ("onnxruntime-gpu",),
@@ -27,7 +27,7 @@ def _opened(name: str, precision: str, bundle: str, threads: int) -> Engine:
     engine = Engine(backend, opened.model.vocabulary_size, versions(*_PACKAGES[name]))
     if not isinstance(backend, TrtBackend):  # ONNX Runtime keeps its stream to itself
         return engine
-    return replace(engine, clock=CudaClock(backend.gpu))
+    return replace(engine, clock=stream_clock(backend.gpu))
 
 
 open_onnxruntime = partial(_opened, "onnxruntime", "fp32")

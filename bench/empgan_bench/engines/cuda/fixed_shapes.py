@@ -26,7 +26,7 @@ class FixedShapes(EagerBackend):
     ) -> Candidates:
         """See `Backend.step`."""
         words = self.generator.config.vocabulary_size
-        offered = min(_ceiled(num_candidates, _CANDIDATE_STEP), words)
+        offered = min(-(-num_candidates // _CANDIDATE_STEP) * _CANDIDATE_STEP, words)
         found = self.fixed_step(state, token_ids, parents, widened(banned), offered)
         return Candidates(
             found.token_ids[:, :, :num_candidates], found.log_probs[:, :, :num_candidates]
@@ -42,7 +42,3 @@ class FixedShapes(EagerBackend):
     ) -> Candidates:
         """Take a step as `step` does, of a shape that comes again."""
         return super().step(state, token_ids, parents, banned, num_candidates)
-
-
-def _ceiled(number: int, step: int) -> int:
-    return -(-number // step) * step

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 
 from empgan_rt.config import SearchConfig
-from empgan_rt.graph_spec import PAD, SOS, EncoderInput
+from empgan_rt.graph_spec import EncoderInput
 from empgan_training.eager import EagerBackend
 
 from ..base import DeviceClock, Prepared, Timing
+from ..floor import take_first_step
 from .capture import Captures, Work
 from .products import Products
 
@@ -50,12 +50,8 @@ class CudaFloor:
         backend, encoders, step = self._backend, Products(), Products()
         with encoders:
             encoded = backend.encode(inputs)
-        state = backend.open(encoded.rows, beam_size)
-        backend.admit(state, np.arange(encoded.rows, dtype=np.int32), encoded)
-        tokens = np.full((encoded.rows, beam_size), SOS, np.int32)
-        banned = np.full((*tokens.shape, 1), PAD, np.int32)
         with step:
-            backend.step(state, tokens, np.zeros_like(tokens), banned, 1)
+            take_first_step(backend, encoded, beam_size)
         return encoders, step
 
     @torch.inference_mode()

@@ -6,7 +6,8 @@ replies can be held against each other. `eager` is the reference.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import torch
 
@@ -26,59 +27,40 @@ from .graphs import GraphBackend
 _OR_CPU = "or use --device cpu"
 
 
-class TorchClock(EventClock):
-    """Of PyTorch's current stream."""
-
-    def made(self) -> Any:
-        """See `EventClock.made`."""
-        return torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]  # PyTorch's
-
-    def record(self, event: Any) -> None:
-        """See `EventClock.record`."""
-        event.record()
-
-    def wait(self) -> None:
-        """See `EventClock.wait`."""
-        torch.cuda.synchronize()
-
-    def between(self, start: Any, stop: Any) -> float:
-        """See `EventClock.between`."""
-        return float(start.elapsed_time(stop))
+def stream_clock() -> EventClock:
+    """Return the clock of PyTorch's current stream."""
+    return EventClock(
+        made=partial(torch.cuda.Event, enable_timing=True),
+        record=torch.cuda.Event.record,
+        wait=torch.cuda.synchronize,
+        between=torch.cuda.Event.elapsed_time,
+    )
 
 
-def open_eager(bundle: str, threads: int) -> Engine:
-    """Return eager PyTorch in float32; errors as `Bundle.open` and `generator_on_gpu`."""
-    return _engine(EagerBackend(_generator(bundle, threads)))
+def _open(backend: Callable[[Generator], EagerBackend], bundle: str, threads: int) -> Engine:
+    """Return what `backend` makes of a bundle's model; errors as `generator_on_gpu`."""
+    opened = backend(_generator(bundle, threads))
+    words = opened.generator.config.vocabulary_size
+    return Engine(opened, words, _versions(), stream_clock())
 
 
-def open_eager_bf16(bundle: str, threads: int) -> Engine:
-    """Return eager PyTorch with weights and states in bfloat16."""
-    return _engine(EagerBackend(_generator(bundle, threads).bfloat16()))
+def _open_floor(cast: Callable[[Generator], Generator], bundle: str, threads: int) -> CudaFloor:
+    """Return the floor in the type that `cast` gives the model; errors as `generator_on_gpu`."""
+    generator = cast(_generator(bundle, threads))
+    return CudaFloor(EagerBackend(generator), stream_clock(), _versions())
 
 
-def open_eager_fp16(bundle: str, threads: int) -> Engine:
-    """Return eager PyTorch with the types of a bundle's fp16 variant: float16 up to its logits."""
-    return _engine(EagerBackend(halved(_generator(bundle, threads))))
-
-
-def open_compiled(bundle: str, threads: int) -> Engine:
-    """Return PyTorch whose decoder step went through `torch.compile(mode="reduce-overhead")`."""
-    return _engine(CompiledBackend(_generator(bundle, threads)))
-
-
-def open_cuda_graphs(bundle: str, threads: int) -> Engine:
-    """Return eager PyTorch whose decoder step is captured for each shape, and replayed."""
-    return _engine(GraphBackend(_generator(bundle, threads)))
-
-
-def open_floor(bundle: str, threads: int) -> CudaFloor:
-    """Return the floor in float32."""
-    return _floor(_generator(bundle, threads))
-
-
-def open_floor_fp16(bundle: str, threads: int) -> CudaFloor:
-    """Return the floor in float16."""
-    return _floor(_generator(bundle, threads).half())
+open_eager = partial(_open, EagerBackend)
+# Weights and states are bfloat16.
+open_eager_bf16 = partial(_open, lambda generator: EagerBackend(generator.bfloat16()))
+# It has the types of a bundle's fp16 variant: float16 up to its logits.
+open_eager_fp16 = partial(_open, lambda generator: EagerBackend(halved(generator)))
+# Its decoder step went through `torch.compile(mode="reduce-overhead")`.
+open_compiled = partial(_open, CompiledBackend)
+# Its decoder step is captured for each shape, and replayed.
+open_cuda_graphs = partial(_open, GraphBackend)
+open_floor = partial(_open_floor, Generator.float)
+open_floor_fp16 = partial(_open_floor, Generator.half)
 
 
 def generator_on_gpu(bundle: Bundle) -> Generator:
@@ -117,15 +99,6 @@ def _generator(bundle: str, threads: int) -> Generator:
     """Return that of a folder or name; `threads` are PyTorch's on the host."""
     torch.set_num_threads(threads)
     return generator_on_gpu(Bundle.open(bundle))
-
-
-def _engine(backend: EagerBackend) -> Engine:
-    words = backend.generator.config.vocabulary_size
-    return Engine(backend, words, _versions(), TorchClock())
-
-
-def _floor(generator: Generator) -> CudaFloor:
-    return CudaFloor(EagerBackend(generator), TorchClock(), _versions())
 
 
 def _versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,14 +40,12 @@ class Setting(NamedTuple):
         return f"inter_threads={self.inter_threads}, intra_threads={self.intra_threads}"
 
 
-def open_ctranslate2(bundle: str, threads: int) -> CTranslate2:
-    """Return the transformer in float32, to be tried with up to `threads` threads."""
-    return CTranslate2(Bundle.open(bundle).model, threads, "float32")
+def open_ctranslate2(bundle: str, threads: int, compute_type: str = "float32") -> CTranslate2:
+    """Return the transformer, to be tried with up to `threads` threads."""
+    return CTranslate2(Bundle.open(bundle).model, threads, compute_type)
 
 
-def open_ctranslate2_int8(bundle: str, threads: int) -> CTranslate2:
-    """Return the same in int8."""
-    return CTranslate2(Bundle.open(bundle).model, threads, "int8")
+open_ctranslate2_int8 = partial(open_ctranslate2, compute_type="int8")
 
 
 class CTranslate2:

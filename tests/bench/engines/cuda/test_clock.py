@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from empgan_bench.engines.base import Engine
-from empgan_bench.engines.cuda.clock import CudaClock
+from empgan_bench.engines.cuda.clock import EventClock, stream_clock
 from empgan_bench.engines.cuda.engines import open_tensorrt, open_tensorrt_int8
 from empgan_bench.measuring.workload import load_workload
 from empgan_bench.workers.worker import measure
@@ -28,7 +28,7 @@ def put(cuda: FakeCuda, device: CudaDevice, pieces: int) -> None:
 def test_each_stretch_is_timed_when_the_gpu_gets_there() -> None:
     cuda = FakeCuda()
     device = CudaDevice(cuda)
-    clock = CudaClock(device)
+    clock = stream_clock(device)
     for done in (0.0, 105.0, 210.0):
         for pieces in (2, 3):
             clock.start()
@@ -44,7 +44,7 @@ def test_each_stretch_is_timed_when_the_gpu_gets_there() -> None:
 
 def test_a_gpu_that_fails_is_an_error_of_ours() -> None:
     cuda = FakeCuda()
-    clock = CudaClock(CudaDevice(cuda))
+    clock = stream_clock(CudaDevice(cuda))
     clock.start()
     cuda.lost = True
     with pytest.raises(ProviderError, match="lost to this process"):
@@ -56,7 +56,7 @@ def test_tensorrt_is_timed_in_its_own_stream(fakes: Fakes, opener: object) -> No
     assert callable(opener)
     engine = opener("tiny", 1)
     assert isinstance(engine, Engine)
-    assert isinstance(engine.clock, CudaClock)
+    assert isinstance(engine.clock, EventClock)
     bundle = Bundle.open("tiny")
     inputs = load_workload(None, bundle.featurizer()).batches(2, 0)[0]
     timing = measure(engine, inputs, SearchConfig(beam_size=2, max_length=4)).timing

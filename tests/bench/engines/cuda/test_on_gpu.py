@@ -18,7 +18,7 @@ from empgan_bench.engines.base import Engine, resolve
 from empgan_bench.engines.cuda import torch as torch_engines
 from empgan_bench.engines.cuda.floor import CudaFloor
 from empgan_bench.engines.cuda.graphs import GraphBackend
-from empgan_bench.engines.cuda.torch import TorchClock
+from empgan_bench.engines.cuda.torch import stream_clock
 from empgan_bench.engines.table import ENGINES
 from empgan_bench.measuring.workload import Workload, load_workload
 from empgan_bench.workers.worker import measure
@@ -146,7 +146,7 @@ def test_float32_recurrences_are_float32() -> None:
 
 
 def test_the_clock_sees_the_gpus_time_and_no_more() -> None:
-    clock = TorchClock()
+    clock = stream_clock()
     matrix = torch.randn(4096, 4096, device="cuda")
     for _ in range(2):
         torch.cuda.synchronize()
