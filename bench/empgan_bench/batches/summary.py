@@ -8,10 +8,20 @@ import msgspec
 import numpy as np
 
 from ..measuring.gate import Cell, Verdict
-from ..measuring.stats import NOISE_LIMIT, Interval, Summary, paired_ratio, repeat_noise, summarise
+from ..measuring.slo import percentiles
+from ..measuring.stats import (
+    NOISE_LIMIT,
+    Interval,
+    Summary,
+    paired_ratio,
+    repeat_noise,
+    summarise,
+    summary_of_known,
+)
 from ..measuring.text_times import TextSeries
 from ..measuring.timing import Series
 
+_TIMES = ("total_ms", "encode_ms", "step_ms", "search_ms", "first_token_ms", "per_token_ms")
 STAGES = ("tokenise", "featurise", "encode", "step", "search", "detokenise")
 
 
@@ -105,30 +115,19 @@ def row_of(series: Series, seed: int) -> Row:
         ]
         for unit in ("dialogues", "tokens")
     }
-    total_ms = summarise([t.total_ms for t in timings], seed)
+    times = {name: summarise([getattr(t, name) for t in timings], seed) for name in _TIMES}
     return Row(
         engine=series.engine,
         cell=series.cell,
-        total_ms=total_ms,
-        encode_ms=summarise([t.encode_ms for t in timings], seed),
-        step_ms=summarise([t.step_ms for t in timings], seed),
-        search_ms=summarise([t.search_ms for t in timings], seed),
-        first_token_ms=summarise([t.first_token_ms for t in timings], seed),
-        per_token_ms=summarise([t.per_token_ms for t in timings], seed),
-        dialogue_ms=total_ms.p50 / series.cell.batch,
+        **times,
+        dialogue_ms=times["total_ms"].p50 / series.cell.batch,
         dialogues_per_s=summarise(rates["dialogues"], seed),
         tokens_per_s=summarise(rates["tokens"], seed),
         noise=repeat_noise(*series.by_position()),
         idle_cpu_share=series.idle_cpu_s / series.idle_wall_s if series.idle_wall_s else 0.0,
-        device_encode_ms=_of_device([t.device_encode_ms for t in timings], seed),
-        device_step_ms=_of_device([t.device_step_ms for t in timings], seed),
+        device_encode_ms=summary_of_known([t.device_encode_ms for t in timings], seed),
+        device_step_ms=summary_of_known([t.device_step_ms for t in timings], seed),
     )
-
-
-def _of_device(values: Sequence[float | None], seed: int) -> Summary | None:
-    """Return the statistics of a device's times, None if its engine has no clock there."""
-    known = [value for value in values if value is not None]
-    return summarise(known, seed) if known else None
 
 
 def breakdown_of(row: Row, text: TextSeries | None) -> Breakdown:
@@ -166,13 +165,8 @@ def ratio_of(reference: Series, series: Series, verdict: Verdict, seed: int) -> 
 
 def metrics_of(row: Row, ratio: Ratio | None) -> Mapping[str, float | None]:
     """Return what an objective may ask of one engine in one cell, by the names in `slo.METRICS`."""
-    total = row.total_ms
     return {
-        "p50_ms": total.p50,
-        "p90_ms": total.p90,
-        "p95_ms": total.p95,
-        "p99_ms": total.p99,
-        "max_ms": total.max,
+        **percentiles("", row.total_ms),
         "first_token_p50_ms": row.first_token_ms.p50,
         "per_token_p50_ms": row.per_token_ms.p50,
         "dialogues_per_s": row.dialogues_per_s.p50,

@@ -57,24 +57,6 @@ class ColdStart(msgspec.Struct, frozen=True):
     samples: list[ColdSample]
 
 
-class _Asked(msgspec.Struct):
-    """What a fresh process reads; see `first_reply`."""
-
-    bundle: str
-    precision: str
-    threads: int
-    turns: list[str]
-
-
-class _Told(msgspec.Struct):
-    """What a fresh process says; see `first_reply`."""
-
-    import_ms: float
-    load_ms: float
-    reply_ms: float
-    packages: list[str]
-
-
 def measure_cold_starts(
     engines: Collection[str],
     bundle: str,
@@ -110,7 +92,8 @@ def cold_sample(bundle: str, precision: str, threads: int, turns: Sequence[str])
     Raises:
         EmpganError: it ended without a reply, or loaded more than the runtime.
     """
-    question = msgspec.json.encode(_Asked(bundle, precision, threads, [*turns])) + b"\n"
+    asked = {"bundle": bundle, "precision": precision, "threads": threads, "turns": turns}
+    question = msgspec.json.encode(asked) + b"\n"
     line = b""
     start = time.perf_counter()
     with subprocess.Popen(
@@ -130,19 +113,16 @@ def cold_sample(bundle: str, precision: str, threads: int, turns: Sequence[str])
     if not line:
         said = f": {errors[-1][:300]}" if errors else ""
         raise EmpganError(f"a fresh process ended without a reply{said}")
-    told = msgspec.json.decode(line, type=_Told)
-    foreign = _FOREIGN.intersection(told.packages)
+    told = msgspec.json.decode(line)  # see `first_reply`
+    foreign = _FOREIGN.intersection(told["packages"])
     if foreign:
         raise EmpganError(f"a fresh process loaded {', '.join(sorted(foreign))}")
-    return ColdSample(told.import_ms, told.load_ms, told.reply_ms, first_reply_ms)
+    return ColdSample(told["import_ms"], told["load_ms"], told["reply_ms"], first_reply_ms)
 
 
 def _summary(engine: str, samples: list[ColdSample], seed: int) -> ColdStart:
-    return ColdStart(
-        engine=engine,
-        import_ms=summarise([s.import_ms for s in samples], seed),
-        load_ms=summarise([s.load_ms for s in samples], seed),
-        reply_ms=summarise([s.reply_ms for s in samples], seed),
-        first_reply_ms=summarise([s.first_reply_ms for s in samples], seed),
-        samples=samples,
-    )
+    times = {
+        name: summarise([getattr(sample, name) for sample in samples], seed)
+        for name in ColdSample.__struct_fields__
+    }
+    return ColdStart(engine=engine, samples=samples, **times)

@@ -9,25 +9,27 @@ from dataclasses import dataclass
 
 from empgan_rt.errors import InputError
 
+from .stats import Summary
+
+
+def percentiles(of: str, summary: Summary | None) -> dict[str, float | None]:
+    """Return the percentiles of a time by their metrics' names; all are None without the time.
+
+    Args:
+        of: what the names begin with.
+        summary: of the time.
+    """
+    names = ("p50", "p90", "p95", "p99", "max")
+    return {f"{of}{name}_ms": getattr(summary, name, None) for name in names}
+
+
 METRICS = (
-    "p50_ms",
-    "p90_ms",
-    "p95_ms",
-    "p99_ms",
-    "max_ms",
-    "first_token_p50_ms",
-    "per_token_p50_ms",
-    "dialogues_per_s",
-    "tokens_per_s",
-    "ratio",
+    *percentiles("", None),
+    *("first_token_p50_ms", "per_token_p50_ms", "dialogues_per_s", "tokens_per_s", "ratio"),
 )
 REQUEST_METRICS = ("e2e_ms", "ttft_ms", "tpot_ms", "queue_ms")
 SERVING_METRICS = (
-    *(
-        f"{of}{percentile}_ms"
-        for of in ("", "ttft_", "tpot_", "queue_")
-        for percentile in ("p50", "p90", "p95", "p99", "max")
-    ),
+    *(name for of in ("", "ttft_", "tpot_", "queue_") for name in percentiles(of, None)),
     *("requests_per_s", "tokens_per_s", "goodput", "goodput_per_s"),
 )
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {

@@ -54,6 +54,12 @@ def summarise(values: Sequence[float], seed: int = 0) -> Summary:
     )
 
 
+def summary_of_known(values: Sequence[float | None], seed: int = 0) -> Summary | None:
+    """Return the percentiles of the values that are there; None if there is none."""
+    known = [value for value in values if value is not None]
+    return summarise(known, seed) if known else None
+
+
 def median_interval(values: Sequence[float], seed: int = 0) -> Interval:
     """Return the median with its 95 % percentile-bootstrap interval (Efron 1979)."""
     series = np.asarray(values, np.float64)

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from ..measuring.gate import Cell
-from ..measuring.slo import Objective
-from ..measuring.stats import Interval, Summary, summarise, trend
+from ..measuring.slo import Objective, percentiles
+from ..measuring.stats import Interval, Summary, summarise, summary_of_known, trend
 from ..workers.requests import RequestEvents
 
 FALLS_BEHIND = 0.05  # share by which completions may trail arrivals
@@ -97,10 +97,10 @@ def served_row(
         refused=outcomes["refused"],
         late=outcomes["late"],
         failed=outcomes["failed"],
-        e2e_ms=_summary([r.e2e_ms for r in answered], seed),
-        queue_ms=_summary([r.queue_ms for r in answered], seed),
-        ttft_ms=_summary([r.ttft_ms for r in answered], seed),
-        tpot_ms=_summary([r.tpot_ms for r in answered], seed),
+        e2e_ms=summary_of_known([r.e2e_ms for r in answered], seed),
+        queue_ms=summary_of_known([r.queue_ms for r in answered], seed),
+        ttft_ms=summary_of_known([r.ttft_ms for r in answered], seed),
+        tpot_ms=summary_of_known([r.tpot_ms for r in answered], seed),
         visits_p50_ms=[float(np.median([r.e2e_ms for r in visit])) for visit in by_visit if visit],
         one_piece=sum(len(r.pieces) == 1 for r in answered) / max(len(answered), 1),
         requests_per_s=len(answered) / seconds,
@@ -125,22 +125,16 @@ def is_good(request: RequestEvents, bounds: Sequence[Objective]) -> bool:
 
 def served_metrics(row: ServedRow) -> Mapping[str, float | None]:
     """Return what an objective may ask of a row, by the names in `slo.SERVING_METRICS`."""
-    found: dict[str, float | None] = {
+    return {
+        **percentiles("", row.e2e_ms),
+        **percentiles("ttft_", row.ttft_ms),
+        **percentiles("tpot_", row.tpot_ms),
+        **percentiles("queue_", row.queue_ms),
         "requests_per_s": row.requests_per_s,
         "tokens_per_s": row.tokens_per_s,
         "goodput": row.goodput,
         "goodput_per_s": row.goodput_per_s,
     }
-    times = {"": row.e2e_ms, "ttft_": row.ttft_ms, "tpot_": row.tpot_ms, "queue_": row.queue_ms}
-    for of, summary in times.items():
-        for name in ("p50", "p90", "p95", "p99", "max"):
-            found[f"{of}{name}_ms"] = None if summary is None else getattr(summary, name)
-    return found
-
-
-def _summary(values: Sequence[float | None], seed: int) -> Summary | None:
-    known = [value for value in values if value is not None]
-    return summarise(known, seed) if known else None
 
 
 def _duration_s(visit: Sequence[RequestEvents], cell: Cell) -> float:
