@@ -6,13 +6,13 @@ other replies by another model, so it is compared at a fixed length alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from ..engines.table import PEERS, YARDSTICKS, label
+from ..engines.table import PEERS, label
 from ..measuring.gate import Cell, Verdict
 from ..measuring.stats import NOISE_LIMIT, Interval, paired_ratio, repeat_noise
 from ..measuring.timing import Series
@@ -143,22 +143,3 @@ def standing_records(stands: Sequence[Standing]) -> list[dict[str, Any]]:
         }
         for s in stands
     ]
-
-
-def yardstick_methods(names: Collection[str], device: str) -> Iterator[str]:
-    """Yield what must be known of the yardsticks among some names, a sentence or two each."""
-    if YARDSTICKS.difference(PEERS).intersection(names):
-        whose = {
-            "cpu": "bundle's graphs alone, in ONNX Runtime",
-            "cuda": "model alone, by cuBLAS as CUDA graphs in one stream, timed by events there",
-        }[device]
-        yield (
-            f" Floor: the matrix products of the {whose}, on real "
-            "values, as many steps as the reference took. It writes no replies and is no engine."
-        )
-    if YARDSTICKS.intersection(PEERS, names):
-        yield (
-            " Peers: other projects' decoders with random weights, in interpreters of their own, "
-            "each with the settings that were fastest when tried on the cell's first batch, 20 "
-            "tokens a reply. What they write means nothing, so no gate sees it."
-        )

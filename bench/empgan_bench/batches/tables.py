@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from ..engines.table import PEERS, label
+from ..engines.table import PEERS, YARDSTICKS, label
 from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, RUNS, ColdStart
 from ..measuring.gate import Difference
 from ..measuring.text_times import PASSES
-from ..reports.tables import Table
+from ..reports.tables import Table, prose
 from .report import Report
-from .standing import yardstick_methods
 from .summary import STAGES, Breakdown, Ratio, Row
 
 DEVICE_COLUMNS = ("encode on device", "step on device")
@@ -104,43 +104,14 @@ def difference_table(differences: Sequence[Difference]) -> Table:
 
 def method(report: Report) -> str:
     """Return how it was measured, in one paragraph."""
-    plan, workload = report.plan, report.workload
     names = {engine.name for engine in report.engines}
-    cold = (
-        f" Cold start: {RUNS} fresh Python processes for each of our engines, in turns, before "
-        "anything else is measured; they load the runtime alone, and the machine has read all "
-        "files before."
-    )
-    fixed = "Fixed length: ends of sequence are struck until 20 tokens are there. "
-    return (
-        "One live worker process per engine, called in ABBA order, the same batches and search "
-        f"for all; threads of each engine: {report.fingerprint.threads}. "
-        f"{'' if plan.kind == 'throughput' else fixed}"
-        f"{workload.contexts} contexts ({workload.source}), seed {plan.seed}. "
-        "Every reply, repeated ones too, is compared with the reference's; a difference is a tie "
-        "only if float64 scores both alike, within 1e-4 of the longer one's log-probability. "
-        "Warm-up (one pass over all "
-        f"batches and {plan.warmup} rounds) is in report.json, not in the statistics. At least "
-        f"{plan.min_time_s:g} s are measured in each cell. Not in the times and ratios: the "
-        "pipe to the worker, and text, for every engine is given ids and gives ids. What text "
-        f"costs is the same for all: it was measured in one process, {PASSES} times over all "
-        "batches of a cell, while the workers were idle, reading the contexts with the bundle's "
-        "own featurizer and writing the reference's replies. It stands beside the engines' "
-        "stages; each stage is a median of its own."
-        f"{cold if report.cold_starts else ''}{_on_device(report)}"
-        f"{''.join(yardstick_methods(names, plan.device))}"
-    )
-
-
-def _on_device(report: Report) -> str:
-    """Return what is different on a GPU, "" on the CPU."""
-    if report.plan.device == "cpu":
-        return ""
-    return (
-        " On the GPU: replies are NumPy arrays on the host, so every time includes the wait for "
-        "the device. Each visit begins with its first batch once uncounted, since a GPU that has "
-        "rested, or worked for another process, starts slowly. Float32 products are float32 (no "
-        "TF32). On device: the time between events in the engine's stream, around the encoder and "
-        "around each step; gaps in which the device waits for launches are in it. Where an engine "
-        "does not tell its stream it is not measured. Cold starts are measured on the CPU alone."
+    return prose(
+        Path(__file__).with_name("method.txt"),
+        plan=report.plan,
+        workload=report.workload,
+        threads=report.fingerprint.threads,
+        passes=PASSES,
+        cold_runs=RUNS if report.cold_starts else 0,
+        floors=(YARDSTICKS - {*PEERS}) & names,
+        peers=names.intersection(PEERS),
     )

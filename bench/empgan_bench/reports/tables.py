@@ -1,12 +1,23 @@
-"""Tables that every report has."""
+"""What every report has in figures and in words: the table of its circumstances, and prose."""
 
 from __future__ import annotations
+
+from pathlib import Path
+
+from jinja2 import StrictUndefined, Template
 
 from ..engines.table import label
 from ..measuring.circumstances import Circumstances
 
 Table = tuple[list[str], list[list[str]]]
 """A head, and rows as wide as it."""
+
+
+def prose(template: Path, **values: object) -> str:
+    """Return what a template of jinja2 says, in one line; a page has to escape it."""
+    source = " ".join(template.read_text("utf-8").split())
+    written: str = Template(source, undefined=StrictUndefined).render(values)
+    return written
 
 
 def circumstances(report: Circumstances) -> Table:

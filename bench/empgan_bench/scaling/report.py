@@ -10,7 +10,7 @@ import msgspec
 from ..batches.summary import Ratio
 from ..measuring.circumstances import Circumstances
 from ..measuring.stats import Interval
-from ..reports.tables import Table
+from ..reports.tables import Table, prose
 from .growth import Cost, Growth, Point, Stretch
 from .plan import AXES, ScalingPlan
 from .slope import STAGES, TOLERANCE, Kind
@@ -127,25 +127,12 @@ def _cost_cells(cost: Cost, batch: int) -> list[str]:
 
 def method(report: ScalingReport) -> str:
     """Return how it was measured, in one paragraph."""
-    plan, workload = report.plan, report.workload
-    base = plan.base
-    return (
-        f"One axis at a time around a base point: batch {base.batch}, beam {base.beam}, "
-        f"{base.turns} turns, {base.vocabulary:,} words, {base.threads} threads. Every reply has "
-        "20 tokens (ends of sequence are struck until then), so all engines do the same work. "
-        "At each point one live worker process per engine, called in ABBA order, the same batches "
-        f"for all. Dialogues are made of the turns of {workload.contexts} contexts "
-        f"({workload.source}), seed {plan.seed}. Other vocabularies: the bundle exported again "
-        "with cut or random rows in its word tables, so replies there mean nothing; engines must "
-        "still agree on them. Exponent: slope of log time over log value between neighbours, with "
-        "its 95 % interval (bootstrap), widened by what the base point changed until it was "
-        "measured again at the end of the axis. Growth counts as not linear if its exponent is "
-        f"more than {TOLERANCE} from that of linear cost (1; with threads -1) and the interval "
-        "excludes that. The stage named is the one with the largest part in the time above or "
-        "below linear growth, which is a sum over stages (medians). "
-        f"Warm-up (one pass over all batches and {plan.warmup} rounds) is in report.json, not in "
-        f"the statistics. At least {plan.min_time_s:g} s are measured at each point. Not in the "
-        "times: featurising, detokenising and the pipe to the worker."
+    return prose(
+        Path(__file__).with_name("method.txt"),
+        plan=report.plan,
+        base=report.plan.base,
+        workload=report.workload,
+        tolerance=TOLERANCE,
     )
 
 

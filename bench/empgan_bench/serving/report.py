@@ -10,7 +10,7 @@ from typing import Any
 from ..measuring.circumstances import Circumstances
 from ..measuring.gate import Verdict
 from ..measuring.stats import Summary
-from ..reports.tables import Table
+from ..reports.tables import Table, prose
 from .plan import ServingOutcome, ServingPlan
 from .summary import FALLS_BEHIND, ServedRow
 
@@ -90,31 +90,12 @@ def time_table(rows: Sequence[ServedRow]) -> Table:
 
 def method(report: ServingReport) -> str:
     """Return how it was measured, in one paragraph."""
-    plan, workload = report.plan, report.workload
-    bounds = " and ".join(map(str, plan.goodput)) or "nothing more"
-    deadline = "none" if plan.deadline_s is None else f"{plan.deadline_s:g} s"
-    return (
-        "Open loop: requests are sent when they are due, whether or not earlier ones are done, and "
-        "every time counts from when the request was due, not from when it was sent. They arrive "
-        f"as a Poisson process conditioned on its number, seed {plan.seed}, the same for every "
-        "engine. One live worker process per engine holds an AsyncResponder and the generator "
-        f"(no HTTP), visited in ABBA order; threads of each engine: {report.fingerprint.threads}; "
-        f"max_batch {plan.max_batch}, max_queue {plan.max_queue}, deadline {deadline}, no turn "
-        f"cache. Replies are streamed. {workload.contexts} contexts ({workload.source}); at most "
-        "128 of them are asked for, in turn. Every reply under load is compared with the "
-        "reference's to that dialogue alone; a difference is a tie only if float64 scores both "
-        "alike, within 1e-4 of the longer one's log-probability. The first "
-        f"{plan.warmup} requests of each visit are warm-up: in report.json, not in the statistics. "
-        "Times are of answered requests; reading and writing text is in them. End to end: until "
-        "the whole reply is there. Queue: until the request's batch enters the encoder. TTFT: "
-        "until the first text; with several beams that is the first certain text, often more than "
-        "a token, often late. TPOT: from the first text to the last, divided by the tokens that "
-        "came after the first text. "
-        f"Goodput: answered, and {bounds}. Saturated: more than {FALLS_BEHIND:.0%} of the requests "
-        "were refused or late, or end-to-end latency grew by more than "
-        f"{FALLS_BEHIND:g} s a second (least squares; completions then trail arrivals by that "
-        "share) in both visits, and the intervals exclude 0. Intervals take requests as "
-        "independent, so they are too narrow where requests queue. p99 needs 1,000 samples."
+    return prose(
+        Path(__file__).with_name("method.txt"),
+        plan=report.plan,
+        workload=report.workload,
+        threads=report.fingerprint.threads,
+        falls_behind=FALLS_BEHIND,
     )
 
 
