@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from markupsafe import Markup
 
 from ..engines.table import YARDSTICKS, label
 from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStart
 from ..measuring.stats import Summary
-from ..reports import elements
-from ..reports.document import closing, document, equal_replies, masthead
+from ..reports.page import Card, Line, Page, Plots, equal_replies, rendered
 from ..reports.tables import Table
 from ..reports.theme import Look, number
 from . import plots, tables
@@ -21,18 +20,18 @@ from .summary import STAGES, Ratio, Row
 
 def render_page(report: Report) -> str:
     """Return the page: headline figures, then plots, tables, circumstances and method."""
-    title = f"{report.plan.kind.capitalize()} of {report.bundle}"
     outcome = report.outcome
-    passed = _what_passed(report)
-    parts = [
-        masthead(report, title, passed, outcome.failures, outcome.warnings),
-        _headline(report),
-        elements.legend({label(name): look for name, look in plots.engine_looks(outcome).items()}),
-        *_figures(report),
-        _cold_starts(report.cold_starts),
-        closing(report, _tables(report), tables.method(report)),
-    ]
-    return document(title, parts)
+    shown = Page(
+        title=f"{report.plan.kind.capitalize()} of {report.bundle}",
+        passed=_what_passed(report),
+        cards=_headline(report),
+        looks={label(name): look for name, look in plots.engine_looks(outcome).items()},
+        plots=_figures(report),
+        cold_starts=_cold_starts(report.cold_starts),
+        tables=_tables(report),
+        method=tables.method(report),
+    )
+    return rendered(report, shown)
 
 
 def _what_passed(report: Report) -> Iterator[str]:
@@ -42,8 +41,8 @@ def _what_passed(report: Report) -> Iterator[str]:
         yield f"Kept in every cell: {', '.join(map(str, report.plan.objectives))}."
 
 
-def _headline(report: Report) -> Markup:
-    """Return a card for each cell: the ratio of each engine, or the time of a single one."""
+def _headline(report: Report) -> tuple[str, list[Card]]:
+    """Return a title, and a card for each cell: each engine's ratio, or a single one's time."""
     outcome, kind = report.outcome, report.plan.kind
     looks = plots.engine_looks(outcome)
     rows = {(row.engine, row.cell): row for row in outcome.rows}
@@ -52,20 +51,21 @@ def _headline(report: Report) -> Markup:
     for cell in report.plan.cells():
         mine = [r for r in outcome.ratios if r.cell == cell]
         if mine:
-            lines = [
-                _ratio(r, _pace(rows[r.engine, cell], kind), stands.get((r.engine, cell)), looks)
-                for r in mine
-            ]
+            lines = []
+            for ratio in mine:
+                name = ratio.engine
+                pace = _pace(rows[name, cell], kind)
+                lines.append(_ratio(ratio, pace, stands.get((name, cell)), looks[name]))
             foot = f"{mine[0].reference}: {_pace(rows[mine[0].reference, cell], kind)}"
         else:
             row = next(r for r in outcome.rows if r.cell == cell and r.engine not in YARDSTICKS)
             figure, _, unit = _pace(row, kind).partition(" ")
             facts = [f"{unit}, median", *_beside(stands.get((row.engine, cell)))]
-            lines = [elements.card_line(row.engine, figure, facts)]
+            lines = [Line(row.engine, figure, facts)]
             foot = f"{row.total_ms.n} batches"
-        cards.append(elements.card(plots.cell_title(cell), lines, foot))
+        cards.append(Card(plots.cell_title(cell), lines, foot))
     than = [f"Times faster than {r.reference}" for r in outcome.ratios]
-    return elements.cards(than[0] if than else "One engine only: there is no ratio", cards)
+    return (than[0] if than else "One engine only: there is no ratio"), cards
 
 
 def _pace(row: Row, kind: str) -> str:
@@ -75,18 +75,17 @@ def _pace(row: Row, kind: str) -> str:
     return f"{number(row.total_ms.p50)} ms"
 
 
-def _ratio(ratio: Ratio, pace: str, standing: Standing | None, looks: Mapping[str, Look]) -> Markup:
+def _ratio(ratio: Ratio, pace: str, standing: Standing | None, look: Look) -> Line:
     """Return the line of one engine in a card."""
-    name = elements.engine_name(ratio.engine, looks[ratio.engine])
     if not ratio.verdict.passed:
         why = str(ratio.verdict).removeprefix("FAILED: ")
-        return elements.card_line(name, "FAILED", [why], failed=True)
+        return Line(ratio.engine, "FAILED", [why], look, failed=True)
     speedup = ratio.speedup
     facts = [f"{speedup.low:.2f} to {speedup.high:.2f}", pace]
     facts += [str(ratio.verdict)] if ratio.verdict.approximate else []
     facts += _beside(standing)
-    doubt = elements.tag("noisy", "doubt") if ratio.noisy else elements.NOTHING
-    return elements.card_line(name, f"{speedup.value:.2f}×", facts, doubt)
+    doubt = ("noisy", "doubt") if ratio.noisy else None
+    return Line(ratio.engine, f"{speedup.value:.2f}×", facts, look, doubt)
 
 
 def _beside(standing: Standing | None) -> Iterator[str]:
@@ -97,11 +96,11 @@ def _beside(standing: Standing | None) -> Iterator[str]:
         yield f"{standing.over_floor.value:.2f}× the time of {standing.floor}"
 
 
-def _figures(report: Report) -> Iterator[Markup]:
+def _figures(report: Report) -> Iterator[Plots]:
     """Yield the sections of plots."""
     outcome = report.outcome
     if outcome.ratios:
-        yield elements.plot_section(
+        yield Plots(
             "ratios",
             f"Ratio to {outcome.ratios[0].reference}",
             "How many times as fast. Dot: median over rounds; band: its 95 % interval. Right of "
@@ -109,26 +108,26 @@ def _figures(report: Report) -> Iterator[Markup]:
             plots.ratios(outcome),
         )
     if outcome.breakdowns:  # reports of version 1.0 have none
-        yield elements.plot_section(
+        yield Plots(
             "stages",
             "Where the time goes",
             "Medians, ms per dialogue. Grey: text, the same for all engines and not in the ratios.",
             plots.stages(outcome),
-            elements.stage_key(STAGES),
+            stages=STAGES,
         )
-    yield elements.plot_section(
+    yield Plots(
         "percentiles",
         "Latency, from best to worst",
         "Share of batches that took at most so many ms (logarithmic).",
         plots.percentiles(outcome),
     )
-    yield elements.plot_section(
+    yield Plots(
         "iterations",
         "Latency over iterations",
         "The ms of every batch in order. Shaded: warm-up, which no statistic counts.",
         plots.iterations(outcome),
     )
-    yield elements.plot_section(
+    yield Plots(
         "throughput",
         "Batch size and throughput",
         "Dialogues per second over the batch size: medians with their 95 % intervals; both axes "
@@ -137,16 +136,16 @@ def _figures(report: Report) -> Iterator[Markup]:
     )
 
 
-def _cold_starts(cold_starts: Sequence[ColdStart]) -> Markup:
-    """Return a card for each of our engines; nothing if none was measured."""
+def _cold_starts(cold_starts: Sequence[ColdStart]) -> list[Card]:
+    """Return a card for each of our engines."""
 
-    def line(name: str, found: Summary, goal: int) -> Markup:
-        kept = elements.tag(f"goal {goal} ms", "good" if found.p50 <= goal else "doubt")
+    def line(name: str, found: Summary, goal: int) -> Line:
+        kept = f"goal {goal} ms", "good" if found.p50 <= goal else "doubt"
         interval = f"{found.p50_low:.0f} to {found.p50_high:.0f} ms"
-        return elements.card_line(name, f"{found.p50:.0f} ms", [interval], kept)
+        return Line(name, f"{found.p50:.0f} ms", [interval], tag=kept)
 
-    cards = [
-        elements.card(
+    return [
+        Card(
             c.engine,
             [
                 line(Markup("<code>import empgan_rt</code>"), c.import_ms, IMPORT_GOAL_MS),
@@ -157,7 +156,6 @@ def _cold_starts(cold_starts: Sequence[ColdStart]) -> Markup:
         )
         for c in cold_starts
     ]
-    return elements.cards("Cold start", cards, anchor="cold-start") if cards else elements.NOTHING
 
 
 def _tables(report: Report) -> dict[str, Table]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from markupsafe import Markup
-
-from ..reports import elements, markdown
-from ..reports.document import closing, document, equal_replies, masthead
+from ..reports import markdown
+from ..reports.page import Card, Line, Page, Plots, equal_replies, rendered
 from ..reports.theme import Look, looks
 from .growth import Growth
 from .plots import growth_curve, stage_stacks
@@ -25,38 +23,38 @@ def render_markdown(report: ScalingReport) -> str:
 
 def render_page(report: ScalingReport) -> str:
     """Return the page: a card for each axis, then plots, tables, circumstances and method."""
-    outcome = report.outcome
-    title = f"Scaling of {report.bundle}"
-    passed = equal_replies(ratio.verdict for ratios in outcome.ratios for ratio in ratios)
-    references = {ratio.reference for ratios in outcome.ratios for ratio in ratios}
+    outcome, axes = report.outcome, report.plan.axes
+    ratios = [ratio for ratios in outcome.ratios for ratio in ratios]
+    references = {ratio.reference for ratio in ratios}
     styles = looks((growth.engine for growth in outcome.growths), references)
-    cards = (_card(report, axis, styles) for axis in report.plan.axes)
-    tables = {f"Along {axis}": axis_table(report, axis) for axis in report.plan.axes}
-    parts = [
-        masthead(report, title, passed, outcome.failures, outcome.warnings),
-        elements.cards("How cost grows", cards),
-        elements.legend(styles),
-        *(_plots(report, axis, styles) for axis in report.plan.axes),
-        closing(report, tables, method(report)),
-    ]
-    return document(title, parts)
+    shown = Page(
+        title=f"Scaling of {report.bundle}",
+        passed=equal_replies(ratio.verdict for ratio in ratios),
+        cards=("How cost grows", [_card(report, axis, styles) for axis in axes]),
+        looks=styles,
+        plots=[_plots(report, axis, styles) for axis in axes],
+        tables={f"Along {axis}": axis_table(report, axis) for axis in axes},
+        method=method(report),
+    )
+    return rendered(report, shown)
 
 
-def _card(report: ScalingReport, axis: str, styles: dict[str, Look]) -> Markup:
+def _card(report: ScalingReport, axis: str, styles: dict[str, Look]) -> Card:
     """Return what became of each engine along an axis."""
     base = getattr(report.plan.base, axis)
     lines = [
-        elements.card_line(
-            elements.engine_name(growth.engine, styles[growth.engine]),
+        Line(
+            growth.engine,
             _verdict(growth),
             [
                 f"{stretch.first:,} to {stretch.last:,}: {stretch.exponent.value:z.2f}"
                 for stretch in growth.stretches
             ],
+            styles[growth.engine],
         )
         for growth in report.outcome.along(axis)
     ]
-    return elements.card(axis, lines, f"exponents; base point {base:,}")
+    return Card(axis, lines, f"exponents; base point {base:,}")
 
 
 def _verdict(growth: Growth) -> str:
@@ -68,15 +66,13 @@ def _verdict(growth: Growth) -> str:
     return "linear" if kinds == {"linear"} else "unclear"
 
 
-def _plots(report: ScalingReport, axis: str, styles: dict[str, Look]) -> Markup:
-    growths = report.outcome.along(axis)
-    told = elements.told(sentence(growth) for growth in growths)
-    panels = [growth_curve(report, axis, styles), *stage_stacks(report, axis)]
-    return elements.plot_section(
+def _plots(report: ScalingReport, axis: str, styles: dict[str, Look]) -> Plots:
+    return Plots(
         f"along-{axis}",
         f"Along {axis}",
         "First ms of a batch, both axes logarithmic, with intervals; dotted: linear from the base "
         "point. Then where the time of a dialogue goes, medians.",
-        panels,
-        told + elements.stage_key(STAGES),
+        [growth_curve(report, axis, styles), *stage_stacks(report, axis)],
+        [sentence(growth) for growth in report.outcome.along(axis)],
+        STAGES,
     )

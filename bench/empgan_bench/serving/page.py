@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from markupsafe import Markup
-
 from ..batches.tables import difference_table
 from ..measuring.gate import Cell, Verdict
-from ..reports import elements, markdown
-from ..reports.document import closing, document, equal_replies, masthead
+from ..reports import markdown
+from ..reports.page import Card, Line, Page, Plots, equal_replies, rendered
 from ..reports.theme import Look, number
 from . import plots
 from .report import ServingReport, load_table, method, saturation, time_table
@@ -35,74 +33,72 @@ def render_markdown(report: ServingReport) -> str:
 def render_page(report: ServingReport) -> str:
     """Return the page: a card for each rate and beam, then plots, tables and the rest."""
     outcome = report.outcome
-    title = f"Serving of {report.bundle}"
     styles = plots.engine_looks(outcome)
-    passed = equal_replies(v for v in outcome.verdicts if v.engine != outcome.rows[0].engine)
-    tables = {
-        "Load": load_table(outcome),
-        "Times in ms": time_table(outcome.rows),
-        "Replies that differ": difference_table(outcome.differences),
-    }
-    parts = [
-        masthead(report, title, passed, outcome.failures, outcome.warnings),
-        elements.cards(
+    passed = (v for v in outcome.verdicts if v.engine != outcome.rows[0].engine)
+    shown = Page(
+        title=f"Serving of {report.bundle}",
+        passed=equal_replies(passed),
+        cards=(
             "End-to-end latency by load",
-            (_card(report, cell, styles) for cell in report.plan.cells()),
+            [_card(report, cell, styles) for cell in report.plan.cells()],
         ),
-        elements.legend(styles),
-        *_plots(report),
-        closing(report, tables, method(report)),
-    ]
-    return document(title, parts)
+        looks=styles,
+        plots=_plots(report),
+        tables={
+            "Load": load_table(outcome),
+            "Times in ms": time_table(outcome.rows),
+            "Replies that differ": difference_table(outcome.differences),
+        },
+        method=method(report),
+    )
+    return rendered(report, shown)
 
 
-def _card(report: ServingReport, cell: Cell, styles: Mapping[str, Look]) -> Markup:
+def _card(report: ServingReport, cell: Cell, styles: Mapping[str, Look]) -> Card:
     """Return how each engine answered at one rate."""
     outcome = report.outcome
     pairs = zip(outcome.rows, outcome.verdicts, strict=True)
-    lines = [_line(row, verdict, styles) for row, verdict in pairs if row.cell == cell]
-    return elements.card(plots.cell_title(cell), lines, "median from when a request was due")
+    lines = [_line(row, verdict, styles[row.engine]) for row, verdict in pairs if row.cell == cell]
+    return Card(plots.cell_title(cell), lines, "median from when a request was due")
 
 
-def _line(row: ServedRow, verdict: Verdict, styles: Mapping[str, Look]) -> Markup:
-    name = elements.engine_name(row.engine, styles[row.engine])
+def _line(row: ServedRow, verdict: Verdict, look: Look) -> Line:
     if not verdict.passed:
-        return elements.card_line(
-            name, "FAILED", [str(verdict).removeprefix("FAILED: ")], failed=True
-        )
-    doubt = elements.tag("saturated", "doubt") if row.saturated else elements.NOTHING
+        why = str(verdict).removeprefix("FAILED: ")
+        return Line(row.engine, "FAILED", [why], look, failed=True)
+    doubt = ("saturated", "doubt") if row.saturated else None
     good = f"goodput {row.goodput:.0%}"
     if row.e2e_ms is None:
-        return elements.card_line(name, "–", ["nothing was answered", good], doubt)
+        return Line(row.engine, "–", ["nothing was answered", good], look, doubt)
     facts = [f"p95 {number(row.e2e_ms.p95)} ms", good]
-    return elements.card_line(name, f"{number(row.e2e_ms.p50)} ms", facts, doubt)
+    return Line(row.engine, f"{number(row.e2e_ms.p50)} ms", facts, look, doubt)
 
 
-def _plots(report: ServingReport) -> list[Markup]:
+def _plots(report: ServingReport) -> list[Plots]:
     outcome = report.outcome
     return [
-        elements.plot_section(
+        Plots(
             "latency-over-rate",
             "Latency against offered rate",
             "End to end. Solid: median; dashed: 95th percentile; dotted: 99th, where there are "
             "enough requests. Both axes are logarithmic.",
             plots.latency_over_rate(outcome),
-            elements.told(saturation(outcome.rows)),
+            saturation(outcome.rows),
         ),
-        elements.plot_section(
+        Plots(
             "goodput-over-rate",
             "Goodput against offered rate",
             "Solid: share of the requests that were good; dotted: that was answered.",
             plots.goodput_over_rate(outcome),
         ),
-        elements.plot_section(
+        Plots(
             "percentiles",
             "Latency, from best to worst",
             "Share of the answered requests that took at most so many ms (logarithmic), end to "
             "end.",
             plots.percentiles(outcome),
         ),
-        elements.plot_section(
+        Plots(
             "timeline",
             "Latency over the run",
             "End to end, by when a request was due. Faint: warm-up, which no statistic counts.",
