@@ -1,4 +1,4 @@
-"""The page of `bench latency` and `bench throughput`."""
+"""A report of `bench latency` or `bench throughput` as Markdown and as one offline page."""
 
 from __future__ import annotations
 
@@ -9,13 +9,43 @@ from markupsafe import Markup
 from ..engines.table import YARDSTICKS, label
 from ..measuring.cold_start import FIRST_REPLY_GOAL_MS, IMPORT_GOAL_MS, ColdStart
 from ..measuring.stats import Summary
+from ..reports import markdown
 from ..reports.page import Card, Line, Page, Plots, equal_replies, rendered
 from ..reports.tables import Table
 from ..reports.theme import Look, number
 from . import plots, tables
-from .report import Report
+from .report import Report, headline
 from .standing import Standing, settings_table, standing_table
 from .summary import STAGES, Ratio, Row
+
+
+def render_markdown(report: Report) -> str:
+    """Return the report for people; its first table is the ratio."""
+    outcome = report.outcome
+    parts = [
+        markdown.table(*tables.ratio_table(outcome.ratios)) if outcome.ratios else headline(report),
+        markdown.table(*standing_table(outcome.standings)) if outcome.standings else "",
+        markdown.marks(outcome.failures, outcome.warnings),
+        "## Times",
+        markdown.table(*tables.row_table(outcome.rows)),
+        "ms; total, encode, step and search are medians of a batch; the interval is that of the "
+        "median (95 %, bootstrap). First token: the end of the first decoder step. Per token: a "
+        "decoder step with its search, without the first one. p99 needs 1,000 samples. Noise: an "
+        "engine against itself. Idle: cores used while the other ran.",
+    ]
+    if outcome.breakdowns:  # reports of version 1.0 have none
+        parts += ["## Where the time goes", markdown.table(*tables.stage_table(outcome.breakdowns))]
+        parts.append("ms per dialogue, medians; whole: their sum, from text to text.")
+    if report.cold_starts:
+        parts += ["## Cold start", markdown.table(*tables.cold_table(report.cold_starts))]
+        parts.append("Medians of fresh processes [95 %].")
+    settings = settings_table(outcome.series)
+    if settings[1]:
+        parts += ["## What peers were tuned to", markdown.table(*settings)]
+    if outcome.differences:
+        differences = tables.difference_table(outcome.differences)
+        parts += ["## Replies that differ", markdown.table(*differences)]
+    return markdown.text(report, report.plan.kind, parts, tables.method(report))
 
 
 def render_page(report: Report) -> str:

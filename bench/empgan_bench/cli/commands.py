@@ -53,19 +53,14 @@ def serve(
     backends: str,
     device: str,
     rate: str,
-    requests: int | None,
     beam: str,
-    warmup: int,
-    max_batch: int,
-    max_queue: int,
-    deadline_s: float | None,
     goodput: tuple[str, ...],
-    seed: int,
     workload: Path | None,
     num_threads: int | None,
     out: Path | None,
     slo: tuple[str, ...],
     as_json: bool,
+    **more: Any,  # fields of the plan
 ) -> None:
     """Answer requests as they arrive, and time each from when it was due.
 
@@ -80,19 +75,9 @@ def serve(
     from ..serving import page, plan, report, run
 
     wanted = plan.ServingPlan(
-        rates_per_s=rates,
-        beams=beams,
-        requests=requests,
-        warmup=warmup,
-        max_batch=max_batch,
-        max_queue=max_queue,
-        deadline_s=deadline_s,
-        seed=seed,
-        goodput=good,
-        objectives=objectives,
+        rates_per_s=rates, beams=beams, goodput=good, objectives=objectives, **more
     )
-    count = num_threads or threads.allowed_cores()
-    threads.check_count(count)
+    count = _threads(num_threads)
     visits = 2 * len(engines) * len(wanted.cells())
     with (
         output.report_folder(out or output.dated("serve")) as folder,
@@ -116,13 +101,11 @@ def scaling(
     axis: str,
     batch: int,
     beam: int,
-    warmup: int,
-    min_time: float,
-    seed: int,
     workload: Path | None,
     num_threads: int | None,
     out: Path | None,
     as_json: bool,
+    **more: Any,  # fields of the plan
 ) -> None:
     """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
     engines, axes = values.scaling_engines(backends, device), values.axes(axis)
@@ -132,12 +115,9 @@ def scaling(
     from ..scaling import page, report, run
     from ..scaling.plan import BASE_TURNS, ScalingPlan, Setting
 
-    cores = threads.allowed_cores()
     words = Bundle.open(bundle).model.vocabulary_size
-    count = num_threads or cores
-    threads.check_count(count)
-    base = Setting(batch, beam, BASE_TURNS, words, count)
-    plan = ScalingPlan(axes, base, cores, warmup, min_time, seed)
+    base = Setting(batch, beam, BASE_TURNS, words, _threads(num_threads))
+    plan = ScalingPlan(axes, base, threads.allowed_cores(), **more)
     with (
         output.report_folder(out or output.dated("scaling")) as folder,
         console.progress("bench scaling", len(plan.places())) as progress,
@@ -156,9 +136,6 @@ def _run(
     device: str,
     batch: str,
     beam: str,
-    warmup: int,
-    min_time: float,
-    seed: int,
     workload: Path | None,
     num_threads: int | None,
     out: Path | None,
@@ -167,6 +144,7 @@ def _run(
     max_regress: str,
     as_json: bool,
     peers: tuple[str, ...] = (),
+    **more: Any,  # fields of the plan
 ) -> None:
     """Run a benchmark, write its report, print its headline.
 
@@ -180,14 +158,14 @@ def _run(
     batches = values.numbers("--batch", batch, values.MAX_BATCH)
     beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
     allowed = values.share("--max-regress", max_regress)
-    from ..batches import comparison, markdown, page, report, run, suite
+    from ..batches import comparison, page, report, run, suite
     from ..engines.peers.interpreter import interpreters
     from ..reports import files  # need the extras
 
     beside = interpreters(peers)
     if beside and device != "cpu":
         raise InputError(f"--peer with --device {device}", hint="peers compute on the CPU alone")
-    plan = suite.Plan(kind, batches, beams, warmup, min_time, seed, objectives, device)
+    plan = suite.Plan(kind, batches, beams, objectives=objectives, device=device, **more)
     count = num_threads or threads.allowed_cores()
     older = None if baseline is None else comparison.read_report(baseline)
     if older is not None:  # what can be known before anything is measured
@@ -200,7 +178,7 @@ def _run(
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
         made = run.run_benchmark(plan, bundle, engines, workload, count, progress.update, beside)
-        files.write(made, markdown.render_markdown(made), page.render_page(made), folder)
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), list(made.outcome.failures)
     told = report.headline(made)
     if older is not None:
@@ -208,6 +186,17 @@ def _run(
         record, told = record | found.record(), f"{told}\n{found}"
         failures += found.regressions
     output.conclude(record, told, failures, folder, as_json=as_json)
+
+
+def _threads(asked: int | None) -> int:
+    """Return how many threads each engine gets: all cores allowed, if nobody asked for a number.
+
+    Raises:
+        InputError: that is far more than there are cores.
+    """
+    count = asked or threads.allowed_cores()
+    threads.check_count(count)
+    return count
 
 
 @bench.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,181 +17,142 @@ from .values import MAX_BATCH
 
 Decorator = Callable[[Callable[..., None]], Callable[..., None]]
 
+
+def _option(names: str, told: str, default: object = None, **more: Any) -> Decorator:
+    """Return an option whose help says `told` and shows the default, if there is one.
+
+    Args:
+        names: the flag, and behind a space the argument's name where it is another one.
+        told: what it is for.
+        default: its value where it is not given.
+        more: see `click.option`.
+    """
+    if default is not None:
+        more |= {"default": default, "show_default": True}
+    return click.option(*names.split(), help=told, **more)
+
+
 _ENGINES = (
     click.argument("bundle", default="default"),
-    click.option(
-        "--backends",
-        default="onnxruntime,eager",
-        show_default=True,
-        help="Engines to compare, separated by commas.",
-    ),
-    click.option(
+    _option("--backends", "Engines to compare, separated by commas.", "onnxruntime,eager"),
+    _option(
         "--device",
+        "Where they compute; each has engines of its own.",
+        "cpu",
         type=click.Choice([*ENGINES]),
-        default="cpu",
-        show_default=True,
-        help="Where they compute; each has engines of its own.",
     ),
 )
 _CELLS = (
-    click.option("--batch", default="1,8,32,128", show_default=True, help="Dialogues in a batch."),
-    click.option("--beam", default="1,5", show_default=True, help="Beam sizes; 1 is greedy."),
+    _option("--batch", "Dialogues in a batch.", "1,8,32,128"),
+    _option("--beam", "Beam sizes; 1 is greedy.", "1,5"),
 )
 _TIMING = (
-    click.option(
-        "--warmup",
-        type=click.IntRange(0, 1000),
-        default=2,
-        show_default=True,
-        help="Rounds before measuring; shown, not counted.",
+    _option(
+        "--warmup", "Rounds before measuring; shown, not counted.", 2, type=click.IntRange(0, 1000)
     ),
-    click.option(
-        "--min-time",
+    _option(
+        "--min-time min_time_s",
+        "Seconds to measure in each cell or point.",
+        5.0,
         type=click.FloatRange(0, 86_400),
-        default=5.0,
-        show_default=True,
-        help="Seconds to measure in each cell or point.",
     ),
 )
 _RUN = (
-    click.option(
-        "--seed",
-        type=click.IntRange(0, MAX_SEED),
-        default=0,
-        show_default=True,
-        help="Order of the dialogues, and resampling.",
+    _option(
+        "--seed", "Order of the dialogues, and resampling.", 0, type=click.IntRange(0, MAX_SEED)
     ),
-    click.option(
+    _option(
         "--workload",
+        'JSONL of {"turns": [...]} or {"dialogue": [...]}; by default our own dialogues.',
         type=click.Path(path_type=Path),
-        help='JSONL of {"turns": [...]} or {"dialogue": [...]}; by default our own dialogues.',
     ),
-    click.option(
-        "--threads",
-        "num_threads",
+    _option(
+        "--threads num_threads",
+        "Threads of every engine; by default all cores allowed.",
         type=click.IntRange(1),
-        help="Threads of every engine; by default all cores allowed.",
     ),
-    click.option(
+    _option(
         "--out",
+        "Folder for report.json, report.md and report.html; a dated one by default.",
         type=click.Path(path_type=Path),
-        help="Folder for report.json, report.md and report.html; a dated one by default.",
     ),
     console.json_option,
 )
 _OBJECTIVES = (
-    click.option(
+    _option(
         "--slo",
+        "Objective for every cell, e.g. 'p99_ms<50'; missed: exit code 6.",
         multiple=True,
         metavar="METRIC<NUMBER",
-        help="Objective for every cell, e.g. 'p99_ms<50'; missed: exit code 6.",
     ),
 )
-max_regress = click.option(
-    "--max-regress",
-    default="5%",
-    show_default=True,
-    help="How much slower an engine may have become.",
-)
-peer = click.option(
-    "--peer",
-    "peers",
+max_regress = _option("--max-regress", "How much slower an engine may have become.", "5%")
+peer = _option(
+    "--peer peers",
+    "Another project's decoder, and the interpreter that has it; see docs/peers.md.",
     multiple=True,
     metavar="NAME=PYTHON",
-    help="Another project's decoder, and the interpreter that has it; see docs/peers.md.",
 )
 _AGAINST = (
-    click.option(
+    _option(
         "--baseline",
+        "An older report.json; a regression against it: exit code 6.",
         type=click.Path(path_type=Path),
-        help="An older report.json; a regression against it: exit code 6.",
     ),
     max_regress,
 )
 _LOAD = (
-    click.option(
-        "--rate", default="4,16,64", show_default=True, help="Requests offered per second."
-    ),
-    click.option(
+    _option("--rate", "Requests offered per second.", "4,16,64"),
+    _option(
         "--requests",
+        "Requests to each engine at each rate; by default those of 15 s, at least 60.",
         type=click.IntRange(2, 10_000_000),
-        help="Requests to each engine at each rate; by default those of 15 s, at least 60.",
     ),
-    click.option("--beam", default="5", show_default=True, help="Beam sizes; 1 is greedy."),
-    click.option(
+    _option("--beam", "Beam sizes; 1 is greedy.", "5"),
+    _option(
         "--warmup",
+        "Requests at the head of each visit; shown, not counted.",
+        10,
         type=click.IntRange(0, 10_000),
-        default=10,
-        show_default=True,
-        help="Requests at the head of each visit; shown, not counted.",
     ),
-    click.option(
-        "--max-batch",
-        type=click.IntRange(1, MAX_BATCH),
-        default=32,
-        show_default=True,
-        help="Most dialogues in decoding at once.",
+    _option(
+        "--max-batch", "Most dialogues in decoding at once.", 32, type=click.IntRange(1, MAX_BATCH)
     ),
-    click.option(
-        "--max-queue",
-        type=click.IntRange(0),
-        default=256,
-        show_default=True,
-        help="Most requests that wait; more are refused.",
+    _option(
+        "--max-queue", "Most requests that wait; more are refused.", 256, type=click.IntRange(0)
     ),
-    click.option(
-        "--deadline",
-        "deadline_s",
+    _option(
+        "--deadline deadline_s",
+        "Seconds for each reply, from when its request was due; none by default.",
         type=click.FloatRange(0, 86_400, min_open=True),
-        help="Seconds for each reply, from when its request was due; none by default.",
     ),
-    click.option(
+    _option(
         "--goodput",
+        "What makes an answered request good, e.g. 'e2e_ms<500' or 'ttft_ms<200'.",
         multiple=True,
         metavar="METRIC<NUMBER",
-        help="What makes an answered request good, e.g. 'e2e_ms<500' or 'ttft_ms<200'.",
     ),
 )
 _BASE_POINT = (
-    click.option(
-        "--axis",
-        default=",".join(AXES),
-        show_default=True,
-        help="What grows, one after the other, separated by commas.",
+    _option("--axis", "What grows, one after the other, separated by commas.", ",".join(AXES)),
+    _option(
+        "--batch", "Dialogues in a batch, on the other axes.", 8, type=click.IntRange(1, MAX_BATCH)
     ),
-    click.option(
-        "--batch",
-        type=click.IntRange(1, MAX_BATCH),
-        default=8,
-        show_default=True,
-        help="Dialogues in a batch, on the other axes.",
-    ),
-    click.option(
-        "--beam",
-        type=click.IntRange(1, MAX_BEAM_SIZE),
-        default=5,
-        show_default=True,
-        help="Beam size, on the other axes.",
-    ),
+    _option("--beam", "Beam size, on the other axes.", 5, type=click.IntRange(1, MAX_BEAM_SIZE)),
 )
 
 
-def for_cells(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command what latency and throughput take."""
-    return _with(command, *_ENGINES, *_CELLS, *_TIMING, *_RUN, *_OBJECTIVES, *_AGAINST)
+def _with(*options: Decorator) -> Decorator:
+    """Return what gives a command these options, in this order."""
+
+    def given(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return given
 
 
-def for_serving(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command what serving takes."""
-    return _with(command, *_ENGINES, *_LOAD, *_RUN, *_OBJECTIVES)
-
-
-def for_scaling(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command what growing along axes takes."""
-    return _with(command, *_ENGINES, *_BASE_POINT, *_TIMING, *_RUN)
-
-
-def _with(command: Callable[..., None], *options: Decorator) -> Callable[..., None]:
-    for option in reversed(options):
-        command = option(command)
-    return command
+for_cells = _with(*_ENGINES, *_CELLS, *_TIMING, *_RUN, *_OBJECTIVES, *_AGAINST)
+for_serving = _with(*_ENGINES, *_LOAD, *_RUN, *_OBJECTIVES)
+for_scaling = _with(*_ENGINES, *_BASE_POINT, *_TIMING, *_RUN)

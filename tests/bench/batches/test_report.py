@@ -6,8 +6,7 @@ import msgspec
 import pytest
 
 from empgan_bench.batches import plots
-from empgan_bench.batches.markdown import render_markdown
-from empgan_bench.batches.page import render_page
+from empgan_bench.batches.page import render_markdown, render_page
 from empgan_bench.batches.report import brief, headline
 from empgan_bench.batches.summary import STAGES
 from empgan_bench.measuring import timing

@@ -1,7 +1,6 @@
 import pytest
 
-from empgan_bench.batches.markdown import render_markdown
-from empgan_bench.batches.page import render_page
+from empgan_bench.batches.page import render_markdown, render_page
 from empgan_bench.batches.report import brief, headline
 from empgan_bench.measuring import timing
 from empgan_bench.measuring.gate import Cell
