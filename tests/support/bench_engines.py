@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_lowercase
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from empgan_bench.engines.base import Engine, Timing
+from empgan_bench.engines.base import Engine, Rescore, Timing
+from empgan_bench.measuring.bench import Bench
 from empgan_bench.measuring.workload import Workload
 from empgan_bench.workers.messages import Sample, Served
 from empgan_bench.workers.requests import Arrival, Piece, RequestEvents
@@ -220,6 +222,18 @@ class ScriptedWorker:
             device_step_ms=total * 0.35 if self.on_device else None,
         )
         return Sample(timing, [reply] * rows, self.settings)
+
+
+def bench_of(
+    workers: Sequence[ScriptedWorker],
+    search: SearchConfig | None = None,
+    rescore: Rescore | None = None,
+) -> Bench:
+    """Return a bench over the toy workload, of a bundle that has search defaults alone."""
+    bundle: Any = SimpleNamespace(search=search or SearchConfig())
+    at_work: Any = workers
+    before: Any = None
+    return Bench("toy", bundle, toy_workload(), at_work, rescore, before)
 
 
 def toy_workload(contexts: int = 6) -> Workload:

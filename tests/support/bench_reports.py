@@ -7,14 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from empgan_bench.batches.report import Report
 from empgan_bench.batches.suite import Kind, Plan, run_suite
-from empgan_bench.measuring.circumstances import EngineRecord, WorkloadRecord
 from empgan_bench.measuring.cold_start import ColdSample, ColdStart
-from empgan_bench.measuring.fingerprint import Fingerprint
+from empgan_bench.measuring.fingerprint import EngineRecord, Fingerprint, WorkloadRecord
 from empgan_bench.measuring.gpu import Gpu
 from empgan_bench.measuring.slo import Objective
 from empgan_bench.measuring.stats import summarise
-from empgan_rt.config import SearchConfig
-from support.bench_engines import ScriptedWorker, toy_workload
+from support.bench_engines import ScriptedWorker, bench_of
 
 COLD = ((140.0, 200.0, 30.0, 450.0), (150.0, 210.0, 20.0, 470.0), (130.0, 190.0, 25.0, 430.0))
 
@@ -51,7 +49,7 @@ def report_of(
     """Return the report of some workers."""
     held = tuple(Objective.parse(text) for text in objectives)
     plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0, held, device)
-    outcome = run_suite(plan, workers, toy_workload(), SearchConfig())
+    outcome = run_suite(plan, bench_of(workers))
     fingerprint = Fingerprint(
         empgan_rt="0.1.0",
         python="3.11.2",

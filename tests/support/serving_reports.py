@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from empgan_bench.measuring.circumstances import WorkloadRecord
+from empgan_bench.measuring.fingerprint import WorkloadRecord
 from empgan_bench.measuring.slo import REQUEST_METRICS, SERVING_METRICS, Objective
 from empgan_bench.serving.plan import ServingPlan
 from empgan_bench.serving.report import ServingReport
 from empgan_bench.serving.run import run_serving
-from empgan_rt.config import SearchConfig
-from support.bench_engines import ScriptedWorker, toy_workload
+from support.bench_engines import ScriptedWorker, bench_of
 from support.bench_reports import make_report
 
 
@@ -54,7 +53,7 @@ def make_serving_report(
         plan=plan,
         workload=WorkloadRecord("toy", "0" * 64, 6),
         engines=like.engines,
-        outcome=run_serving(plan, workers, toy_workload(), SearchConfig()),
+        outcome=run_serving(plan, bench_of(workers)),
         fingerprint=like.fingerprint,
         load_average_after=like.load_average_after,
     )

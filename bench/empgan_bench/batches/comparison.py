@@ -16,8 +16,7 @@ import msgspec
 from empgan_rt.errors import InputError
 
 from ..engines.table import REFERENCE, YARDSTICKS
-from ..measuring.circumstances import SCHEMA_VERSION
-from ..measuring.fingerprint import Fingerprint
+from ..measuring.fingerprint import SCHEMA_VERSION, Fingerprint
 from ..measuring.gate import Cell
 from ..measuring.stats import Interval, unpaired_ratio
 from ..measuring.timing import Series

@@ -11,19 +11,8 @@ import plotly.graph_objects as go
 from ..engines.table import YARDSTICKS, label
 from ..measuring.gate import Cell
 from ..measuring.timing import Series
-from ..reports.theme import (
-    GREY,
-    SHARE_AXIS,
-    STAGE_COLOURS,
-    Look,
-    Panel,
-    finish,
-    finish_rows,
-    log_axis,
-    looks,
-    number,
-    shade,
-)
+from ..reports import theme
+from ..reports.theme import Look, Panel
 from .outcome import Outcome
 from .suite import FIXED_TOKENS
 from .summary import STAGES, Breakdown, Ratio, Row
@@ -37,7 +26,7 @@ Record = TypeVar("Record", Ratio, Breakdown, Series)
 def engine_looks(outcome: Outcome) -> dict[str, Look]:
     """Return the look of each engine that was measured."""
     references = {ratio.reference for ratio in outcome.ratios}
-    return looks((row.engine for row in outcome.rows), references)
+    return theme.looks((row.engine for row in outcome.rows), references)
 
 
 def cell_title(cell: Cell) -> str:
@@ -56,10 +45,11 @@ def ratios(outcome: Outcome) -> list[Panel]:
         for place, ratio in enumerate(mine):
             if ratio.verdict.passed:
                 _add_ratio(figure, ratio, place, styles[ratio.engine])
-        figure.add_vline(x=1.0, line={"dash": "dash", "width": 1, "color": GREY})
-        figure.update_xaxes(log_axis(ends, suffix="×"))
+        figure.add_vline(x=1.0, line={"dash": "dash", "width": 1, "color": theme.GREY})
+        figure.update_xaxes(theme.log_axis(ends, suffix="×"))
         told = [f"{r.speedup.value:.2f}×" if r.verdict.passed else "FAILED" for r in mine]
-        panels.append(Panel(cell_title(cell), finish_rows(figure, [r.engine for r in mine], told)))
+        names = [r.engine for r in mine]
+        panels.append(theme.row_panel(cell_title(cell), figure, names, told))
     return panels
 
 
@@ -94,14 +84,13 @@ def stages(outcome: Outcome) -> list[Panel]:
                 y=[-place for place in range(len(mine))],
                 orientation="h",
                 width=0.28,
-                marker_color=STAGE_COLOURS[stage],
-                hovertemplate=[f"{number(ms)} ms" for ms in spent_ms],
+                marker_color=theme.STAGE_COLOURS[stage],
+                hovertemplate=[f"{theme.number(ms)} ms" for ms in spent_ms],
             )
         figure.update_xaxes(title="ms per dialogue")
-        whole = [f"{number(breakdown.whole_ms)} ms" for breakdown in mine]
-        panels.append(
-            Panel(cell_title(cell), finish_rows(figure, [label(b.engine) for b in mine], whole))
-        )
+        names = [label(breakdown.engine) for breakdown in mine]
+        whole = [f"{theme.number(breakdown.whole_ms)} ms" for breakdown in mine]
+        panels.append(theme.row_panel(cell_title(cell), figure, names, whole))
     return panels
 
 
@@ -121,9 +110,10 @@ def percentiles(outcome: Outcome) -> list[Panel]:
                 mode="lines",
                 line=styles[series.engine].line(),
             )
-        figure.update_xaxes(log_axis((ms for series in mine for ms in _total_ms(series)), "ms"))
-        figure.update_yaxes(SHARE_AXIS)
-        panels.append(Panel(cell_title(cell), finish(figure)))
+        every = [ms for series in mine for ms in _total_ms(series)]
+        figure.update_xaxes(theme.log_axis(every, "ms"))
+        figure.update_yaxes(theme.SHARE_AXIS)
+        panels.append(theme.panel(cell_title(cell), figure))
     return panels
 
 
@@ -133,7 +123,7 @@ def iterations(outcome: Outcome) -> list[Panel]:
     panels = []
     for cell, mine in _by_cell(outcome.series).items():
         figure = go.Figure()
-        shade(figure, -max(len(series.warmup) for series in mine) - 0.5, -0.5)
+        theme.shade(figure, -max(len(series.warmup) for series in mine) - 0.5, -0.5)
         every: list[float] = []
         for series in mine:
             warm = [timing.total_ms for timing in series.warmup]
@@ -149,8 +139,8 @@ def iterations(outcome: Outcome) -> list[Panel]:
                 ),
             )
         figure.update_xaxes(title="batch")
-        figure.update_yaxes(log_axis(every, "ms"))
-        panels.append(Panel(cell_title(cell), finish(figure)))
+        figure.update_yaxes(theme.log_axis(every, "ms"))
+        panels.append(theme.panel(cell_title(cell), figure))
     return panels
 
 
@@ -183,9 +173,9 @@ def throughput(outcome: Outcome) -> list[Panel]:
         batches = sorted({row.cell.batch for row in rows})
         found = [row.dialogues_per_s for row in rows]
         ends = [end for rate in found for end in (rate.p50_low, rate.p50_high)]
-        figure.update_xaxes(log_axis(batches, "batch size", batches))
-        figure.update_yaxes(log_axis(ends, "dialogues/s"))
-        panels.append(Panel(f"beam {beam} · {_LENGTHS[mode]}", finish(figure)))
+        figure.update_xaxes(theme.log_axis(batches, "batch size", batches))
+        figure.update_yaxes(theme.log_axis(ends, "dialogues/s"))
+        panels.append(theme.panel(f"beam {beam} · {_LENGTHS[mode]}", figure))
     return panels
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from ..measuring.circumstances import Circumstances
 from ..measuring.cold_start import ColdStart
+from ..measuring.fingerprint import Circumstances
 from .outcome import Outcome
 from .standing import standing_records
 from .suite import Plan

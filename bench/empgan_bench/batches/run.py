@@ -20,23 +20,12 @@ def run_benchmark(
     on_progress: Progress = lambda done, note: None,
     peers: Mapping[str, str] | None = None,
 ) -> Report:
-    """Return the report of a plan, also where a gate failed.
-
-    Args:
-        plan: what to measure.
-        bundle, engines, workload, num_threads, peers: see `opened`.
-        on_progress: see `run_suite`.
-
-    Raises:
-        EmpganError: the bundle, the workload or an engine failed.
-    """
+    """Return the report of a plan, also where a gate failed; arguments and errors as `opened`."""
     with opened(bundle, engines, workload, num_threads, peers, plan.device) as bench:
         cold_starts: list[ColdStart] = []
         if plan.device == "cpu":
             on_progress(0, "cold start")
             dialogue = bench.workload.dialogues[0]
             cold_starts = measure_cold_starts(engines, bundle, dialogue, num_threads, plan.seed)
-        outcome = run_suite(
-            plan, bench.workers, bench.workload, bench.bundle.search, bench.rescore, on_progress
-        )
+        outcome = run_suite(plan, bench, on_progress)
         return Report(**bench.circumstances(), plan=plan, outcome=outcome, cold_starts=cold_starts)

@@ -42,21 +42,19 @@ class Standing(msgspec.Struct, frozen=True):
 
     def peer_text(self) -> str:
         """Return the ratio to the best peer, "–" if there was none."""
-        if self.over_peer is None:
-            return "–"
-        return self._text(self.over_peer, f"× [{{}}, {{}}] as fast as {self.peer}")
+        return self._text(self.over_peer, f"as fast as {self.peer}")
 
     def floor_text(self) -> str:
         """Return the distance to the floor, "–" if it was not measured."""
-        if self.over_floor is None:
-            return "–"
-        return self._text(self.over_floor, f"× [{{}}, {{}}] the time of {self.floor}")
+        return self._text(self.over_floor, f"the time of {self.floor}")
 
-    def _text(self, found: Interval, rest: str) -> str:
+    def _text(self, found: Interval | None, than: str) -> str:
+        if found is None:
+            return "–"
         if not self.verdict.passed:
             return str(self.verdict)
-        ends = rest.format(f"{found.low:.2f}", f"{found.high:.2f}")
-        return f"{found.value:.2f}{ends}{' noisy' if self.noisy else ''}"
+        stamp = " noisy" if self.noisy else ""
+        return f"{found.value:.2f}× [{found.low:.2f}, {found.high:.2f}] {than}{stamp}"
 
     def __str__(self) -> str:
         texts = (self.peer_text(), self.floor_text())

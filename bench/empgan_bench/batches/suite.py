@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from empgan_rt.config import SearchConfig
 
-from ..engines.base import Rescore
 from ..engines.table import APPROXIMATE, FLOORS, PEERS, YARDSTICKS
+from ..measuring.bench import Bench, Progress
 from ..measuring.gate import Cell, ParityGate
 from ..measuring.slo import Objective
 from ..measuring.text_times import TextSeries, TextTimer
 from ..measuring.timing import CellTimer, Series, in_order
-from ..measuring.workload import Workload
-from ..workers.client import Worker
 from .outcome import Outcome, outcome_of
 
 Kind = Literal["latency", "throughput"]
@@ -82,33 +80,23 @@ def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
     )
 
 
-def run_suite(
-    plan: Plan,
-    workers: Sequence[Worker],
-    workload: Workload,
-    base: SearchConfig,
-    rescore: Rescore | None = None,
-    on_progress: Callable[[int, str], None] = lambda done, note: None,
-) -> Outcome:
+def run_suite(plan: Plan, bench: Bench, on_progress: Progress = lambda done, note: None) -> Outcome:
     """Measure every cell of a plan and return the outcome, also where the gate fails.
 
     Args:
         plan: what to measure.
-        workers: open, of all engines.
-        workload: the contexts.
-        base: the bundle's search defaults.
-        rescore: float64 scores for the gate; see `ParityGate`.
+        bench: open workers, and what they are asked.
         on_progress: called with the number of finished cells and the current one.
 
     Raises:
         EmpganError: what an engine raised.
     """
-    ordered = in_order(workers)
-    gate = ParityGate(rescore, APPROXIMATE)
+    ordered = in_order(bench.workers)
+    gate = ParityGate(bench.rescore, APPROXIMATE)
     measured: list[dict[str, Series]] = []
-    text_timer, text = TextTimer(workload), list[TextSeries]()
+    text_timer, text = TextTimer(bench.workload), list[TextSeries]()
     for done, cell in enumerate(plan.cells()):
-        batches = workload.batches(cell.batch, plan.seed)
+        batches = bench.workload.batches(cell.batch, plan.seed)
         here = {n: e for n, e in ordered.items() if cell.mode == "fixed" or n not in PEERS}
         for engine in here.values():
             engine.load(batches)
@@ -116,7 +104,7 @@ def run_suite(
             here,
             cell,
             batches,
-            search_of(cell, base),
+            search_of(cell, bench.bundle.search),
             gate,
             functools.partial(on_progress, done, str(cell)),
             YARDSTICKS,

@@ -7,17 +7,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
+from ..measuring import stats
 from ..measuring.gate import Cell, Verdict
 from ..measuring.slo import percentiles
-from ..measuring.stats import (
-    NOISE_LIMIT,
-    Interval,
-    Summary,
-    paired_ratio,
-    repeat_noise,
-    summarise,
-    summary_of_known,
-)
+from ..measuring.stats import Interval, Summary, summarise
 from ..measuring.text_times import TextSeries
 from ..measuring.timing import Series
 
@@ -123,10 +116,10 @@ def row_of(series: Series, seed: int) -> Row:
         dialogue_ms=times["total_ms"].p50 / series.cell.batch,
         dialogues_per_s=summarise(rates["dialogues"], seed),
         tokens_per_s=summarise(rates["tokens"], seed),
-        noise=repeat_noise(*series.by_position()),
+        noise=stats.repeat_noise(*series.by_position()),
         idle_cpu_share=series.idle_cpu_s / series.idle_wall_s if series.idle_wall_s else 0.0,
-        device_encode_ms=summary_of_known([t.device_encode_ms for t in timings], seed),
-        device_step_ms=summary_of_known([t.device_step_ms for t in timings], seed),
+        device_encode_ms=stats.summary_of_known([t.device_encode_ms for t in timings], seed),
+        device_step_ms=stats.summary_of_known([t.device_step_ms for t in timings], seed),
     )
 
 
@@ -151,14 +144,14 @@ def breakdown_of(row: Row, text: TextSeries | None) -> Breakdown:
 def ratio_of(reference: Series, series: Series, verdict: Verdict, seed: int) -> Ratio:
     """Return the speed-up of an engine over the reference, which ran in the same rounds."""
     above, below = reference.by_round(), series.by_round()
-    noise = max(repeat_noise(*one.by_position()) for one in (reference, series))
+    noise = max(stats.repeat_noise(*one.by_position()) for one in (reference, series))
     return Ratio(
         engine=series.engine,
         reference=reference.engine,
         cell=series.cell,
-        speedup=paired_ratio(above, below, seed),
+        speedup=stats.paired_ratio(above, below, seed),
         rounds=len(below),
-        noisy=noise > NOISE_LIMIT,
+        noisy=noise > stats.NOISE_LIMIT,
         verdict=verdict,
     )
 

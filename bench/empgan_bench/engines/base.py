@@ -188,8 +188,13 @@ def eager_rescore(bundle: Bundle) -> Rescore:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of NumPy and of those packages that are installed."""
+    return installed(*packages, "numpy")
+
+
+def installed(*packages: str) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
     found = {}
-    for name in (*packages, "numpy"):
+    for name in packages:
         with suppress(metadata.PackageNotFoundError):
             found[name] = metadata.version(name)
     return found

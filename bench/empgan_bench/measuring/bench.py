@@ -14,8 +14,7 @@ from ..engines.base import Rescore, eager_rescore
 from ..engines.table import PEERS, REFERENCE
 from ..workers.client import Worker
 from . import fingerprint
-from .circumstances import EngineRecord, WorkloadRecord
-from .fingerprint import Fingerprint
+from .fingerprint import EngineRecord, Fingerprint, WorkloadRecord
 from .workload import Workload, load_workload
 
 Progress = Callable[[int, str], None]

@@ -1,4 +1,4 @@
-"""Which machine, which software, which command: what a time means nothing without."""
+"""Which machine, software, command, engines and workload: what a time means nothing without."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import platform
 import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import msgspec
@@ -15,8 +14,10 @@ import psutil
 from empgan_rt import threads
 from empgan_rt._version import __version__
 
+from ..engines.base import installed
 from .gpu import Gpu, gpus
 
+SCHEMA_VERSION = "1.1"
 _PACKAGES = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "torch", "tokenizers", "msgspec"),
     *("triton", "cuda-python", "tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-rtx"),
@@ -56,6 +57,36 @@ class Fingerprint(msgspec.Struct, frozen=True):
     gpu: Gpu | None = None
 
 
+class EngineRecord(msgspec.Struct, frozen=True):
+    """One worker: how it was opened, and the memory it held at the end."""
+
+    name: str
+    versions: dict[str, str]
+    load_ms: float
+    rss_mib: float
+    gc: str
+    allocator: str
+
+
+class WorkloadRecord(msgspec.Struct, frozen=True):
+    """Which dialogues were decoded."""
+
+    source: str
+    sha256: str
+    contexts: int
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What every report tells of where and with what it was made."""
+
+    schema_version: str = SCHEMA_VERSION
+    bundle: str
+    workload: WorkloadRecord
+    engines: list[EngineRecord]
+    fingerprint: Fingerprint
+    load_average_after: float
+
+
 def take(bundle_id: str, num_threads: int, device: str = "cpu") -> Fingerprint:
     """Return the fingerprint of this process, as it is now.
 
@@ -76,7 +107,7 @@ def take(bundle_id: str, num_threads: int, device: str = "cpu") -> Fingerprint:
         cores=os.cpu_count() or 1,
         ram_gib=round(psutil.virtual_memory().total / 2**30, 1),
         threads=num_threads,
-        packages=_versions(),
+        packages=installed(*_PACKAGES),
         commit=_commit(Path(__file__)),
         bundle_id=bundle_id,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -107,16 +138,6 @@ def _governor(file: Path) -> str:
         return file.read_text().strip()
     except OSError:
         return "unknown"
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _commit(file: Path) -> str | None:

@@ -150,7 +150,4 @@ class ParityGate:
 
 
 def _row_of(inputs: EncoderInput, row: int) -> EncoderInput:
-    rows = slice(row, row + 1)
-    return EncoderInput(
-        inputs.utterances[rows], inputs.emotion_words[rows], inputs.emotion_labels[rows]
-    )
+    return EncoderInput(**{name: array[row : row + 1] for name, array in vars(inputs).items()})

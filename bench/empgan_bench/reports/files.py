@@ -8,7 +8,7 @@ import msgspec
 
 from empgan_rt.storage.file_set import replace_together
 
-from ..measuring.circumstances import Circumstances
+from ..measuring.fingerprint import Circumstances
 
 FILES = ("report.json", "report.md", "report.html")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..measuring.circumstances import Circumstances
+from ..measuring.fingerprint import Circumstances
 from .tables import circumstances
 
 

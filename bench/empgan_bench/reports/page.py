@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ..measuring.circumstances import Circumstances
+from ..measuring.fingerprint import Circumstances
 from ..measuring.gate import Verdict
 from .tables import Table, circumstances
 from .theme import STAGE_COLOURS, Look, Panel

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import StrictUndefined, Template
 
 from ..engines.table import label
-from ..measuring.circumstances import Circumstances
+from ..measuring.fingerprint import Circumstances
 
 Table = tuple[list[str], list[list[str]]]
 """A head, and rows as wide as it."""

@@ -82,16 +82,17 @@ def looks(engines: Iterable[str], references: Collection[str] = ()) -> dict[str,
     return {name: found[name] for name in names}
 
 
-def finish(figure: Any, height: int = _PLANE_PX) -> Any:
+def panel(title: str, figure: Any, height: int = _PLANE_PX) -> Panel:
     """Return the figure as all of them look, `height` pixels high and as wide as there is room."""
     figure.update_layout(template=_TEMPLATE, height=height)
-    return figure
+    return Panel(title, figure)
 
 
-def finish_rows(figure: Any, names: Iterable[str], values: Iterable[str]) -> Any:
+def row_panel(title: str, figure: Any, names: Iterable[str], values: Iterable[str]) -> Panel:
     """Return a figure of rows, the first at y 0, the next at -1, and so on.
 
     Args:
+        title: of the panel.
         figure: its marks.
         names: stand above each row on the left.
         values: on the right.
@@ -107,7 +108,7 @@ def finish_rows(figure: Any, names: Iterable[str], values: Iterable[str]) -> Any
             )
         rows += 1
     figure.update_yaxes(visible=False, range=[0.4 - rows, 0.6])
-    return finish(figure, _ROW_PX * rows + 46)
+    return panel(title, figure, _ROW_PX * rows + 46)
 
 
 def log_axis(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from ..reports.theme import STAGE_COLOURS, Look, Panel, finish, log_axis
+from ..reports.theme import STAGE_COLOURS, Look, Panel, log_axis, panel
 from .plan import AXES
 from .report import ScalingReport
 from .slope import STAGES
@@ -45,7 +45,7 @@ def growth_curve(report: ScalingReport, axis: str, styles: Mapping[str, Look]) -
         )
     figure.update_xaxes(log_axis(values, AXES[axis].unit, values))
     figure.update_yaxes(log_axis(every, "ms per batch"))
-    return Panel("cost of a batch", finish(figure))
+    return panel("cost of a batch", figure)
 
 
 def stage_stacks(report: ScalingReport, axis: str) -> list[Panel]:
@@ -67,5 +67,5 @@ def stage_stacks(report: ScalingReport, axis: str) -> list[Panel]:
             )
         figure.update_xaxes(type="category", title=AXES[axis].unit)
         figure.update_yaxes(title="ms per dialogue")
-        panels.append(Panel(f"{growth.engine}: stages", finish(figure)))
+        panels.append(panel(f"{growth.engine}: stages", figure))
     return panels

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ..batches.summary import Ratio
-from ..measuring.circumstances import Circumstances
+from ..measuring.fingerprint import Circumstances
 from ..measuring.stats import Interval
 from ..reports.tables import Table, prose
 from .growth import Cost, Growth, Point, Stretch

@@ -84,16 +84,12 @@ def run_scaling(
     on_progress: Progress = lambda done, note: None,
     device: str = "cpu",
 ) -> ScalingReport:
-    """Return the report of a plan, also where a gate failed.
+    """Return the report of a plan, also where a gate failed; arguments and errors as `opened`.
 
     Args:
         plan: what to measure; its base point has the vocabulary of the bundle.
-        bundle, engines, workload: see `measuring.bench.opened`.
+        bundle, engines, workload, device: see `opened`.
         on_progress: called with the number of finished points and the current one.
-        device: see `measuring.bench.opened`.
-
-    Raises:
-        EmpganError: the bundle, the workload, an export or an engine failed.
     """
     model = Bundle.open(bundle)
     if "vocabulary" in plan.axes:

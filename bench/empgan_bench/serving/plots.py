@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from ..engines.table import REFERENCE
 from ..measuring.gate import Cell
-from ..reports.theme import SHARE_AXIS, Look, Panel, finish, log_axis, looks
+from ..reports.theme import SHARE_AXIS, Look, Panel, log_axis, looks, panel
 from .plan import ServingOutcome
 from .summary import ServedRow
 
@@ -45,7 +45,7 @@ def latency_over_rate(outcome: ServingOutcome) -> list[Panel]:
                     every += values
                     _add_line(figure, f"{rows[0].engine}, {name}", rates, values, look, dash)
         figure.update_yaxes(log_axis(every or [1.0], "end to end, ms"))
-        panels.append(Panel(f"beam {beam}", finish(figure)))
+        panels.append(panel(f"beam {beam}", figure))
     return panels
 
 
@@ -61,7 +61,7 @@ def goodput_over_rate(outcome: ServingOutcome) -> list[Panel]:
             _add_line(figure, f"{engine}, good", rates, good, look, "solid")
             _add_line(figure, f"{engine}, answered", rates, answered, look, "dot")
         figure.update_yaxes(title="of the requests", ticksuffix=" %", range=[0, 105])
-        panels.append(Panel(f"beam {beam}", finish(figure)))
+        panels.append(panel(f"beam {beam}", figure))
     return panels
 
 
@@ -91,7 +91,7 @@ def percentiles(outcome: ServingOutcome) -> list[Panel]:
             )
         figure.update_xaxes(log_axis(_e2e_ms(outcome, cell), "end to end, ms"))
         figure.update_yaxes(SHARE_AXIS)
-        panels.append(Panel(cell_title(cell), finish(figure)))
+        panels.append(panel(cell_title(cell), figure))
     return panels
 
 
@@ -113,7 +113,7 @@ def timeline(outcome: ServingOutcome) -> list[Panel]:
                 )
         figure.update_xaxes(title="due after, s")
         figure.update_yaxes(log_axis(_e2e_ms(outcome, cell), "end to end, ms"))
-        panels.append(Panel(cell_title(cell), finish(figure)))
+        panels.append(panel(cell_title(cell), figure))
     return panels
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from ..measuring.circumstances import Circumstances
+from ..measuring.fingerprint import Circumstances
 from ..measuring.gate import Verdict
 from ..measuring.stats import Summary
 from ..reports.tables import Table, prose

@@ -6,8 +6,7 @@ of their own, the same for all engines.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from empgan_rt.config import SearchConfig
@@ -15,16 +14,13 @@ from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
 from ..batches.suite import search_of
-from ..engines.base import Rescore
 from ..engines.table import APPROXIMATE, REFERENCE
-from ..measuring.bench import Progress, opened
-from ..measuring.gate import Cell, ParityGate
+from ..measuring.bench import Bench, Progress, opened
+from ..measuring.gate import ParityGate
 from ..measuring.stats import Summary
 from ..measuring.timing import IDLE_LIMIT, Turns, in_order, palindrome
-from ..measuring.workload import Workload
 from ..workers.client import Worker
-from ..workers.messages import Served
-from ..workers.requests import Arrival, poisson
+from ..workers.requests import poisson
 from .plan import ServedVisit, ServingOutcome, ServingPlan
 from .report import ServingReport
 from .summary import ServedRow, served_metrics, served_row
@@ -42,58 +38,38 @@ def run_serving_benchmark(
     on_progress: Progress = lambda done, note: None,
     device: str = "cpu",
 ) -> ServingReport:
-    """Return the report of a plan, also where a gate failed.
-
-    Args:
-        plan: what to measure.
-        bundle, engines, workload, num_threads: see `measuring.bench.opened`.
-        on_progress: see `run_serving`.
-        device: see `opened`.
-
-    Raises:
-        EmpganError: the bundle, the workload or an engine failed.
-    """
+    """Return the report of a plan, also where a gate failed; arguments and errors as `opened`."""
     with opened(bundle, engines, workload, num_threads, device=device) as bench:
-        outcome = run_serving(
-            plan, bench.workers, bench.workload, bench.bundle.search, bench.rescore, on_progress
-        )
+        outcome = run_serving(plan, bench, on_progress)
         return ServingReport(**bench.circumstances(), plan=plan, outcome=outcome)
 
 
 def run_serving(
-    plan: ServingPlan,
-    servers: Sequence[Worker],
-    workload: Workload,
-    base: SearchConfig,
-    rescore: Rescore | None = None,
-    on_progress: Callable[[int, str], None] = lambda done, note: None,
+    plan: ServingPlan, bench: Bench, on_progress: Progress = lambda done, note: None
 ) -> ServingOutcome:
     """Measure every cell of a plan and return the outcome, also where the gate fails.
 
     Args:
         plan: what to measure.
-        servers: open workers.
-        workload: the dialogues.
-        base: the bundle's search defaults.
-        rescore: float64 scores for the gate; see `ParityGate`.
+        bench: open workers, and the dialogues that they are asked for.
         on_progress: called with the number of finished visits and the current cell.
 
     Raises:
         EmpganError: what an engine raised.
     """
-    ordered = in_order(servers)
+    ordered, workload = in_order(bench.workers), bench.workload
     longest = plan.warmup + max(plan.visit_sizes(cell)[0] for cell in plan.cells())
     drawn = workload.drawn(min(_CONTEXTS, longest), plan.seed)
     inputs = [encoder_input([workload.contexts[place]]) for place in drawn]
     dialogues = [[turn.text for turn in workload.dialogues[place].turns] for place in drawn]
-    for server in servers:
+    for server in ordered.values():
         server.host(dialogues, plan.max_batch, plan.max_queue)
     turns = Turns(ordered)
-    gate = ParityGate(rescore, APPROXIMATE)
+    gate = ParityGate(bench.rescore, APPROXIMATE)
     visits: list[ServedVisit] = []
     wanted: dict[int, list[list[int]]] = {}
     for cell in plan.cells():
-        search = search_of(cell, base)
+        search = search_of(cell, bench.bundle.search)
         if cell.beam not in wanted:
             on_progress(len(visits), f"beam {cell.beam}: each dialogue alone")
             with turns.of(next(iter(ordered))) as reference:
@@ -101,11 +77,15 @@ def run_serving(
         for place, name in enumerate(palindrome(list(ordered))):
             on_progress(len(visits), f"{cell}, {name}")
             number = place // len(ordered)
-            arrivals = _schedule(plan, cell, number, len(drawn))
+            count = plan.warmup + plan.visit_sizes(cell)[number]
+            arrivals = poisson(cell.rate_per_s, count, len(drawn), 2 * plan.seed + number)
             with turns.of(name) as server:
                 served = server.serve(arrivals, search, plan.deadline_s)
-            check = functools.partial(gate.compare, name, cell)
-            _show(check, served, inputs, search, wanted[cell.beam])
+            for request, reply in zip(served.requests, served.replies, strict=True):
+                if request.outcome == "answered":  # those of the warm-up too
+                    item = request.item
+                    alone = wanted[cell.beam][item]
+                    gate.compare(name, cell, item, inputs[item], search, [alone], [reply])
             head, counted = served.requests[: plan.warmup], served.requests[plan.warmup :]
             visits.append(ServedVisit(name, cell, number, head, counted))
     on_progress(len(visits), "")
@@ -119,25 +99,6 @@ def _alone(
     reference.load(list(inputs))
     samples = reference.run(list(range(len(inputs))), search)
     return [sample.replies[0] for sample in samples]
-
-
-def _schedule(plan: ServingPlan, cell: Cell, number: int, items: int) -> list[Arrival]:
-    count = plan.warmup + plan.visit_sizes(cell)[number]
-    return poisson(cell.rate_per_s, count, items, 2 * plan.seed + number)
-
-
-def _show(
-    compare: Callable[..., None],
-    served: Served,
-    inputs: Sequence[EncoderInput],
-    search: SearchConfig,
-    wanted: Sequence[list[int]],
-) -> None:
-    """Hold every reply, those of the warm-up too, against the reference's."""
-    for request, reply in zip(served.requests, served.replies, strict=True):
-        if request.outcome == "answered":
-            item = request.item
-            compare(item, inputs[item], search, [wanted[item]], [reply])
 
 
 def _outcome(
@@ -170,15 +131,10 @@ def _outcome(
 
 
 def _idle_warnings(turns: Turns) -> list[str]:
-    shares = {
-        name: turns.idle_cpu_s[name] / wall_s
-        for name, wall_s in turns.idle_wall_s.items()
-        if wall_s
-    }
     return [
         f"while others ran, {name} used {share:.2f} cores"
-        for name, share in shares.items()
-        if share > IDLE_LIMIT
+        for name, wall_s in turns.idle_wall_s.items()
+        if wall_s and (share := turns.idle_cpu_s[name] / wall_s) > IDLE_LIMIT
     ]
 
 

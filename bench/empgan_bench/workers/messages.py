@@ -25,19 +25,12 @@ class Batch(msgspec.Struct, frozen=True):
     @classmethod
     def of(cls, inputs: EncoderInput) -> Batch:
         """Return the message that carries `inputs`."""
-        return cls(
-            inputs.utterances.tolist(),
-            inputs.emotion_words.tolist(),
-            inputs.emotion_labels.tolist(),
-        )
+        return cls(**{name: array.tolist() for name, array in vars(inputs).items()})
 
     def inputs(self) -> EncoderInput:
         """Return the int32 arrays."""
-        return EncoderInput(
-            np.array(self.utterances, np.int32),
-            np.array(self.emotion_words, np.int32),
-            np.array(self.emotion_labels, np.int32),
-        )
+        arrays = msgspec.structs.asdict(self).items()
+        return EncoderInput(**{name: np.array(lists, np.int32) for name, lists in arrays})
 
 
 class Open(msgspec.Struct, tag="open", frozen=True):

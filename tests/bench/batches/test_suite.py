@@ -5,7 +5,7 @@ from empgan_bench.measuring import timing
 from empgan_bench.measuring.gate import Cell
 from empgan_bench.measuring.slo import Objective
 from empgan_rt.config import SearchConfig
-from support.bench_engines import ScriptedWorker, toy_workload
+from support.bench_engines import ScriptedWorker, bench_of
 
 BASE = SearchConfig(beam_size=4, max_length=30, num_hypotheses=3, banned_words=("x",))
 
@@ -20,7 +20,7 @@ def plan_of(kind="latency", objectives=(), batches=(1, 2), beams=(1,)):
 
 
 def run(plan, *workers, rescore=None):
-    return run_suite(plan, workers, toy_workload(), BASE, rescore)
+    return run_suite(plan, bench_of(workers, BASE, rescore))
 
 
 def pair(fast_ms=4.0, **fast):
@@ -115,7 +115,7 @@ def test_throughput_counts_dialogues_and_tokens():
 
 def test_progress_names_the_cell_and_ends_full():
     seen = []
-    run_suite(plan_of(), pair(), toy_workload(), BASE, None, lambda done, note: seen.append(done))
+    run_suite(plan_of(), bench_of(pair(), BASE), lambda done, note: seen.append(done))
     assert seen[0] == 0
     assert seen[-1] == len(plan_of().cells())
     assert seen == sorted(seen)

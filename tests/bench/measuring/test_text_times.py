@@ -12,10 +12,9 @@ from empgan_bench.measuring import timing
 from empgan_bench.measuring.gate import Cell
 from empgan_bench.measuring.text_times import PASSES, TextSeries, TextTimer, TokenizerClock
 from empgan_bench.measuring.timing import CellTimer
-from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EOS
 from empgan_rt.text.featurizer import Featurizer
-from support.bench_engines import ScriptedWorker, toy_workload
+from support.bench_engines import ScriptedWorker, bench_of, toy_workload
 
 CELL = Cell(2, 1, "natural")
 REPLIES = [[[5, 6, EOS]] * 2] * 16
@@ -69,7 +68,7 @@ def test_text_is_measured_when_the_last_engine_is_quiet(monkeypatch: pytest.Monk
     monkeypatch.setattr(CellTimer, "settle", lambda self: calls.append("settle"))
     monkeypatch.setattr(TextTimer, "measure", noted)
     plan = Plan("throughput", (2,), (1,), 0, 0.0, 0)
-    run_suite(plan, [ScriptedWorker("eager", calls)], toy_workload(), SearchConfig())
+    run_suite(plan, bench_of([ScriptedWorker("eager", calls)]))
     assert calls[-3:] == ["eager", "settle", "text"]
 
 
@@ -80,7 +79,7 @@ def test_a_breakdown_holds_every_stage_per_dialogue(monkeypatch: pytest.MonkeyPa
         ScriptedWorker("onnxruntime", [], total_ms=lambda item: 10.0),
     ]
     plan = Plan("throughput", (2, 4), (1,), 0, 0.0, 0)
-    outcome = run_suite(plan, workers, toy_workload(), SearchConfig())
+    outcome = run_suite(plan, bench_of(workers))
     assert [(b.engine, b.cell) for b in outcome.breakdowns] == [
         (row.engine, row.cell) for row in outcome.rows
     ]

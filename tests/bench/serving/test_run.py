@@ -6,7 +6,7 @@ from empgan_bench.measuring.gate import Cell
 from empgan_bench.serving.run import run_serving
 from empgan_bench.workers.requests import Arrival
 from empgan_rt.config import SearchConfig
-from support.bench_engines import ScriptedWorker, toy_workload
+from support.bench_engines import ScriptedWorker, bench_of
 from support.serving_reports import make_plan
 
 BASE = SearchConfig(beam_size=4, max_length=30, num_hypotheses=3, banned_words=("x",))
@@ -18,7 +18,7 @@ def _no_settling(monkeypatch):
 
 
 def run(plan, *workers, rescore=None, **more):
-    return run_serving(plan, workers, toy_workload(), BASE, rescore, **more)
+    return run_serving(plan, bench_of(workers, BASE, rescore), **more)
 
 
 def pair(calls=None, **ours):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 import torch
 
 from empgan_rt.config import SearchConfig
@@ -17,7 +18,7 @@ from empgan_rt.graph_spec import EncoderInput
 from empgan_training.eager import EagerBackend
 
 from ..base import DeviceClock, Prepared, Timing
-from ..floor import take_first_step
+from ..floor import floor_timing, take_first_step
 from .capture import Captures, Work
 from .products import Products
 
@@ -68,16 +69,7 @@ class CudaFloor:
         for _ in range(steps - 1):
             step()
         clock.stop()
-        encode_ms, first_ms, rest_ms = clock.read()
-        return Timing(
-            encode_ms=encode_ms,
-            step_ms=first_ms + rest_ms,
-            search_ms=0.0,
-            total_ms=encode_ms + first_ms + rest_ms,
-            first_token_ms=encode_ms + first_ms,
-            steps=steps,
-            dialogues=rows,
-            tokens=0,
-            device_encode_ms=encode_ms,
-            device_step_ms=first_ms + rest_ms,
+        timing = floor_timing(*clock.read(), steps=steps, rows=rows)
+        return msgspec.structs.replace(
+            timing, device_encode_ms=timing.encode_ms, device_step_ms=timing.step_ms
         )
