@@ -71,7 +71,8 @@ def serve(
     beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
     objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
-    from ..reports import files  # it needs the extras
+    from ..measuring.bench import opened  # it needs the extras
+    from ..reports import files
     from ..serving import page, plan, report, run
 
     wanted = plan.ServingPlan(
@@ -83,9 +84,8 @@ def serve(
         output.report_folder(out or output.dated("serve")) as folder,
         console.progress("bench serve", visits) as progress,
     ):
-        made = run.run_serving_benchmark(
-            wanted, bundle, engines, workload, count, progress.update, device
-        )
+        with opened(bundle, engines, workload, count, device=device) as live:
+            made = run.run_serving_benchmark(wanted, live, progress.update)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), made.outcome.failures
     output.conclude(record, report.headline(made), failures, folder, as_json=as_json)
@@ -160,6 +160,7 @@ def _run(
     allowed = values.share("--max-regress", max_regress)
     from ..batches import comparison, page, report, run, suite
     from ..engines.peers.interpreter import interpreters
+    from ..measuring.bench import opened
     from ..reports import files  # need the extras
 
     beside = interpreters(peers)
@@ -177,7 +178,8 @@ def _run(
         output.report_folder(out or output.dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
-        made = run.run_benchmark(plan, bundle, engines, workload, count, progress.update, beside)
+        with opened(bundle, engines, workload, count, beside, device) as live:
+            made = run.run_benchmark(plan, live, progress.update)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), list(made.outcome.failures)
     told = report.headline(made)

@@ -6,8 +6,7 @@ of their own, the same for all engines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
@@ -15,7 +14,7 @@ from empgan_rt.text.featurizer import encoder_input
 
 from ..batches.suite import search_of
 from ..engines.table import APPROXIMATE, REFERENCE
-from ..measuring.bench import Bench, Progress, opened
+from ..measuring.bench import Bench, Progress
 from ..measuring.gate import ParityGate
 from ..measuring.stats import Summary
 from ..measuring.timing import IDLE_LIMIT, Turns, in_order, palindrome
@@ -30,18 +29,11 @@ _LATENESS_LIMIT = 0.05  # share of the median latency
 
 
 def run_serving_benchmark(
-    plan: ServingPlan,
-    bundle: str,
-    engines: Mapping[str, str],
-    workload: Path | None,
-    num_threads: int,
-    on_progress: Progress = lambda done, note: None,
-    device: str = "cpu",
+    plan: ServingPlan, bench: Bench, on_progress: Progress = lambda done, note: None
 ) -> ServingReport:
-    """Return the report of a plan, also where a gate failed; arguments and errors as `opened`."""
-    with opened(bundle, engines, workload, num_threads, device=device) as bench:
-        outcome = run_serving(plan, bench, on_progress)
-        return ServingReport(**bench.circumstances(), plan=plan, outcome=outcome)
+    """Return the report of a plan; arguments and errors as `run_serving`."""
+    outcome = run_serving(plan, bench, on_progress)
+    return ServingReport(**bench.circumstances(), plan=plan, outcome=outcome)
 
 
 def run_serving(
