@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +16,7 @@ from empgan_rt.text.tokenizer import Tokenizer
 from support.small_data import own_dialogues
 
 RULES = Tokenizer.from_words([])
+DATA = Path(os.environ.get("EMPGAN_DATA", "../shared/data"))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +38,20 @@ RULES = Tokenizer.from_words([])
         ("3 apples . 4 pears", "3 apples. 4 pears"),
         ("<unk> is here", "<unk> is here"),
         ("émile is here", "Émile is here"),
+        ("my parents ' house is old", "My parents' house is old"),
+        ("she says ' hello ' twice", "She says 'hello' twice"),
+        ("he was in the U . S . last year . good", "He was in the U.S. last year. Good"),
+        ("so do I . A friend came .", "So do I. A friend came."),
+        ("look at www . example . com , it 's free", "Look at www.example.com, it's free"),
+        ("i read it on google . com . you too ?", "I read it on google.com. You too?"),
+        ("see http : / / example . org / a", "See http://example.org/a"),
+        ("pass / fail , or 1 / 2", "Pass/fail, or 1/2"),
+        ("3 - 4 days , a 15 - person house", "3-4 days, a 15-person house"),
+        ("i worked - - then slept", "I worked -- then slept"),
+        ("the 90 s were fun , and 100 k of us", "The 90s were fun, and 100k of us"),
+        ("congrats < 3", "Congrats <3"),
+        ("work .... ? hm ..", "Work....? Hm.."),
+        ("at 10:30 it costs 1,000.50", "At 10:30 it costs 1,000.50"),
     ],
 )
 def test_golden_text(words: str, text: str) -> None:
@@ -83,3 +103,33 @@ def test_the_text_of_a_prefix_is_a_prefix_of_the_text(words: list[str]) -> None:
 def test_only_spaces_and_capitals_are_changed(words: list[str]) -> None:
     bare = detokenise(words).replace(" ", "").upper()
     assert bare == "".join(words).replace(" ", "").upper()
+
+
+def test_own_dialogues_read_again_are_the_same_words() -> None:
+    assert not [*_read_otherwise(turn for d in own_dialogues() for turn in d["dialogue"])]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (DATA / "empatheticdialogues").is_dir(), reason="EMPGAN_DATA lacks a corpus"
+)
+@pytest.mark.parametrize("corpus", ["dailydialog", "empatheticdialogues"])
+def test_real_turns_read_again_are_the_same_words(corpus: str) -> None:
+    """Of 38,801 turns one differs, where a backslash stands before a clitic."""
+    folder = DATA / corpus
+    rows = (
+        json.loads(line)
+        for split in ("validation", "test")
+        for line in (folder / f"{split}.jsonl").read_text("utf-8").split("\n")
+        if line
+    )
+    changed = [*_read_otherwise(turn for row in rows for turn in row["dialogue"])]
+    assert all("\\" in turn for turn in changed)
+
+
+def _read_otherwise(turns: Iterable[str]) -> Iterator[str]:
+    for turn in turns:
+        words = RULES.words(turn)
+        again = RULES.words(detokenise(words))
+        if [word.lower() for word in words] != [word.lower() for word in again]:
+            yield turn
