@@ -48,6 +48,7 @@ from .weights_file import check_weights
 EMBEDDED = ("default", "tiny")
 ASSETS = Path(__file__).parents[1] / "assets"  # a plain folder, for descriptors cannot enter a zip
 _SUBFOLDERS = ("LICENSES",)
+_LITTER = (".DS_Store", ".git", "._", "Thumbs.db", "desktop.ini")
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Bundle:
         A folder of such a name is opened as "./default".
 
         Raises:
-            BundleError: it is not there, or a file is missing, extra, altered, linked, special or
-                too large, or the manifest is unsound or too new.
+            BundleError: it is not there, or a file is missing, extra, altered, special or too
+                large, or the manifest is unsound or too new.
             DivergenceError: a weight is NaN or infinite.
         """
         if isinstance(path_or_name, str) and path_or_name in EMBEDDED:
@@ -81,21 +82,21 @@ class Bundle:
                     f"the embedded bundle {path_or_name!r} is not in this installation",
                     hint="reinstall empgan-rt",
                 )
-            # Some installers hard-link files into place, so there a second name means nothing.
-            return cls._read(ASSETS / path_or_name, hard_links=True)
-        return cls._read(Path(path_or_name), hard_links=False)
+            return cls._read(ASSETS / path_or_name)
+        return cls._read(Path(path_or_name))
 
     @classmethod
-    def _read(cls, folder: Path, *, hard_links: bool) -> Bundle:
+    def _read(cls, folder: Path) -> Bundle:
         with open_folder(folder) as root:
-            manifest = parse(
-                read_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES, hard_links=hard_links)
-            )
+            written = read_file(root, MANIFEST_NAME, MAX_MANIFEST_BYTES)
+            _check_fetched(MANIFEST_NAME, written)
+            manifest = parse(written)
             _check_names({*list_files(root, _SUBFOLDERS)}, {*manifest.files, MANIFEST_NAME})
             files = {}
             for name, entry in manifest.files.items():
-                data = read_file(root, name, entry.size, hard_links=hard_links)
+                data = read_file(root, name, entry.size)
                 if file_entry(data) != entry:
+                    _check_fetched(name, data)
                     raise BundleError(
                         f"{name} was altered: its {len(data)} bytes are not the {entry.size} "
                         "that the manifest lists",
@@ -237,4 +238,14 @@ def _check_names(found: set[str], wanted: set[str]) -> None:
     for names, what in ((wanted - found, "missing"), (found - wanted, "not in the manifest")):
         if names:
             shown = ", ".join(repr(name[:60]) for name in sorted(names)[:5])
-            raise BundleError(f"{len(names)} files {what}: {shown}")
+            known = all(name.rpartition("/")[2].startswith(_LITTER) for name in names)
+            hint = "delete what a file manager or git left there" if known else ""
+            raise BundleError(f"{len(names)} files {what}: {shown}", hint=hint)
+
+
+def _check_fetched(name: str, data: bytes) -> None:
+    """Raise BundleError if a file is Git LFS's note of where it lies."""
+    if data.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise BundleError(
+            f"{name} is a pointer of Git LFS, not the file", hint="run `git lfs pull`"
+        )

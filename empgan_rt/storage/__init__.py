@@ -1,1 +1,1 @@
-"""Files and folders that are whole at every moment; no link is followed below a folder."""
+"""Files and folders that are whole at every moment."""

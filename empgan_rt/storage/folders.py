@@ -1,8 +1,9 @@
-"""Folders read without following links, and folders replaced without a half-written moment.
+"""Folders read through descriptors, and folders replaced without a half-written moment.
 
-Reading goes through descriptors: no link is followed below the folder itself, so what was checked
-is what is read, whatever happens to the names meanwhile. Replacing is a rename after everything
-was flushed to the disk (see `replacing`).
+What was checked of a file is what is read, whatever happens to its name meanwhile: it is opened
+once, looked at and read by its descriptor. So files may be links, as hubs, build systems and
+installers make them. Replacing is a rename after everything was flushed to the disk (see
+`replacing`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from ..errors import BundleError, InputError, StorageError
 from .replacing import put_in_place, remove, restored, sweep
 
 _log = logging.getLogger(__name__)
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
+_FOLDER = _READ | os.O_DIRECTORY | os.O_NOFOLLOW
 _CHUNK = 1 << 24
 _TRIES = 20
 
@@ -61,7 +63,7 @@ def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
     try:
         names = os.listdir(root)
         for folder in {*names} & {*subfolders}:
-            inner = os.open(folder, _READ | os.O_DIRECTORY, dir_fd=root)
+            inner = os.open(folder, _FOLDER, dir_fd=root)
             try:
                 names += [f"{folder}/{name}" for name in os.listdir(inner)]  # noqa: PTH208 - pathlib takes none
             finally:
@@ -72,28 +74,27 @@ def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
     return sorted(names)
 
 
-def read_file(root: int, name: str, max_bytes: int, *, hard_links: bool = False) -> bytes:
+def read_file(root: int, name: str, max_bytes: int) -> bytes:
     """Return the bytes of a file named relative to `root`, at most one folder below it.
+
+    The file may be a link, or have other names; a folder may not be a link.
 
     Args:
         root: descriptor from `open_folder`.
         name: "file" or "folder/file".
         max_bytes: a larger file is refused before it is read.
-        hard_links: whether the file may have other names.
 
     Raises:
-        BundleError: missing, a link, hard-linked, not a regular file, too large or unreadable.
+        BundleError: missing, not a regular file, too large or unreadable.
     """
     folder, _, base = name.rpartition("/")
     parent = descriptor = -1
     try:
-        parent = os.open(folder, _READ | os.O_DIRECTORY, dir_fd=root) if folder else os.dup(root)
+        parent = os.open(folder, _FOLDER, dir_fd=root) if folder else os.dup(root)
         descriptor = os.open(base, _READ, dir_fd=parent)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise BundleError(f"{name} is not a regular file")
-        if found.st_nlink > 1 and not hard_links:  # 0 if it was replaced since: still whole
-            raise BundleError(f"{name} has {found.st_nlink} names", hint="copy it, do not link it")
         if found.st_size > max_bytes:
             raise BundleError(f"{name} holds {found.st_size} bytes, more than {max_bytes}")
         parts = []

@@ -90,15 +90,10 @@ def test_absent_text_is_named(pristine: Path) -> None:
         Bundle.open(pristine).text("nothing.txt")
 
 
-def test_embedded_names_lead_to_the_assets_even_if_hard_linked(
-    toy: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_embedded_names_lead_to_the_assets(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundle_module, "ASSETS", toy.parent)
     toy.rename(toy.with_name("tiny"))
-    os.link(toy.with_name("tiny") / "tokenizer.json", toy.with_name("second name"))
     assert Bundle.open("tiny").model == MODEL
-    with pytest.raises(BundleError, match="2 names"):
-        Bundle.open(toy.with_name("tiny"))
     with pytest.raises(BundleError, match="not in this installation") as caught:
         Bundle.open("default")
     assert str(toy.parent) not in str(caught.value)
@@ -159,17 +154,59 @@ def test_missing_and_extra_files_are_named(toy: Path) -> None:
         Bundle.open(toy)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors", "LICENSES/CC0-1.0.txt"])
-def test_links_and_special_files_are_refused(toy: Path, tmp_path: Path, name: str) -> None:
-    outside = tmp_path / "outside"
-    (toy / name).rename(outside)
-    (toy / name).symlink_to(outside)
-    with pytest.raises(BundleError, match=name):
-        Bundle.open(toy)
+def test_files_may_be_links_as_hubs_and_installers_make_them(toy: Path, tmp_path: Path) -> None:
+    before = Bundle.open(toy)
+    blobs = tmp_path / "blobs"
+    blobs.mkdir()
+    for number, path in enumerate(sorted(p for p in toy.rglob("*") if p.is_file())):
+        blob = blobs / str(number)
+        path.rename(blob)
+        if number % 2:
+            path.symlink_to(os.path.relpath(blob, path.parent))
+        else:
+            os.link(blob, path)
+    assert Bundle.open(toy).files == before.files
+    for blob in blobs.iterdir():  # what a link leads to is held to its digest as well
+        good = blob.read_bytes()
+        blob.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+        with pytest.raises(BundleError):
+            Bundle.open(toy)
+        blob.write_bytes(good)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "tokenizer.json"])
+def test_a_link_that_leads_nowhere_or_round_is_named(toy: Path, name: str) -> None:
     (toy / name).unlink()
-    os.link(outside, toy / name)
-    with pytest.raises(BundleError, match="2 names"):
+    for target in ("nowhere", name):
+        (toy / name).symlink_to(target)
+        with pytest.raises(BundleError, match=name):
+            Bundle.open(toy)
+        (toy / name).unlink()
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors"])
+def test_a_pointer_of_git_lfs_is_told_as_such(toy: Path, name: str) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n"
+    (toy / name).write_bytes(pointer)
+    with pytest.raises(BundleError, match="Git LFS") as caught:
         Bundle.open(toy)
+    assert "git lfs pull" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", [".DS_Store", ".gitattributes", "desktop.ini", "LICENSES/._x"])
+def test_what_a_file_manager_left_is_told_as_such(toy: Path, name: str) -> None:
+    (toy / name).write_bytes(b"")
+    with pytest.raises(BundleError, match="not in the manifest") as caught:
+        Bundle.open(toy)
+    assert "delete" in caught.value.hint
+    (toy / "stranger").write_bytes(b"")
+    with pytest.raises(BundleError) as caught:
+        Bundle.open(toy)
+    assert not caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "weights.safetensors", "LICENSES/CC0-1.0.txt"])
+def test_special_files_are_refused(toy: Path, name: str) -> None:
     (toy / name).unlink()
     os.mkfifo(toy / name)  # must not wait for a writer
     with pytest.raises(BundleError, match="not a regular file"):
