@@ -93,3 +93,7 @@ def __getattr__(name: str) -> Any:
 
         return SessionPool
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})  # what is not loaded yet is there as well

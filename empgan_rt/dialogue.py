@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Literal
@@ -37,7 +37,13 @@ class Emotion(IntEnum):
 
 @dataclass(frozen=True)
 class Turn:
-    """One utterance, with the emotion its speaker is known to have, if it is known."""
+    """One utterance, with the emotion its speaker is known to have, if it is known.
+
+    The emotion may be given by its name, such as "sadness"; what is kept is the `Emotion`.
+
+    Raises:
+        InputError: the text is none, or no emotion has that name.
+    """
 
     text: str
     emotion: Emotion | None = None
@@ -45,10 +51,14 @@ class Turn:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
             raise InputError(f"a turn with a text of type {type(self.text).__name__}")
+        name = self.emotion.strip().upper() if isinstance(self.emotion, str) else ""
+        if name in Emotion.__members__:
+            object.__setattr__(self, "emotion", Emotion[name])
         if self.emotion is not None and not isinstance(self.emotion, Emotion):
             names = ", ".join(f"Emotion.{emotion.name}" for emotion in Emotion)
             raise InputError(
-                f"a turn with the emotion {str(self.emotion)[:40]!r}", hint=f"give one of {names}"
+                f"a turn with the emotion {str(self.emotion)[:40]!r}",
+                hint=f"give one of {names}, or its name",
             )
 
 
@@ -80,9 +90,10 @@ class Dialogue:
             return turns
         if isinstance(turns, str):
             raise InputError("a dialogue given as one string", hint="give a list of turns")
-        if not isinstance(turns, Iterable):
+        if not isinstance(turns, Iterable) or isinstance(turns, Mapping | Set | bytes):
             raise InputError(
-                f"a dialogue of type {type(turns).__name__}", hint="give a list of turns"
+                f"a dialogue of type {type(turns).__name__}",
+                hint="give a list of turns, oldest first",
             )
         made: list[Turn] = []
         for turn in turns:
