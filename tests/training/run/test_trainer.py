@@ -18,12 +18,13 @@ import pytest
 import torch
 
 from empgan_rt.errors import CheckpointError, DivergenceError, EmpganError, InputError, StorageError
+from empgan_rt.storage.file_set import replace_file
 from empgan_training import checkpoint as checkpoint_module
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import ModelSizes, StageConfig, TrainConfig
 from empgan_training.data.batch import Batch
 from empgan_training.run import precision
-from empgan_training.run import stage as stage_module
+from empgan_training.run import run_stage as run_stage_module
 from empgan_training.run.stage import Stage
 from empgan_training.run.trainer import Trainer
 from support.runs import assert_same_run, recipe, records
@@ -521,11 +522,16 @@ def test_a_full_disk_ends_the_run_and_keeps_the_checkpoint(
     Trainer(config).run(max_steps=RECOGNISER_STEPS + 2)
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
 
-    def full(*_args: object, **_kwargs: object) -> None:
+    def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
+    def on_a_full_disk(path: Path, data: bytes) -> None:
+        with monkeypatch.context() as disk:
+            disk.setattr(os, "fsync", full)
+            replace_file(path, data)
+
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint_module, "save_file", full)
+        patch.setattr(checkpoint_module, "replace_file", on_a_full_disk)
         with pytest.raises(StorageError):
             Trainer(config, resume=True).run()
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
@@ -537,7 +543,7 @@ def test_checkpoints_within_an_epoch_change_nothing(
     folder: Path, tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(10**9))
-    monkeypatch.setattr(stage_module.time, "monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr(run_stage_module.time, "monotonic", lambda: float(next(clock)))
     saved: list[str] = []
     save = Checkpoint.save
 
