@@ -49,11 +49,11 @@ def checkpoint(folder: Path) -> Path:
 
 
 class Outcome:
-    """Exit code and stdout of one command."""
+    """Exit code, stdout and stderr of one command."""
 
     def __init__(self, capfd: pytest.CaptureFixture[str], *arguments: object) -> None:
         self.code = main([str(argument) for argument in arguments])
-        self.out = capfd.readouterr().out
+        self.out, self.err = capfd.readouterr()
 
     @property
     def json(self) -> Any:
@@ -180,6 +180,9 @@ def test_evaluate_prints_tables_and_json(
     for name in ("recognised labels", "add-one trigram", "BLEU-4", "ROUGE-L", "macro-F1", "beam 2"):
         assert name in shown.out
     assert len(saved.read_text("utf-8").splitlines()) == 5
+    scored = Outcome(capfd, *command, "--metrics", "bleu,rouge,distinct", "--json").json
+    again = Outcome(capfd, "evaluate", "--predictions", saved, "--data", prepared, "--json").json
+    assert {key: again[key] for key in scored["text"]["scores"]} == scored["text"]["scores"]
     found = Outcome(capfd, *command, "--metrics", "bleu, rouge", "--json").json
     assert set(found["text"]["scores"]) >= {"bleu", "rouge"}
     assert "distinct" not in found["text"]["scores"]
@@ -193,6 +196,10 @@ def test_evaluate_scores_plain_files(capfd: pytest.CaptureFixture[str], tmp_path
     assert "100.00" in Outcome(capfd, "evaluate", *files).out
     report = Outcome(capfd, "evaluate", *files, "--json").json
     assert report["bleu"]["bleu_4"]["value"] == pytest.approx(100)
+    for option in (["--metrics", "nonsense"], ["--beam", 5], ["--split", "test"], ["--limit", 1]):
+        refused = Outcome(capfd, "evaluate", *files, *option)
+        assert refused.code == 2
+        assert f"{option[0]} with --predictions" in refused.err
 
 
 def test_train_tells_the_scores_of_a_system_with_critics() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Literal
 
 import click
+from click.core import ParameterSource
 
 from empgan_rt.cli import console
 from empgan_rt.config import MAX_BEAM_SIZE, SearchConfig
@@ -16,9 +18,10 @@ from .data.dailydialog import SPLITS
 from .data.prepare import PrepareOptions
 from .data.prepare import prepare as prepare_corpus
 from .data.vocabulary import VocabularyOptions
-from .scoring.evaluate import check_predictions_path, evaluate_files, save_predictions
+from .scoring.evaluate import check_predictions_path, save_predictions
 from .scoring.evaluate import evaluate as evaluate_model
 from .scoring.evaluation import METRICS, EvaluateOptions
+from .scoring.files import score_stored
 from .scoring.opened_model import open_model
 from .scoring.report_text import evaluation_text, prepare_text, text_scores_text, train_text
 
@@ -167,10 +170,18 @@ def train(
 @click.option("--precision", default="fp32", help="A variant of a bundle.")
 @click.option("--limit", type=click.IntRange(1), help="Take only the first so many samples.")
 @click.option("--save-predictions", "save", type=_PATH, help="JSONL of sample ids and replies.")
-@click.option("--predictions", type=_PATH, help="Score this text file; no MODEL then.")
-@click.option("--references", type=_PATH, help="Line by line, what --predictions should say.")
+@click.option(
+    "--predictions",
+    type=_PATH,
+    help="Score what is stored: plain text, or what --save-predictions wrote; no MODEL then.",
+)
+@click.option(
+    "--references", type=_PATH, help="Line by line, what --predictions of plain text should say."
+)
 @console.json_option
+@click.pass_context
 def evaluate(
+    context: click.Context,
     model: str | None,
     folder: Path | None,
     split: str,
@@ -185,18 +196,22 @@ def evaluate(
     references: Path | None,
     as_json: bool,
 ) -> None:
-    """Score MODEL on prepared data, or one text file against another.
+    """Score MODEL on prepared data, or replies that are stored already.
 
-    MODEL is a bundle (a folder, or `default` or `tiny`) or a checkpoint (.safetensors).
+    MODEL is a bundle (a folder, or `default` or `tiny`) or a checkpoint (.safetensors). Stored
+    replies are plain text beside --references, or what --save-predictions wrote beside --data.
     """
-    if predictions is not None and references is not None and model is None:
-        scores = evaluate_files(predictions, references)
+    if predictions is not None and model is None and (references is None) != (folder is None):
+        heeded = {"predictions", "references", "as_json"}
+        _refuse_others(context, heeded | ({"folder", "split"} if folder is not None else set()))
+        scores = score_stored(predictions, references, folder, split)
         console.emit(scores.as_dict(), text_scores_text(scores), as_json=as_json)
         return
     if model is None or folder is None or predictions is not None or references is not None:
         raise InputError(
             "nothing to evaluate, or two things at once",
-            hint="give MODEL --data FOLDER, or --predictions FILE --references FILE",
+            hint="give MODEL --data FOLDER, or --predictions FILE and --references FILE or "
+            "--data FOLDER",
         )
     names = tuple(dict.fromkeys(name.strip() for name in metrics.split(",")))
     search = SearchConfig(beam_size=beam)
@@ -208,6 +223,20 @@ def evaluate(
     if save is not None and evaluation.generation is not None:
         save_predictions(evaluation.generation.predictions, save)
     console.emit(evaluation.as_dict(), evaluation_text(evaluation), as_json=as_json)
+
+
+def _refuse_others(context: click.Context, heeded: Collection[str]) -> None:
+    """Raise InputError if an option was given that stored replies leave without effect."""
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in heeded
+        and context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise InputError(
+            f"{', '.join(given)} with --predictions", hint="leave out what changes nothing"
+        )
 
 
 def _shares(text: str) -> tuple[int, int, int] | None:

@@ -17,7 +17,6 @@ from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.errors import (
     BundleError,
     CheckpointError,
-    DataError,
     DependencyError,
     DivergenceError,
     InputError,
@@ -39,7 +38,6 @@ from empgan_training.scoring.evaluate import (
     backend_perplexity,
     check_predictions_path,
     evaluate,
-    evaluate_files,
     save_predictions,
 )
 from empgan_training.scoring.evaluation import METRICS, EvaluateOptions, Evaluation, Prediction
@@ -277,32 +275,6 @@ def test_a_perplexity_beyond_float64_is_a_divergence(
         )
         with pytest.raises(DivergenceError, match="nats per token"):
             backend_perplexity(model, [sample], targets, "gold")
-
-
-def test_files_of_any_system_are_scored_line_by_line(tmp_path: Path) -> None:
-    predictions, references = tmp_path / "p.txt", tmp_path / "r.txt"
-    references.write_text("I see .\nthat is very good\nno\n", "utf-8")
-    predictions.write_text("I see .\nthat is very good\n\n", "utf-8")
-    scores = evaluate_files(predictions, references)
-    assert scores.n == 3
-    assert scores.empty_hypotheses == 1
-    assert scores.length_ratio == pytest.approx(7 / 8)
-    assert scores.bleu.bleu_1.value == pytest.approx(100 * np.exp(1 - 8 / 7))
-    assert scores.rouge.rouge_l.f == pytest.approx(200 / 3)
-    assert scores.distinct.distinct_1 == 100
-
-
-def test_files_that_do_not_pair_up_are_refused(tmp_path: Path) -> None:
-    one, two, bad = tmp_path / "1", tmp_path / "2", tmp_path / "bad"
-    one.write_text("a\n", "utf-8")
-    two.write_text("a\nb\n", "utf-8")
-    bad.write_bytes(b"\xff\n")
-    with pytest.raises(DataError, match="2 references"):
-        evaluate_files(one, two)
-    with pytest.raises(DataError, match="UTF-8"):
-        evaluate_files(bad, one)
-    with pytest.raises(InputError):
-        evaluate_files(tmp_path / "none", one)
 
 
 @pytest.mark.slow

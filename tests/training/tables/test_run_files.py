@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from empgan_rt.errors import DataError
-from empgan_training.human.predictions import parse_predictions
+from empgan_training.scoring.predictions import parse_predictions
 from empgan_training.systems import SYSTEMS
 from empgan_training.tables import run_files
 from empgan_training.tables.make import make_tables

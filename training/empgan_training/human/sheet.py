@@ -24,6 +24,7 @@ from empgan_rt.text.featurizer import Featurizer
 
 from ..data.folder import write_folder
 from ..data.prepared import PreparedData, Sample, all_samples
+from ..scoring.predictions import common_ids, read_predictions
 from .key import (
     COLUMNS,
     CRITERIA,
@@ -35,7 +36,6 @@ from .key import (
     read_key,
     sheet_names,
 )
-from .predictions import common_ids, read_predictions
 from .table import csv_bytes
 from .text import instructions_text
 

@@ -1,4 +1,4 @@
-"""Scores of a model on a split of a prepared folder, or of anybody's plain text.
+"""Scores of a model on a split of a prepared folder.
 
 Perplexity is per token, EOS included, UNK counted and its share stated; it comes from forced
 decoding through the `Backend`, or, where a checkpoint reads gold labels, from the equal but
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from empgan_rt.errors import DataError, InputError
+from empgan_rt.errors import InputError
 from empgan_rt.graph_spec import UNK
 from empgan_rt.storage.file_set import replace_file
 
@@ -18,7 +18,7 @@ from ..data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
 from ..metrics.classification import ClassificationScores, score_labels
 from ..metrics.inputs import import_eval_package
 from ..metrics.ngram_lm import AddOneTrigram
-from ..metrics.scores import TextScores, score_texts
+from ..metrics.scores import score_texts
 from ..progress import OnProgress, silent
 from ..stored_json import json_lines
 from .decoding import (
@@ -82,17 +82,6 @@ def evaluate(
         },
     }
     return Evaluation(facts, options, language, generation, recogniser)
-
-
-def evaluate_files(predictions: Path, references: Path) -> TextScores:
-    """Return the text metrics of two files: one text a line, tokens between white space.
-
-    Raises:
-        InputError: a file cannot be read.
-        DataError: the files do not pair up line by line, or hold nothing.
-        DependencyError: a package of the metrics is missing.
-    """
-    return score_texts(_token_lines(predictions), _token_lines(references))
 
 
 def check_predictions_path(path: Path, options: EvaluateOptions) -> None:
@@ -220,15 +209,3 @@ def _recogniser(
 ) -> ClassificationScores:
     max_turns = model.featurizer.limits.max_turns
     return score_labels(*recognised_labels(model.backend, dialogues, max_turns, on_progress))
-
-
-def _token_lines(path: Path) -> list[list[str]]:
-    try:
-        lines = path.read_text("utf-8").split("\n")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path} is not UTF-8", hint="write one text a line in UTF-8") from error
-    if not lines[-1]:
-        lines.pop()  # the mark ends a line, so the last piece is empty
-    return [line.split() for line in lines]

@@ -20,8 +20,8 @@ import msgspec
 
 from empgan_rt.errors import DataError, InputError
 
-from ..human.predictions import parse_predictions
 from ..scoring.decoding import Labels
+from ..scoring.predictions import parse_predictions
 from ..stored_json import Whole, decode_json
 from ..systems import SYSTEMS, SystemName
 from .cases import CASES

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from empgan_rt.errors import DataError, InputError
 
-from ..scoring.evaluation import Prediction
 from ..stored_json import decode_json
+from .evaluation import Prediction
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ def parse_predictions(data: bytes, path: Path) -> dict[str, str]:
         DataError: a line is no prediction, or a sample is answered twice.
     """
     by_sample: dict[str, str] = {}
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), start=1):
+        if not line.strip():
+            continue
         try:
             prediction = decode_json(line, Prediction)
         except ValueError as error:
