@@ -1,4 +1,4 @@
-"""One thread for every model and every tensor of a test run, and the toy bundle that most open.
+"""One thread for every model and every tensor of a test run, and the bundles that many tests open.
 
 The tests share the cores as processes. Threads of each beside them would wait for one another.
 """
@@ -22,6 +22,23 @@ def toy_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from support.toy_bundle import make_verified_bundle
 
     return make_verified_bundle(tmp_path_factory.mktemp("shared") / "toy")
+
+
+@pytest.fixture(scope="session")
+def small_bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A checkpoint and the bundle exported from it, once for all processes; not to be altered."""
+    from support.small_bundle import small_bundle
+
+    folder = tmp_path_factory.getbasetemp()
+    return small_bundle(folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder)
+
+
+@pytest.fixture
+def traced(small_bundle: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports of the small checkpoint take the graphs that were traced of it before."""
+    from support.small_bundle import spare_tracing
+
+    spare_tracing(small_bundle[1], monkeypatch)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,15 +4,13 @@ import dataclasses
 import json
 
 import numpy as np
-import onnx
 import pytest
 import torch
 
-from empgan_export import package, variants, verify
+from empgan_export import package, verify
 from empgan_export.contexts import read_contexts
 from empgan_export.half_precision import HalfVocabulary
 from empgan_export.package import ExportOptions, export_bundle
-from empgan_export.quantised import QuantisedLinear
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import CheckpointError, DataError, InputError, ParityError
@@ -20,33 +18,13 @@ from empgan_rt.verification import parity
 from empgan_rt.verification.audit import audit
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend
-from support.small_bundle import small_bundle
 
 FEW = ExportOptions(num_contexts=4)
 
 
-@pytest.fixture
-def traced(monkeypatch):
-    """Spare the tracing, which is most of an export: take the small bundle's own graphs."""
-    _, path = small_bundle()
-
-    def read(name):
-        return onnx.load(path / f"{name}.onnx", load_external_data=False)
-
-    def step(generator, stored):
-        is_int8 = isinstance(generator.decoder.vocabulary, QuantisedLinear)
-        return read(f"decoder_step.{'int8' if is_int8 else 'fp32'}")
-
-    def encoders(generator, stored):
-        return {name: read(f"{name}.fp32") for name in ("turn_encoder", "context_encoder")}
-
-    monkeypatch.setattr(variants, "encoder_graphs", encoders)
-    monkeypatch.setattr(variants, "decoder_step_graph", step)
-
-
 @pytest.mark.parametrize(("precision", "atol"), [("fp32", 1e-5), ("int8", 0.05)])
-def test_bundle_opens_and_replays_its_goldens(precision, atol):
-    bundle = Bundle.open(small_bundle()[1])
+def test_bundle_opens_and_replays_its_goldens(small_bundle, precision, atol):
+    bundle = Bundle.open(small_bundle[1])
     audit(bundle)
     backend = OrtBackend(bundle, precision=precision)
     parity.check(parity.replay(backend, bundle.goldens(precision), atol), atol)
@@ -55,25 +33,25 @@ def test_bundle_opens_and_replays_its_goldens(precision, atol):
     assert record["max_abs_30_steps"]["log_probs"] <= record["atol"]
 
 
-def test_int8_goldens_are_others_than_fp32s():
-    bundle = Bundle.open(small_bundle()[1])
+def test_int8_goldens_are_others_than_fp32s(small_bundle):
+    bundle = Bundle.open(small_bundle[1])
     deviation = parity.replay(OrtBackend(bundle), bundle.goldens("int8"))
     assert 1e-4 < deviation.max_abs["log_probs"] < 0.5
     assert deviation.max_abs["label_probs"] < 1e-6  # the encoder is the same
 
 
-def test_a_bundle_of_fp32_alone(tmp_path, traced):
+def test_a_bundle_of_fp32_alone(small_bundle, tmp_path, traced):
     out = tmp_path / "x.empgan"
-    export_bundle(small_bundle()[0], out, dataclasses.replace(FEW, precisions=()))
+    export_bundle(small_bundle[0], out, dataclasses.replace(FEW, precisions=()))
     assert {*Bundle.open(out).manifest.variants} == {"fp32"}
     assert not [*out.glob("*int8*")]
     with pytest.raises(InputError, match="precision 'int8'"):
         Bundle.open(out).goldens("int8")
 
 
-def test_fp16_has_encoders_of_its_own_and_its_replies_are_counted(tmp_path, traced):
+def test_fp16_has_encoders_of_its_own_and_its_replies_are_counted(small_bundle, tmp_path, traced):
     out = tmp_path / "x.empgan"
-    exported = export_bundle(small_bundle()[0], out, dataclasses.replace(FEW, precisions=("fp16",)))
+    exported = export_bundle(small_bundle[0], out, dataclasses.replace(FEW, precisions=("fp16",)))
     manifest = Bundle.open(out).manifest
     assert [*manifest.variants] == ["fp32", "fp16"]
     files = {*manifest.variants["fp16"].graphs.values(), manifest.variants["fp16"].goldens}
@@ -81,18 +59,18 @@ def test_fp16_has_encoders_of_its_own_and_its_replies_are_counted(tmp_path, trac
     assert exported.parity["fp16"]["beam_5"]["contexts"] == 4
 
 
-def test_fp16_beyond_its_bound_publishes_nothing(tmp_path, monkeypatch, traced):
+def test_fp16_beyond_its_bound_publishes_nothing(small_bundle, tmp_path, monkeypatch, traced):
     compute = HalfVocabulary.forward
 
     monkeypatch.setattr(HalfVocabulary, "forward", lambda *given: 1.1 * compute(*given))
     options = dataclasses.replace(FEW, precisions=("fp16",))
     with pytest.raises(ParityError, match=r"log_probs deviates .* at most 0\.05"):
-        export_bundle(small_bundle()[0], tmp_path / "x.empgan", options)
+        export_bundle(small_bundle[0], tmp_path / "x.empgan", options)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_eager_from_bundle_reads_the_same_weights():
-    _, path = small_bundle()
+def test_eager_from_bundle_reads_the_same_weights(small_bundle):
+    _, path = small_bundle
     bundle = Bundle.open(path)
     goldens = (path / "goldens.fp32.npz").read_bytes()
     deviation = parity.replay(EagerBackend.from_bundle(bundle), goldens)
@@ -100,8 +78,8 @@ def test_eager_from_bundle_reads_the_same_weights():
     assert max(deviation.max_abs.values()) < 1e-5  # sums depend on where the weights lie
 
 
-def test_existing_bundle_is_kept_unless_forced(tmp_path, traced):
-    checkpoint, _ = small_bundle()
+def test_existing_bundle_is_kept_unless_forced(small_bundle, tmp_path, traced):
+    checkpoint, _ = small_bundle
     out = tmp_path / "x.empgan"
     first = export_bundle(checkpoint, out, FEW)
     with pytest.raises(InputError, match="exists"):
@@ -111,16 +89,16 @@ def test_existing_bundle_is_kept_unless_forced(tmp_path, traced):
     assert [p.name for p in tmp_path.iterdir()] == ["x.empgan"]
 
 
-def test_dry_run_publishes_nothing(tmp_path, traced):
-    checkpoint, _ = small_bundle()
+def test_dry_run_publishes_nothing(small_bundle, tmp_path, traced):
+    checkpoint, _ = small_bundle
     tried = export_bundle(checkpoint, tmp_path / "x.empgan", dataclasses.replace(FEW, dry_run=True))
     assert tried.parity["fp32"]["greedy"]["contexts"] == 4
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failed_parity_publishes_nothing(tmp_path, monkeypatch, traced):
+def test_failed_parity_publishes_nothing(small_bundle, tmp_path, monkeypatch, traced):
     """One weight of the graphs' file differs from what eager PyTorch computes with."""
-    checkpoint, _ = small_bundle()
+    checkpoint, _ = small_bundle
     write = package._write_weights
 
     def perturbed(generator, staging, weights):
@@ -137,8 +115,8 @@ def test_failed_parity_publishes_nothing(tmp_path, monkeypatch, traced):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_mismatching_replies_publish_nothing(tmp_path, monkeypatch, traced):
-    checkpoint, _ = small_bundle()
+def test_mismatching_replies_publish_nothing(small_bundle, tmp_path, monkeypatch, traced):
+    checkpoint, _ = small_bundle
     decode = verify.compare_replies
 
     def worse(*args, **kwargs):
@@ -150,8 +128,8 @@ def test_mismatching_replies_publish_nothing(tmp_path, monkeypatch, traced):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_restricted_lexicon_is_refused(tmp_path):
-    checkpoint = Checkpoint.load(small_bundle()[0])
+def test_restricted_lexicon_is_refused(small_bundle, tmp_path):
+    checkpoint = Checkpoint.load(small_bundle[0])
     lexicon = checkpoint.texts["emotion_lexicon.tsv"] + "zzgrim\tnrc\n"
     texts = {**checkpoint.texts, "emotion_lexicon.tsv": lexicon}
     dataclasses.replace(checkpoint, texts=texts).save(tmp_path / "nrc.safetensors")
@@ -160,30 +138,30 @@ def test_restricted_lexicon_is_refused(tmp_path):
     assert not (tmp_path / "x.empgan").exists()
 
 
-def test_an_untrained_generator_is_refused(tmp_path):
-    checkpoint = Checkpoint.load(small_bundle()[0])
+def test_an_untrained_generator_is_refused(small_bundle, tmp_path):
+    checkpoint = Checkpoint.load(small_bundle[0])
     info = {**checkpoint.info, "scores": {"recogniser": {"macro_f1": 30.0}}}
     dataclasses.replace(checkpoint, info=info).save(tmp_path / "raw.safetensors")
     with pytest.raises(CheckpointError, match="never trained"):
         export_bundle(tmp_path / "raw.safetensors", tmp_path / "x.empgan", FEW)
 
 
-def test_force_spares_what_is_no_bundle(tmp_path):
+def test_force_spares_what_is_no_bundle(small_bundle, tmp_path):
     (tmp_path / "thesis").mkdir()
     forced = dataclasses.replace(FEW, force=True)
     with pytest.raises(InputError, match="no bundle"):
-        export_bundle(small_bundle()[0], tmp_path / "thesis", forced)
+        export_bundle(small_bundle[0], tmp_path / "thesis", forced)
     assert (tmp_path / "thesis").is_dir()
 
 
-def test_missing_model_card_is_told_at_once(tmp_path):
+def test_missing_model_card_is_told_at_once(small_bundle, tmp_path):
     options = dataclasses.replace(FEW, model_card=tmp_path / "none.md")
     with pytest.raises(InputError, match=r"none\.md"):
-        export_bundle(small_bundle()[0], tmp_path / "x.empgan", options)
+        export_bundle(small_bundle[0], tmp_path / "x.empgan", options)
 
 
-def test_weights_beyond_float16_are_refused(tmp_path):
-    checkpoint = Checkpoint.load(small_bundle()[0])
+def test_weights_beyond_float16_are_refused(small_bundle, tmp_path):
+    checkpoint = Checkpoint.load(small_bundle[0])
     model = dict(checkpoint.model)
     model["decoder.vocabulary.bias"] = torch.full_like(model["decoder.vocabulary.bias"], 1e6)
     dataclasses.replace(checkpoint, model=model).save(tmp_path / "big.safetensors")
@@ -191,8 +169,8 @@ def test_weights_beyond_float16_are_refused(tmp_path):
         export_bundle(tmp_path / "big.safetensors", tmp_path / "x.empgan", FEW)
 
 
-def test_model_card_and_licences(tmp_path):
-    _, path = small_bundle()
+def test_model_card_and_licences(small_bundle, tmp_path):
+    _, path = small_bundle
     card = (path / "MODEL_CARD.md").read_text()
     assert card.startswith("# EmpG")
     assert "Apache-2.0" in card
@@ -212,7 +190,7 @@ def test_contexts_file(tmp_path):
         read_contexts(path, 5)
 
 
-def test_long_golden_has_thirty_steps():
-    golden = verify._long_golden(Bundle.open(small_bundle()[1]))
+def test_long_golden_has_thirty_steps(small_bundle):
+    golden = verify._long_golden(Bundle.open(small_bundle[1]))
     assert golden.token_ids.shape[0] == golden.parents.shape[0] == 30
     assert golden.token_ids.dtype == np.int32

@@ -12,7 +12,6 @@ from empgan_export.quantised import INPUT_LEVELS, QuantisedLinear, quantised
 from empgan_export.to_onnx import WEIGHTS_FILE, finish, stored_tensors, trace
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import GraphSpec, TensorSpec
-from support.small_bundle import small_bundle
 from support.small_data import small_generator
 
 HIDDEN, OUTPUTS = 24, 60
@@ -98,9 +97,9 @@ def test_pairs_of_products_fit_16_bits(tmp_path):
     np.testing.assert_allclose(products[0, 0], HIDDEN * fill[:, 0].numpy(), rtol=1e-5)
 
 
-def test_onnx_runtime_multiplies_integers(tmp_path):
+def test_onnx_runtime_multiplies_integers(small_bundle, tmp_path):
     """ONNX Runtime sees a product of dequantised operands and must make it one of integers."""
-    _, path = small_bundle()
+    _, path = small_bundle
     options = ort.SessionOptions()
     options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
     options.log_severity_level = 3  # an optimised model depends on the machine: it says so

@@ -8,17 +8,16 @@ from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend
-from support.small_bundle import small_bundle
 from support.small_data import small_checkpoint
 
 TURNS = [["I lost my keys ."], ["Hello .", "How are you ?", "I am sad ."]] * 3
 
 
 @pytest.fixture(scope="module")
-def systems(tmp_path_factory):
+def systems(small_bundle, tmp_path_factory):
     folder = tmp_path_factory.mktemp("other")
     checkpoint = Checkpoint.load(small_checkpoint(folder, seed=5))
-    one = EagerBackend.from_bundle(Bundle.open(small_bundle()[1]))
+    one = EagerBackend.from_bundle(Bundle.open(small_bundle[1]))
     other = EagerBackend.from_checkpoint(checkpoint)
     featurizer = checkpoint.featurizer(Limits())
     contexts = [featurizer.features(Dialogue.of(turns)) for turns in TURNS]

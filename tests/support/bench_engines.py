@@ -236,6 +236,7 @@ def bench_of(
     return Bench("toy", bundle, toy_workload(), at_work, rescore, before)
 
 
+@functools.cache
 def toy_workload(contexts: int = 6) -> Workload:
     """Return contexts of one or two turns, all different."""
     featurizer = Featurizer(Tokenizer.from_words(WORDS), EmotionLexicon({}, []), Limits())

@@ -123,6 +123,7 @@ def test_commands_draw_what_they_are_told(
     checkpoint: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    traced: None,
 ) -> None:
     """Without a terminal: a line at the end of each piece of work, however long it took."""
     monkeypatch.setattr(console, "_PLAIN_INTERVAL_S", float("inf"))

@@ -1,3 +1,4 @@
+import functools
 import json
 from html import unescape
 from html.parser import HTMLParser
@@ -42,13 +43,20 @@ def _no_settling(monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
 
 
-def write(report, folder):
-    return files.write(report, render_markdown(report), render_page(report), folder)
+@functools.cache
+def page_of(*kind, **changes):
+    """Return the page of `make_report`; to draw one takes long."""
+    return render_page(make_report(*kind, **changes))
+
+
+def write(folder):
+    report = make_report()
+    return files.write(report, render_markdown(report), page_of(), folder)
 
 
 def test_all_files_are_written_and_replace_older_ones(tmp_path):
     for _ in range(2):
-        paths = write(make_report(), tmp_path)
+        paths = write(tmp_path)
     assert [path.name for path in paths] == list(FILES)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
 
@@ -56,7 +64,8 @@ def test_all_files_are_written_and_replace_older_ones(tmp_path):
 def test_a_kill_while_a_report_is_replaced_mixes_no_two_runs(tmp_path):
     made = {run: make_report(command=f"bench --{run}") for run in ("old", "new")}
     texts = {
-        run: (report, render_markdown(report), render_page(report)) for run, report in made.items()
+        run: (report, render_markdown(report), page_of(command=f"bench --{run}"))
+        for run, report in made.items()
     }
     seen = set()
     for killed in kills(
@@ -73,7 +82,7 @@ def test_a_kill_while_a_report_is_replaced_mixes_no_two_runs(tmp_path):
 
 
 def test_json_holds_raw_samples_warm_up_and_circumstances(tmp_path):
-    write(make_report(), tmp_path)
+    write(tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())
     assert found["schema_version"] == "1.1"
     series = found["outcome"]["series"]
@@ -94,8 +103,7 @@ def test_first_table_of_the_markdown_is_the_ratio():
 
 
 def test_where_the_time_goes_is_in_json_and_markdown(tmp_path):
-    report = make_report()
-    write(report, tmp_path)
+    write(tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())["outcome"]
     assert len(found["breakdowns"]) == len(found["rows"])
     first = found["breakdowns"][0]
@@ -152,7 +160,7 @@ def test_a_failed_gate_shows_in_every_form(tmp_path):
 
 @pytest.mark.parametrize("kind", ["latency", "throughput"])
 def test_page_loads_nothing_and_holds_its_plots(kind):
-    page = render_page(make_report(kind))
+    page = page_of() if kind == "latency" else page_of(kind)
     links = _Links()
     links.feed(page)
     assert links.loaded == []
@@ -173,7 +181,7 @@ def _section(page, name):
 
 
 def test_headline_figures_come_before_any_chart():
-    page = render_page(make_report())
+    page = page_of()
     assert page.index("1.67×") < page.index("Plotly.newPlot(", page.index("</head>"))
     assert page.count('class="tag doubt">noisy') == 8  # the fake's two visits differ
     section = _section(page, "cold-start")
@@ -185,12 +193,13 @@ def test_headline_figures_come_before_any_chart():
 
 
 def test_page_escapes_what_it_did_not_write():
-    page = render_page(make_report(command="<script>alert(1)</script>"))
+    page = page_of(command="<script>alert(1)</script>")
     assert "A &lt;fast&gt; CPU" in page
     assert "<script>alert(1)" not in page
     named = msgspec.structs.replace(make_report(), bundle="<b>&name")
-    assert "Latency of &lt;b&gt;&amp;name" in render_page(named)
-    assert "<b>" not in render_page(named)
+    page = render_page(named)
+    assert "Latency of &lt;b&gt;&amp;name" in page
+    assert "<b>" not in page
     cold = msgspec.structs.replace(named.cold_starts[0], engine="<i>x")
     assert "<i>x" not in render_page(msgspec.structs.replace(named, cold_starts=[cold]))
 
@@ -205,7 +214,7 @@ def test_one_engine_alone_has_a_report_without_ratio():
 def test_a_folder_that_is_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(StorageError, match=r"report\.json cannot be written"):
-        write(make_report(), tmp_path / "file")
+        write(tmp_path / "file")
 
 
 def test_what_a_device_measured_is_shown_where_it_did(tmp_path):
@@ -214,7 +223,7 @@ def test_what_a_device_measured_is_shown_where_it_did(tmp_path):
         ScriptedWorker("onnxruntime", [], total_ms=lambda item: 4.0),
     ]
     report = report_of(workers, device="cuda")
-    write(report, tmp_path)
+    files.write(report, render_markdown(report), render_page(report), tmp_path)
     text = (tmp_path / "report.md").read_text()
     head, _, first, second = text.split("## Times")[1].splitlines()[2:6]
     assert head.endswith("| idle | encode on device | step on device |")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,6 @@ from empgan_bench.workers.worker import measure
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError
-from support.small_bundle import small_bundle
 
 # Compiling is slow, and warns about PyTorch's own code.
 MARKS = {"compile": (pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning"))}
@@ -29,8 +29,10 @@ MARKS = {"compile": (pytest.mark.slow, pytest.mark.filterwarnings("ignore::Depre
         if name not in YARDSTICKS
     ],
 )
-def test_an_engine_writes_what_it_should(name: str, beam_size: int) -> None:
-    path = str(small_bundle()[1])
+def test_an_engine_writes_what_it_should(
+    small_bundle: tuple[Path, Path], name: str, beam_size: int
+) -> None:
+    path = str(small_bundle[1])
     batches = load_workload(None, Bundle.open(path).featurizer()).batches(3, seed=1)[:3]
     search = SearchConfig(beam_size=beam_size, max_length=6)
     engine, reference = (resolve(ENGINES["cpu"][n])(path, 1) for n in (name, REFERENCE))

@@ -18,7 +18,6 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError
 from empgan_rt.graph_spec import GRAPH_NAMES
-from support.small_bundle import small_bundle
 
 OPENERS = {"fp32": open_floor, "int8": open_floor_int8}
 BEAMS = 3
@@ -26,8 +25,8 @@ SEARCH = SearchConfig(beam_size=BEAMS, min_length=5, max_length=5)
 
 
 @pytest.fixture(scope="module")
-def bundle():
-    return Bundle.open(small_bundle()[1])
+def bundle(small_bundle):
+    return Bundle.open(small_bundle[1])
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +35,8 @@ def batch(bundle):
 
 
 @pytest.fixture(scope="module", params=OPENERS)
-def floor(request):
-    return request.param, OPENERS[request.param](str(small_bundle()[1]), 1)
+def floor(small_bundle, request):
+    return request.param, OPENERS[request.param](str(small_bundle[1]), 1)
 
 
 def computed(floor, batch):
@@ -136,9 +135,9 @@ def test_the_products_are_those_of_the_bundle(bundle, floor, batch):
         np.testing.assert_allclose(products[name], encoded[name], rtol=1e-5, atol=1e-6)
 
 
-def test_a_worker_takes_the_steps_it_is_told_and_prepares_a_batch_once(bundle, batch):
+def test_a_worker_takes_the_steps_it_is_told_and_prepares_a_batch_once(small_bundle, bundle, batch):
     worker = _Worker()
-    worker.answer(Open("empgan_bench.engines.floor:open_floor", str(small_bundle()[1]), 1))
+    worker.answer(Open("empgan_bench.engines.floor:open_floor", str(small_bundle[1]), 1))
     worker._batches = [batch]
     seen = []
     worker._engine = Recording(worker._engine, seen)

@@ -19,7 +19,7 @@ def _no_settling(monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def report():
     return make_serving_report(PLAN, total_ms=lambda item: 8.0)
 

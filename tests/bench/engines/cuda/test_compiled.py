@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch._dynamo.utils import counters
@@ -13,17 +15,18 @@ from empgan_bench.workers.worker import measure
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_training.eager import EagerBackend
-from support.small_bundle import small_bundle
 
 KINDS = (CompiledBackend, EagerBackend)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch's own code
-def test_replies_are_eagers_and_few_shapes_are_compiled_for() -> None:
+def test_replies_are_eagers_and_few_shapes_are_compiled_for(
+    small_bundle: tuple[Path, Path],
+) -> None:
     torch._dynamo.reset()
     counters.clear()
-    bundle = Bundle.open(small_bundle()[1])
+    bundle = Bundle.open(small_bundle[1])
     words = bundle.model.vocabulary_size
     backends = [kind(EagerBackend.from_bundle(bundle).generator) for kind in KINDS]
     workload = load_workload(None, bundle.featurizer())

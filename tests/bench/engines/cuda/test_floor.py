@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -17,15 +18,14 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 from empgan_training.eager import EagerBackend
 from support.device_clocks import ScriptedClock
-from support.small_bundle import small_bundle
 
 BEAMS = 3
 BLOCK = 128  # words; our graphs fill the last one up
 
 
 @pytest.fixture(scope="module")
-def bundle() -> Bundle:
-    return Bundle.open(small_bundle()[1])
+def bundle(small_bundle: tuple[Path, Path]) -> Bundle:
+    return Bundle.open(small_bundle[1])
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +64,9 @@ def test_a_step_has_every_product_and_nothing_else(
 
 
 def test_a_step_multiplies_as_much_as_the_floor_of_our_graphs(
-    bundle: Bundle, backend: EagerBackend, batch: EncoderInput
+    small_bundle: tuple[Path, Path], bundle: Bundle, backend: EagerBackend, batch: EncoderInput
 ) -> None:
-    ours = open_floor(str(small_bundle()[1]), 1)
+    ours = open_floor(str(small_bundle[1]), 1)
     which, arrays = ours._probes.runs(batch, BEAMS)[-1]
     wanted = sum(array.size for array in ours._sessions[which].run(None, arrays))
     rows = len(batch.emotion_labels) * BEAMS
