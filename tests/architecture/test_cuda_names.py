@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from support.fake_cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import FakeCuda
 from support.source_tree import ROOT, module_paths
 
 NAMES: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "cuda_names.json").read_text("utf-8"))

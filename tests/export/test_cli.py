@@ -14,7 +14,7 @@ from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.errors import DependencyError
 from empgan_training.progress import OnProgress
 from support.command_line import Outcome, run
-from support.fake_tensorrt import FakeTensorRt
+from support.pretended.tensorrt import FakeTensorRt
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Training on a GPU, in pretence (see `support.pretend_cuda`): every operator stays on one device,
+"""Training on a GPU, in pretence (see `support.pretended.torch_cuda`): every operator stays on one device,
 the host waits where it has to and nowhere else, and results are the CPU's.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from support.pretend_cuda import build, missing
+from support.pretended.torch_cuda import build, missing
 from support.runs import assert_alike
 from support.small_data import prepare_own
 
@@ -66,7 +66,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def child(library: Path, folder: Path, case: dict[str, Any]) -> Any:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))}
     environment["OMP_NUM_THREADS"] = "1"
-    script = ROOT / "tests" / "support" / "pretend_cuda" / "child.py"
+    script = ROOT / "tests" / "support" / "pretended" / "torch_cuda" / "child.py"
     done = subprocess.run(
         [sys.executable, "-W", "error", script, library, json.dumps(case), folder],
         env=environment,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from support.fake_cuda_runtime import FakeCuda
-from support.fake_execution import ExecutingTensorRt
+from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.tensorrt_engines import ExecutingTensorRt
 
 
 @dataclass(frozen=True)

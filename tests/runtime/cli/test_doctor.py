@@ -17,7 +17,7 @@ from empgan_rt.bundle import bundle as bundle_module
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.cli import doctor
 from support.command_line import Outcome
-from support.fake_cuda import FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import FakeOrt, Machine, be_on
 
 Command = Callable[..., Outcome]
 ROOT = Path(__file__).parents[3]

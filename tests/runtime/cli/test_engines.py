@@ -10,7 +10,7 @@ import pytest
 
 from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from support.command_line import Outcome
-from support.fake_tensorrt import FakeTensorRt
+from support.pretended.tensorrt import FakeTensorRt
 
 Command = Callable[..., Outcome]
 

@@ -14,7 +14,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
 from runtime.backends.conftest import Fakes, fakes
-from support.fake_cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import FakeCuda
 
 __all__ = ["fakes"]  # a fixture
 

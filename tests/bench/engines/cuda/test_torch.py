@@ -9,7 +9,7 @@ from empgan_bench.engines.base import resolve
 from empgan_bench.engines.cuda.torch import require_gpu
 from empgan_bench.engines.table import APPROXIMATE, ENGINES, FLOORS, YARDSTICKS
 from empgan_rt.errors import ProviderError
-from support.fake_cuda import Machine, be_on
+from support.pretended.onnxruntime_gpu import Machine, be_on
 
 
 @pytest.mark.parametrize("device", ENGINES)

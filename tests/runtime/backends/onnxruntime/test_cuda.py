@@ -22,7 +22,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, ProviderError
 from empgan_rt.graph_spec import GRAPH_NAMES
 from support.cuda_kernels import without_kernel
-from support.fake_cuda import FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import FakeOrt, Machine, be_on
 
 FILE = "file=/onnxruntime_src/onnxruntime/core/providers/cuda/x.cc ; line=1"
 # Seen on a machine without CUDA: the whole text.

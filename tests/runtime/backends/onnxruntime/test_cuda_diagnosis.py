@@ -9,7 +9,7 @@ import pytest
 from empgan_rt.backends.onnxruntime import cuda
 from empgan_rt.backends.onnxruntime.cuda_diagnosis import require_driver, why_not
 from empgan_rt.backends.onnxruntime.providers import TENSORRT
-from support.fake_cuda import LIBRARIES, FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import LIBRARIES, FakeOrt, Machine, be_on
 
 CUDA_12 = ("libcudart.so.12", "libcublasLt.so.12", "libcublas.so.12", "libcurand.so.10")
 

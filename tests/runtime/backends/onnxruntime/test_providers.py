@@ -14,7 +14,7 @@ from empgan_rt.backends.onnxruntime import session as ort_session
 from empgan_rt.backends.onnxruntime.session import session_of_any_signature
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import InputError, ProviderError, StorageError
-from support.fake_cuda import FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import FakeOrt, Machine, be_on
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Seen with onnxruntime-gpu 1.31.1 over a stand-in for CUDA, without TensorRT; shortened.

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 
 from empgan_rt.backends.onnxruntime.providers import DEVICES, with_options
-from support import stand_in_cuda
+from support.pretended import cuda_libraries
 from support.source_tree import ROOT
 
 GPU_PYTHON = os.environ.get("EMPGAN_GPU_PYTHON", "")
-SCRIPT = Path(stand_in_cuda.__file__).with_name("script.py")
+SCRIPT = Path(cuda_libraries.__file__).with_name("script.py")
 WHERE = "import onnxruntime, pathlib; print(pathlib.Path(onnxruntime.__file__).parent)"
 TO_DEVICE, TO_HOST = "1", "2"
 
@@ -44,7 +44,7 @@ def libraries() -> Path:
 def seen(libraries: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], str]:
     """What the script printed, and the copies of one step."""
     folder = tmp_path_factory.mktemp("cuda")
-    stand_in_cuda.build(libraries / "libonnxruntime_providers_cuda.so", folder)
+    cuda_libraries.build(libraries / "libonnxruntime_providers_cuda.so", folder)
     environment = os.environ | {"LD_LIBRARY_PATH": str(folder), "PYTHONPATH": str(ROOT)}
     command = [GPU_PYTHON, str(SCRIPT)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
 """Replies by TensorRT are those of ONNX Runtime, in any company; failures have their reasons.
 
-TensorRT and CUDA are stand-ins (`tests/support/fake_execution.py`): engines are run by ONNX Runtime
+TensorRT and CUDA are stand-ins (`tests/support/pretended/tensorrt.py`): engines are run by ONNX Runtime
 on memory of the host. What they cannot show is in `tests/runtime/backends/tensorrt/test_on_gpu.py`.
 """
 

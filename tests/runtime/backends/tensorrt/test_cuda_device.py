@@ -10,7 +10,7 @@ import pytest
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.errors import InputError, ProviderError
-from support.fake_cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import FakeCuda
 
 
 def test_memory_that_nobody_holds_is_used_again() -> None:

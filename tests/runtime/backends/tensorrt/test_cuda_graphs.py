@@ -6,7 +6,7 @@ import pytest
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.backends.tensorrt.cuda_graphs import MOST, CudaGraphs
-from support.fake_cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import FakeCuda
 
 
 class _Work:

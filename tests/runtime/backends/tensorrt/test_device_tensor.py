@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.backends.tensorrt.device_tensor import DeviceTensor, Transfers
-from support.fake_cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import FakeCuda
 
 
 def transfers() -> Transfers:

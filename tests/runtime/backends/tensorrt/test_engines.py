@@ -23,7 +23,7 @@ from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.cli.engines import build_all
 from empgan_rt.errors import BundleError, InputError, ProviderError
-from support.fake_tensorrt import FakeTensorRt
+from support.pretended.tensorrt import FakeTensorRt
 
 GPU = Gpu("NVIDIA H100", "9.0", "580.95")
 STEP = Request("fp32", "decoder_step", 5, 6)

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from empgan_rt.backends.tensorrt.log import logger
-from support.fake_tensorrt import FakeTensorRt
+from support.pretended.tensorrt import FakeTensorRt
 
 
 def test_one_logger_for_a_module() -> None:

@@ -13,7 +13,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.errors import BundleError
 from empgan_rt.graph_spec import GRAPH_NAMES, GraphSpec, graph_specs
-from support.fake_execution import exact_session
+from support.pretended.tensorrt_engines import exact_session
 
 BEAM, CANDIDATES = 5, 12
 SIZES = {"U": 4, "B": 3, "M": 4, "L": 6, "N": 2, "P": 4, "S": 2, "K": BEAM}

@@ -13,7 +13,7 @@ from empgan_rt.backends.tensorrt.device_tensor import Transfers
 from empgan_rt.backends.tensorrt.state import TrtState
 from empgan_rt.errors import ProviderError
 from empgan_rt.graph_spec import STRUCK
-from support.fake_cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import FakeCuda
 
 WIDTH = 3
 

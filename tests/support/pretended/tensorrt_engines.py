@@ -15,8 +15,8 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from support.fake_cuda_runtime import FakeCuda
-from support.fake_tensorrt import FakeTensorRt
+from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.tensorrt import FakeTensorRt
 
 _NEEDED = 4096  # bytes to compute in, for each row of the batch
 _TYPES = {"tensor(float)": np.float32, "tensor(int32)": np.int32, "tensor(int64)": np.int64}

@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from support.pretend_cuda import load
+from support.pretended.torch_cuda import load
 
 load(Path(sys.argv[1]))
 
@@ -21,7 +21,7 @@ from empgan_training.config import AdversarialConfig, ModelSizes, StageConfig  #
 from empgan_training.model.critic import Critic  # noqa: E402
 from empgan_training.model.gru import GRU  # noqa: E402
 from empgan_training.run.trainer import Trainer  # noqa: E402
-from support.pretend_cuda.tensors import DEVICE, pretend_cuda  # noqa: E402
+from support.pretended.torch_cuda.tensors import DEVICE, pretend_cuda  # noqa: E402
 from support.runs import assert_same_run, recipe, records  # noqa: E402
 from support.small_data import SMALL_SIZES  # noqa: E402
 
