@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import CudaRuntime
 from support.source_tree import ROOT, module_paths
 
 NAMES: dict[str, Any] = json.loads((ROOT / "tests" / "data" / "cuda_names.json").read_text("utf-8"))
@@ -65,7 +65,7 @@ def test_every_name_exists(module: str) -> None:
 
 def test_the_list_holds_what_we_use_and_the_stand_in_has_it() -> None:
     assert used() == {*NAMES}
-    assert {name for name in NAMES if not hasattr(FakeCuda(), name)} == set()
+    assert {name for name in NAMES if not hasattr(CudaRuntime(), name)} == set()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.errors import DependencyError
 from empgan_training.progress import OnProgress
 from support.command_line import Outcome, run
-from support.pretended.tensorrt import FakeTensorRt
+from support.pretended.tensorrt import TensorRt
 
 
 @pytest.fixture
@@ -43,15 +43,15 @@ def export(
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> FakeTensorRt:
-    trt = FakeTensorRt()
+def machine(monkeypatch: pytest.MonkeyPatch) -> TensorRt:
+    trt = TensorRt()
     here = Machine(trt, Gpu("NVIDIA H100", "9.0", "580.95"))
     monkeypatch.setattr(Machine, "here", classmethod(lambda cls: here))
     return trt
 
 
 def test_bundle_and_engines(
-    export: Callable[..., Outcome], machine: FakeTensorRt, tmp_path: Path
+    export: Callable[..., Outcome], machine: TensorRt, tmp_path: Path
 ) -> None:
     outcome = export("--target", "tensorrt", "--json")
     assert outcome.code == 0
@@ -83,7 +83,7 @@ def test_without_tensorrt_nothing_is_published(
 
 
 def test_a_bundle_stays_whose_engines_fail(
-    export: Callable[..., Outcome], machine: FakeTensorRt, tmp_path: Path
+    export: Callable[..., Outcome], machine: TensorRt, tmp_path: Path
 ) -> None:
     machine.says = "out of memory"
     outcome = export("--target", "tensorrt", "--json")
@@ -92,7 +92,7 @@ def test_a_bundle_stays_whose_engines_fail(
     assert (tmp_path / "out" / "manifest.json").is_file()
 
 
-def test_a_dry_run_builds_nothing(export: Callable[..., Outcome], machine: FakeTensorRt) -> None:
+def test_a_dry_run_builds_nothing(export: Callable[..., Outcome], machine: TensorRt) -> None:
     outcome = export("--target", "tensorrt", "--dry-run", "--json")
     assert outcome.code == 0
     assert machine.calls == []

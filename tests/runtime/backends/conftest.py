@@ -8,23 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from support.pretended.cuda_runtime import FakeCuda
-from support.pretended.tensorrt_engines import ExecutingTensorRt
+from support.pretended.cuda_runtime import CudaRuntime
+from support.pretended.tensorrt import TensorRt
 
 
 @dataclass(frozen=True)
 class Fakes:
     """The modules that stand in for TensorRT and CUDA."""
 
-    trt: ExecutingTensorRt
-    cuda: FakeCuda
+    trt: TensorRt
+    cuda: CudaRuntime
 
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Fakes:
     """Fake modules where the real ones would be, and an empty cache of engines."""
-    cuda = FakeCuda()
-    found = Fakes(ExecutingTensorRt(cuda), cuda)
+    cuda = CudaRuntime()
+    found = Fakes(TensorRt(cuda=cuda), cuda)
     monkeypatch.setitem(sys.modules, "tensorrt", found.trt)
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cuda)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

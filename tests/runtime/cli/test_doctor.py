@@ -17,7 +17,7 @@ from empgan_rt.bundle import bundle as bundle_module
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.cli import doctor
 from support.command_line import Outcome
-from support.pretended.onnxruntime_gpu import FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import Machine, OnnxRuntimeGpu, be_on
 
 Command = Callable[..., Outcome]
 ROOT = Path(__file__).parents[3]
@@ -79,7 +79,7 @@ def test_a_gpu_build_without_a_gpu_is_a_problem(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     be_on(Machine(driver=False), monkeypatch)
-    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session.import_onnxruntime", FakeOrt)
+    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session.import_onnxruntime", OnnxRuntimeGpu)
     outcome = command("doctor")
     assert outcome.code == 3
     assert "device       cuda: not usable\n" in outcome.out
@@ -91,7 +91,7 @@ def test_a_gpu_build_without_a_gpu_is_a_problem(
 @pytest.mark.usefixtures("assets")
 def test_a_gpu_that_computes_is_a_fact(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     on_cpu = DeviceBackend(Bundle.open("tiny"), "cpu")
-    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session.import_onnxruntime", FakeOrt)
+    monkeypatch.setattr("empgan_rt.backends.onnxruntime.session.import_onnxruntime", OnnxRuntimeGpu)
     asked: list[str] = []
 
     def load(bundle: Bundle, device: str) -> DeviceBackend:

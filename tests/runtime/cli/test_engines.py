@@ -10,15 +10,15 @@ import pytest
 
 from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from support.command_line import Outcome
-from support.pretended.tensorrt import FakeTensorRt
+from support.pretended.tensorrt import TensorRt
 
 Command = Callable[..., Outcome]
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTensorRt:
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TensorRt:
     """A machine with a GPU and a TensorRT that is not real."""
-    trt = FakeTensorRt()
+    trt = TensorRt()
     here = Machine(trt, Gpu("NVIDIA H100", "9.0", "580.95"))
     monkeypatch.setattr(Machine, "here", classmethod(lambda cls: here))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -26,7 +26,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeTensorRt:
 
 
 def test_engines_are_built_once(
-    command: Command, toy_folder: Path, tmp_path: Path, machine: FakeTensorRt
+    command: Command, toy_folder: Path, tmp_path: Path, machine: TensorRt
 ) -> None:
     outcome = command("engines", "build", toy_folder, "--json")
     assert outcome.code == 0
@@ -48,7 +48,7 @@ def test_engines_are_built_once(
 
 
 def test_text_for_people_says_what_was_not_done(
-    command: Command, toy_folder: Path, machine: FakeTensorRt
+    command: Command, toy_folder: Path, machine: TensorRt
 ) -> None:
     text = command("engines", "build", toy_folder, "--beam", "3", "--candidates", "7").out
     assert "NVIDIA H100, 9.0, driver 580.95" in text
@@ -57,7 +57,7 @@ def test_text_for_people_says_what_was_not_done(
 
 
 def test_nothing_is_written_beside_the_cache(
-    command: Command, toy_folder: Path, tmp_path: Path, machine: FakeTensorRt
+    command: Command, toy_folder: Path, tmp_path: Path, machine: TensorRt
 ) -> None:
     before = sorted(toy_folder.rglob("*"))
     command("engines", "build", toy_folder)
@@ -93,7 +93,7 @@ def test_without_tensorrt(
     assert "empgan-rt[tensorrt]" in outcome.json["error"]["hint"]
 
 
-def test_a_build_that_fails(command: Command, toy_folder: Path, machine: FakeTensorRt) -> None:
+def test_a_build_that_fails(command: Command, toy_folder: Path, machine: TensorRt) -> None:
     machine.says = "Requested amount of GPU memory: out of memory"
     outcome = command("engines", "build", toy_folder)
     assert outcome.code == 3

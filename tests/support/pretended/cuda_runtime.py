@@ -1,4 +1,4 @@
-"""A stand-in for `cuda.bindings.runtime`: host memory plays the GPU's, and a stream is a list.
+"""`cuda.bindings.runtime`: host memory plays the GPU's, and a stream is a list.
 
 What is put into the stream happens when it is synchronised, so that whoever reads too early, or
 changes what a copy still needs, gets wrong numbers. Memory comes full of NaN; whoever reaches
@@ -41,8 +41,8 @@ OK = (_Error.cudaSuccess,)
 _HOST, _GPU = "host", "gpu"
 
 
-class FakeCuda:
-    """One fake module with one GPU.
+class CudaRuntime:
+    """One pretended module with one GPU.
 
     Args:
         memory: bytes of the GPU.
@@ -211,7 +211,7 @@ class FakeCuda:
             return self._end(_Error.cudaErrorNotReady), None
         return self._end(), self.events[end] - self.events[start]
 
-    # For TensorRT's stand-in and for tests
+    # For the pretended TensorRT and for tests
 
     def bytes(self, address: int, size: int, kind: str = _GPU) -> np.ndarray:
         """Return memory that must lie within one allocation."""

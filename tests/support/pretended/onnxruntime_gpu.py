@@ -1,4 +1,4 @@
-"""A machine with or without CUDA, and a GPU build of ONNX Runtime on it."""
+"""ONNX Runtime's GPU build, on a machine with or without CUDA's libraries."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def be_on(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @dataclass
-class FakeOptions:
+class _SessionOptions:
     """SessionOptions."""
 
     entries: dict[str, str] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class FakeOptions:
         pass
 
 
-class FakeOrt:
+class OnnxRuntimeGpu:
     """The module of onnxruntime-gpu 1.31.1; its sessions do nothing.
 
     Args:
@@ -75,7 +75,7 @@ class FakeOrt:
 
     __version__ = "1.31.1"
     cuda_version = "13.0"
-    SessionOptions = FakeOptions
+    SessionOptions = _SessionOptions
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class FakeOrt:
         )
 
     def InferenceSession(  # noqa: N802 - ONNX Runtime's name
-        self, graph: bytes, options: FakeOptions, providers: list[Any], enable_fallback: int
+        self, graph: bytes, options: _SessionOptions, providers: list[Any], enable_fallback: int
     ) -> Any:
         self.asked.append((options.entries, providers, enable_fallback))
         if self._refuses is not None:

@@ -1,13 +1,17 @@
-"""A stand-in for TensorRT's module: it notes the order of calls, and builds what it is told to."""
+"""TensorRT's module: it notes the order of calls, and what it builds, it runs on the CPU."""
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
 import onnx
+
+from support.pretended.cuda_runtime import CudaRuntime
+from support.pretended.tensorrt_engines import Engine, plan_of
 
 
 class _Flag(int):
@@ -41,8 +45,8 @@ class _IProgressMonitor:
     pass
 
 
-class FakeTensorRt:
-    """One fake module.
+class TensorRt:
+    """One pretended module.
 
     Args:
         name: of the module.
@@ -50,6 +54,12 @@ class FakeTensorRt:
         says: the error that the builder logs ("" for none) and builds nothing; None if it builds.
         refuses: what the parser says against a graph.
         during: called in the middle of a build.
+        cuda: the GPU that engines run on.
+
+    Attributes:
+        fails: what the next runs say and then do not run; empty if they run.
+        damaged: whether engines do not load.
+        engines: those that are alive.
     """
 
     ILogger = _ILogger
@@ -57,6 +67,7 @@ class FakeTensorRt:
     DataType = _DataType
     NetworkDefinitionCreationFlag = SimpleNamespace(STRONGLY_TYPED=_Flag(1))
     BuilderFlag = SimpleNamespace(TF32="TF32")
+    ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
 
     def __init__(
         self,
@@ -65,11 +76,16 @@ class FakeTensorRt:
         says: str | None = None,
         refuses: str = "",
         during: Callable[[Any], None] | None = None,
+        cuda: CudaRuntime | None = None,
     ) -> None:
         self.__name__, self.__version__ = name, version
         self.says, self.refuses, self.during = says, refuses, during
         self.calls: list[tuple[Any, ...]] = []
         self.profiles: list[dict[str, tuple[Any, ...]]] = []
+        self.cuda = cuda or CudaRuntime()
+        self.fails = ""
+        self.damaged = False
+        self.engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
     def Builder(self, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
         self.logger = logger
@@ -78,9 +94,17 @@ class FakeTensorRt:
     def OnnxParser(self, network: Any, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
         return _Parser(self, network)
 
-    def plan(self, network: Any, config: Any) -> bytes:
-        """Return the engine that a build ends with."""
-        return f"plan {len(self.calls)}".encode()
+    def Runtime(self, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
+        self.logger = logger
+        return SimpleNamespace(deserialize_cuda_engine=self._deserialise)
+
+    def _deserialise(self, plan: bytes) -> Engine | None:
+        if self.damaged:
+            self.logger.log(self.ILogger.ERROR, "Serialization assertion failed")
+            return None
+        engine = Engine(self, plan)
+        self.engines.add(engine)
+        return engine
 
     def names(self) -> list[str]:
         """Return the calls without their arguments."""
@@ -88,7 +112,7 @@ class FakeTensorRt:
 
 
 class _Builder:
-    def __init__(self, trt: FakeTensorRt) -> None:
+    def __init__(self, trt: TensorRt) -> None:
         self.trt = trt
 
     def create_network(self, flags: int) -> Any:
@@ -118,11 +142,11 @@ class _Builder:
             if self.trt.says:
                 self.trt.logger.log(_Severity.ERROR, self.trt.says)
             return None
-        return self.trt.plan(network, config)
+        return plan_of(len(self.trt.calls), network, config)
 
 
 class _Config:
-    def __init__(self, trt: FakeTensorRt) -> None:
+    def __init__(self, trt: TensorRt) -> None:
         self.trt = trt
         self.progress_monitor: Any = None
         self.profiles: list[Any] = []
@@ -150,7 +174,7 @@ class _Config:
 
 
 class _Parser:
-    def __init__(self, trt: FakeTensorRt, network: Any) -> None:
+    def __init__(self, trt: TensorRt, network: Any) -> None:
         self.trt, self.network = trt, network
         self.num_errors = 0
 

@@ -1,4 +1,4 @@
-"""A stand-in for TensorRT that executes: engines hold the ONNX bytes, and ONNX Runtime runs them.
+"""What the pretended TensorRT's engines do: they hold the ONNX bytes, and ONNX Runtime runs them.
 
 It refuses what TensorRT refuses: shapes outside the profile, addresses that are not aligned or not
 set, no memory to compute in. That memory is filled with NaN by every run.
@@ -7,67 +7,28 @@ set, no memory to compute in. That memory is filled with NaN by every run.
 from __future__ import annotations
 
 import json
-import weakref
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 
-from support.pretended.cuda_runtime import FakeCuda
-from support.pretended.tensorrt import FakeTensorRt
-
 _NEEDED = 4096  # bytes to compute in, for each row of the batch
 _TYPES = {"tensor(float)": np.float32, "tensor(int32)": np.int32, "tensor(int64)": np.int64}
 
 
-class ExecutingTensorRt(FakeTensorRt):
-    """One fake module whose engines run on a fake GPU.
-
-    Args:
-        cuda: the GPU.
-        options: see `FakeTensorRt`.
-
-    Attributes:
-        fails: what the next runs say and then do not run; empty if they run.
-        damaged: whether engines do not load.
-        engines: those that are alive.
-    """
-
-    ExecutionContextAllocationStrategy = SimpleNamespace(USER_MANAGED="user managed")
-
-    def __init__(self, cuda: FakeCuda, **options: Any) -> None:
-        super().__init__(**options)
-        self.cuda = cuda
-        self.fails = ""
-        self.damaged = False
-        self.engines: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def plan(self, network: Any, config: Any) -> bytes:
-        """Return profiles and graph."""
-        profiles = [profile.shapes for profile in config.profiles]
-        return json.dumps(profiles).encode() + b"\n" + network.model
-
-    def Runtime(self, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
-        self.logger = logger
-        return SimpleNamespace(
-            deserialize_cuda_engine=self._deserialise, engine_host_code_allowed=False
-        )
-
-    def _deserialise(self, plan: bytes) -> Any:
-        if self.damaged:
-            self.logger.log(self.ILogger.ERROR, "Serialization assertion failed")
-            return None
-        engine = _Engine(self, plan)
-        self.engines.add(engine)
-        return engine
+def plan_of(number: int, network: Any, config: Any) -> bytes:
+    """Return the number of the build, the profiles and the graph."""
+    profiles = [profile.shapes for profile in config.profiles]
+    return json.dumps([number, profiles]).encode() + b"\n" + network.model
 
 
-class _Engine:
-    def __init__(self, trt: ExecutingTensorRt, plan: bytes) -> None:
-        profiles, _, model = plan.partition(b"\n")
-        self.trt, self.profiles = trt, json.loads(profiles)
+class Engine:
+    """What is read of a plan; `trt` is the module that reads it."""
+
+    def __init__(self, trt: Any, plan: bytes) -> None:
+        head, _, model = plan.partition(b"\n")
+        self.trt, (_, self.profiles) = trt, json.loads(head)
         graph = onnx.load_model_from_string(model).graph
         read = {name for node in graph.node for name in node.input}
         self.name = graph.name
@@ -81,10 +42,6 @@ class _Engine:
     @property
     def num_io_tensors(self) -> int:
         return len(self.inputs) + len(self.outputs)
-
-    @property
-    def num_optimization_profiles(self) -> int:
-        return len(self.profiles)
 
     def get_tensor_name(self, index: int) -> str:
         return [*self.inputs, *self.outputs][index]
@@ -116,7 +73,7 @@ def exact_session(model: bytes) -> onnxruntime.InferenceSession:
 
 
 class _Context:
-    def __init__(self, engine: _Engine) -> None:
+    def __init__(self, engine: Engine) -> None:
         self.engine, self.trt, self.cuda = engine, engine.trt, engine.trt.cuda
         self.profile = -1
         self.shapes: dict[str, tuple[int, ...]] = {}

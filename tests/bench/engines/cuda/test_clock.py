@@ -14,19 +14,19 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
 from runtime.backends.conftest import Fakes, fakes
-from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import CudaRuntime
 
 __all__ = ["fakes"]  # a fixture
 
 
-def put(cuda: FakeCuda, device: CudaDevice, pieces: int) -> None:
+def put(cuda: CudaRuntime, device: CudaDevice, pieces: int) -> None:
     """Put pieces of work of 1 ms into the stream."""
     for _ in range(pieces):
         assert cuda.put(device.handle, lambda: None)
 
 
 def test_each_stretch_is_timed_when_the_gpu_gets_there() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     clock = stream_clock(device)
     for done in (0.0, 105.0, 210.0):
@@ -43,7 +43,7 @@ def test_each_stretch_is_timed_when_the_gpu_gets_there() -> None:
 
 
 def test_a_gpu_that_fails_is_an_error_of_ours() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     clock = stream_clock(CudaDevice(cuda))
     clock.start()
     cuda.lost = True

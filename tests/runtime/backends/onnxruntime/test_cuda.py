@@ -22,7 +22,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, ProviderError
 from empgan_rt.graph_spec import GRAPH_NAMES
 from support.cuda_kernels import without_kernel
-from support.pretended.onnxruntime_gpu import FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import Machine, OnnxRuntimeGpu, be_on
 
 FILE = "file=/onnxruntime_src/onnxruntime/core/providers/cuda/x.cc ; line=1"
 # Seen on a machine without CUDA: the whole text.
@@ -59,7 +59,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     return found
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, ort: FakeOrt, whole: bool = False) -> object:
+def opened(monkeypatch: pytest.MonkeyPatch, ort: OnnxRuntimeGpu, whole: bool = False) -> object:
     monkeypatch.setattr(ort_session, "import_onnxruntime", lambda: ort)
     return session_of_any_signature(b"graph", b"weights", "step", "cuda", whole)
 
@@ -68,7 +68,9 @@ def opened(monkeypatch: pytest.MonkeyPatch, ort: FakeOrt, whole: bool = False) -
 def test_what_a_session_is_asked_for(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    ort = FakeOrt(nodes={"CUDAExecutionProvider": ["GRU"], "CPUExecutionProvider": ["Concat"]})
+    ort = OnnxRuntimeGpu(
+        nodes={"CUDAExecutionProvider": ["GRU"], "CPUExecutionProvider": ["Concat"]}
+    )
     opened(monkeypatch, ort)
     opened(monkeypatch, ort, whole=True)
     settings = {"use_tf32": "0", "arena_extend_strategy": "kNextPowerOfTwo"}
@@ -84,7 +86,9 @@ def test_what_a_session_is_asked_for(
 
 @pytest.mark.usefixtures("machine")
 def test_costly_nodes_on_the_cpu_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    ort = FakeOrt(nodes={"CPUExecutionProvider": ["Concat", "GRU"], "CUDAExecutionProvider": []})
+    ort = OnnxRuntimeGpu(
+        nodes={"CPUExecutionProvider": ["Concat", "GRU"], "CUDAExecutionProvider": []}
+    )
     with pytest.raises(ProviderError, match="left GRU of the step to the CPU"):
         opened(monkeypatch, ort)
 
@@ -125,7 +129,7 @@ def test_a_refusal_of_the_device_is_no_fault_of_the_bundle(
     monkeypatch: pytest.MonkeyPatch, refusal: str, message: str
 ) -> None:
     with pytest.raises(ProviderError) as caught:
-        opened(monkeypatch, FakeOrt(refuses=RuntimeError(refusal)))
+        opened(monkeypatch, OnnxRuntimeGpu(refuses=RuntimeError(refusal)))
     assert caught.value.message.startswith(message)
     assert_clean(caught.value)
     assert len(caught.value.hint.splitlines()) == 2
@@ -134,20 +138,20 @@ def test_a_refusal_of_the_device_is_no_fault_of_the_bundle(
 @pytest.mark.usefixtures("machine")
 def test_other_refusals_are(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BundleError, match="refused the step: protobuf parsing failed"):
-        opened(monkeypatch, FakeOrt(refuses=RuntimeError("protobuf parsing failed")))
+        opened(monkeypatch, OnnxRuntimeGpu(refuses=RuntimeError("protobuf parsing failed")))
 
 
 @pytest.mark.usefixtures("machine")
 def test_cuda_is_never_exchanged_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ProviderError, match="ONNX Runtime chose CPUExecutionProvider"):
-        opened(monkeypatch, FakeOrt(chosen="CPUExecutionProvider"))
+        opened(monkeypatch, OnnxRuntimeGpu(chosen="CPUExecutionProvider"))
 
 
 def test_without_a_driver_no_session_is_tried(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine.driver = False
-    ort = FakeOrt()
+    ort = OnnxRuntimeGpu()
     with pytest.raises(ProviderError, match="there is none"):
         opened(monkeypatch, ort)
     assert ort.asked == []  # ONNX Runtime would print to stderr, with paths

@@ -14,7 +14,7 @@ from empgan_rt.backends.onnxruntime import session as ort_session
 from empgan_rt.backends.onnxruntime.session import session_of_any_signature
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import InputError, ProviderError, StorageError
-from support.pretended.onnxruntime_gpu import FakeOrt, Machine, be_on
+from support.pretended.onnxruntime_gpu import Machine, OnnxRuntimeGpu, be_on
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 # Seen with onnxruntime-gpu 1.31.1 over a stand-in for CUDA, without TensorRT; shortened.
@@ -34,14 +34,14 @@ def cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "cache" / "empgan-rt" / "trt"
 
 
-def opened(monkeypatch: pytest.MonkeyPatch, ort: FakeOrt, whole: bool = False) -> object:
+def opened(monkeypatch: pytest.MonkeyPatch, ort: OnnxRuntimeGpu, whole: bool = False) -> object:
     monkeypatch.setattr(ort_session, "import_onnxruntime", lambda: ort)
     return session_of_any_signature(b"graph", b"weights", "step", "tensorrt", whole)
 
 
 def test_cuda_takes_what_tensorrt_leaves(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nodes = {providers.TENSORRT: ["GRU"], CUDA: ["TopK", "MatMul"], CPU: ["Concat"]}
-    ort = FakeOrt(chosen=providers.TENSORRT, nodes=nodes)
+    ort = OnnxRuntimeGpu(chosen=providers.TENSORRT, nodes=nodes)
     opened(monkeypatch, ort)
     [(_, [(first, settings), (second, of_cuda)], fallback)] = ort.asked
     assert (first, second, fallback) == (providers.TENSORRT, CUDA, 0)
@@ -53,7 +53,7 @@ def test_cuda_takes_what_tensorrt_leaves(cache: Path, monkeypatch: pytest.Monkey
 
 
 def test_costly_nodes_on_the_cpu_are_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ort = FakeOrt(chosen=providers.TENSORRT, nodes={CUDA: ["GRU"], CPU: ["MatMul"]})
+    ort = OnnxRuntimeGpu(chosen=providers.TENSORRT, nodes={CUDA: ["GRU"], CPU: ["MatMul"]})
     with pytest.raises(ProviderError, match="left MatMul of the step to the CPU"):
         opened(monkeypatch, ort)
     opened(monkeypatch, ort, whole=True)
@@ -65,7 +65,7 @@ def test_cuda_is_not_taken_in_its_place(
     cache: Path, monkeypatch: pytest.MonkeyPatch, refuses: Exception | None
 ) -> None:
     with pytest.raises(ProviderError, match=r"needs TensorRT 10: libnvinfer\.so\.10") as caught:
-        opened(monkeypatch, FakeOrt(chosen=CUDA, refuses=refuses))
+        opened(monkeypatch, OnnxRuntimeGpu(chosen=CUDA, refuses=refuses))
     assert "backend 'tensorrt'" in caught.value.hint
 
 
@@ -76,7 +76,7 @@ def test_the_folder_of_timings_must_be_private(
     cache.mkdir(parents=True)
     cache.chmod(0o777)
     with pytest.raises(StorageError):
-        opened(monkeypatch, FakeOrt(chosen=providers.TENSORRT))
+        opened(monkeypatch, OnnxRuntimeGpu(chosen=providers.TENSORRT))
 
 
 def test_a_build_without_it_says_so() -> None:

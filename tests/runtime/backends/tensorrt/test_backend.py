@@ -1,7 +1,7 @@
 """Replies by TensorRT are those of ONNX Runtime, in any company; failures have their reasons.
 
-TensorRT and CUDA are stand-ins (`tests/support/pretended/tensorrt.py`): engines are run by ONNX Runtime
-on memory of the host. What they cannot show is in `tests/runtime/backends/tensorrt/test_on_gpu.py`.
+TensorRT and CUDA are pretended (`tests/support/pretended`): engines are run by ONNX Runtime on
+memory of the host. What they cannot show is in `tests/runtime/backends/tensorrt/test_on_gpu.py`.
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import pytest
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.errors import InputError, ProviderError
-from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import CudaRuntime
 
 
 def test_memory_that_nobody_holds_is_used_again() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     first = device.take(1000)
     assert first.size == 1024
@@ -29,7 +29,7 @@ def test_memory_that_nobody_holds_is_used_again() -> None:
 
 
 def test_everything_is_freed_at_close_whoever_holds_it() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     held = [device.take(size) for size in (1, 5000)]
     device.take_pinned(100)
@@ -42,7 +42,7 @@ def test_everything_is_freed_at_close_whoever_holds_it() -> None:
 
 
 def test_a_forgotten_device_is_freed_too() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     device.take(1)
     del device
@@ -51,7 +51,7 @@ def test_a_forgotten_device_is_freed_too() -> None:
 
 
 def test_a_forked_child_frees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     device.take(1)
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -62,7 +62,7 @@ def test_a_forked_child_frees_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_idle_memory_is_given_back_before_memory_counts_as_full() -> None:
-    cuda = FakeCuda(memory=3500)
+    cuda = CudaRuntime(memory=3500)
     device = CudaDevice(cuda)
     small = [device.take(512) for _ in range(4)]
     kept = small.pop()
@@ -73,7 +73,7 @@ def test_idle_memory_is_given_back_before_memory_counts_as_full() -> None:
 
 
 def test_full_memory_is_told_with_a_mend_and_the_device_goes_on() -> None:
-    cuda = FakeCuda(memory=4096)
+    cuda = CudaRuntime(memory=4096)
     device = CudaDevice(cuda)
     with pytest.raises(ProviderError, match="memory is full") as raised:
         device.take(8192)
@@ -83,7 +83,7 @@ def test_full_memory_is_told_with_a_mend_and_the_device_goes_on() -> None:
 
 
 def test_a_lost_device_is_told_from_then_on() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     cuda.lost = True
     with pytest.raises(ProviderError, match=r"the GPU is lost .*IllegalAddress") as raised:
@@ -97,7 +97,7 @@ def test_a_lost_device_is_told_from_then_on() -> None:
 
 
 def test_a_refused_call_names_the_error_and_loses_nothing() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     device = CudaDevice(cuda)
     error = cuda.cudaError_t.cudaErrorInvalidValue
     with pytest.raises(ProviderError, match="CUDA refused a call: cudaErrorInvalidValue"):
@@ -106,7 +106,7 @@ def test_a_refused_call_names_the_error_and_loses_nothing() -> None:
 
 
 def test_every_thread_uses_the_gpu_of_the_first() -> None:
-    cuda = FakeCuda()
+    cuda = CudaRuntime()
     cuda.device = 1
     device = CudaDevice(cuda)
     cuda.device = 0  # as a new thread of CUDA's would have it

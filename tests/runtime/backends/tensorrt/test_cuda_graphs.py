@@ -6,7 +6,7 @@ import pytest
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.backends.tensorrt.cuda_graphs import MOST, CudaGraphs
-from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import CudaRuntime
 
 
 class _Work:
@@ -27,7 +27,7 @@ class _Work:
 
 @pytest.fixture
 def device() -> CudaDevice:
-    return CudaDevice(FakeCuda())
+    return CudaDevice(CudaRuntime())
 
 
 def test_plain_then_captured_then_replayed(device: CudaDevice) -> None:

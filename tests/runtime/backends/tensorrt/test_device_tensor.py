@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from empgan_rt.backends.tensorrt.cuda_device import CudaDevice
 from empgan_rt.backends.tensorrt.device_tensor import DeviceTensor, Transfers
-from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import CudaRuntime
 
 
 def transfers() -> Transfers:
-    return Transfers(CudaDevice(FakeCuda()))
+    return Transfers(CudaDevice(CudaRuntime()))
 
 
 def numbers(*shape: int, start: int = 0) -> np.ndarray:

@@ -23,7 +23,7 @@ from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.cli.engines import build_all
 from empgan_rt.errors import BundleError, InputError, ProviderError
-from support.pretended.tensorrt import FakeTensorRt
+from support.pretended.tensorrt import TensorRt
 
 GPU = Gpu("NVIDIA H100", "9.0", "580.95")
 STEP = Request("fp32", "decoder_step", 5, 6)
@@ -41,11 +41,11 @@ def cache(tmp_path: Path) -> EngineCache:
 
 def room(bundle: Bundle, cache: EngineCache, trt: Any = None, **options: Any) -> EngineRoom:
     gpu = options.pop("gpu", GPU)
-    return EngineRoom(bundle, Machine(trt or FakeTensorRt(), gpu), cache, **options)
+    return EngineRoom(bundle, Machine(trt or TensorRt(), gpu), cache, **options)
 
 
 def test_the_order_of_calls(bundle: Bundle, cache: EngineCache) -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     phases: list[str] = []
     engine = room(bundle, cache, trt).engine(STEP, phases.append)
     assert trt.names() == [
@@ -77,14 +77,14 @@ def test_the_order_of_calls(bundle: Bundle, cache: EngineCache) -> None:
 
 
 def test_tf32_is_set_where_it_is_wanted(bundle: Bundle, cache: EngineCache) -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     room(bundle, cache, trt, tf32=True).engine(STEP)
     assert ("set_flag", "TF32") in trt.calls
     assert "clear_flag" not in trt.names()
 
 
 def test_an_engine_is_built_once(bundle: Bundle, cache: EngineCache) -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     first = room(bundle, cache, trt).engine(STEP)
     again = room(bundle, EngineCache(cache.folder.parents[1]), trt).engine(STEP)
     assert again.cached
@@ -93,7 +93,7 @@ def test_an_engine_is_built_once(bundle: Bundle, cache: EngineCache) -> None:
 
 
 def test_timings_of_one_build_serve_the_next(bundle: Bundle, cache: EngineCache) -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     maker = room(bundle, cache, trt)
     maker.engine(STEP)
     maker.engine(Request("fp32", "turn_encoder"))
@@ -102,7 +102,7 @@ def test_timings_of_one_build_serve_the_next(bundle: Bundle, cache: EngineCache)
 
 
 def test_rtx_has_no_timing_cache(bundle: Bundle, cache: EngineCache) -> None:
-    trt = FakeTensorRt("tensorrt_rtx", "1.7.1")
+    trt = TensorRt("tensorrt_rtx", "1.7.1")
     room(bundle, cache, trt).engine(STEP)
     assert not {"create_timing_cache", "set_timing_cache"} & {*trt.names()}
 
@@ -110,8 +110,8 @@ def test_rtx_has_no_timing_cache(bundle: Bundle, cache: EngineCache) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"trt": FakeTensorRt(version="11.5.0")},
-        {"trt": FakeTensorRt("tensorrt_rtx")},
+        {"trt": TensorRt(version="11.5.0")},
+        {"trt": TensorRt("tensorrt_rtx")},
         {"gpu": dataclasses.replace(GPU, name="NVIDIA L4")},
         {"gpu": dataclasses.replace(GPU, compute_capability="8.9")},
         {"gpu": dataclasses.replace(GPU, driver="590.10")},
@@ -137,7 +137,7 @@ def test_whatever_an_engine_depends_on_makes_another(
 ) -> None:
     room(bundle, cache).engine(STEP)
     request = change.pop("request", STEP) if "request" in change else STEP
-    trt = change.get("trt") or FakeTensorRt()
+    trt = change.get("trt") or TensorRt()
     rest = {name: value for name, value in change.items() if name != "trt"}
     assert not room(bundle, cache, trt, **rest).engine(request).cached
 
@@ -177,7 +177,7 @@ def test_another_recipe_or_profile_makes_another(
 def test_an_altered_engine_is_built_anew(
     bundle: Bundle, cache: EngineCache, place: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     maker = room(bundle, cache, trt)
     maker.engine(STEP)
     [path] = cache.folder.glob("decoder_step-*.plan")
@@ -191,7 +191,7 @@ def test_an_altered_engine_is_built_anew(
 
 
 def test_full_gpu_memory(bundle: Bundle, cache: EngineCache) -> None:
-    trt = FakeTensorRt(says="[virtualMemoryBuffer.cpp] OutOfMemory (Requested size was 17 bytes.)")
+    trt = TensorRt(says="[virtualMemoryBuffer.cpp] OutOfMemory (Requested size was 17 bytes.)")
     with pytest.raises(
         ProviderError, match="ran out of GPU memory while it built the decoder_step"
     ):
@@ -201,14 +201,14 @@ def test_full_gpu_memory(bundle: Bundle, cache: EngineCache) -> None:
 
 def test_any_other_failure_tells_what_tensorrt_said(bundle: Bundle, cache: EngineCache) -> None:
     with pytest.raises(ProviderError, match="no tactic"):
-        room(bundle, cache, FakeTensorRt(says="no tactic")).engine(STEP)
+        room(bundle, cache, TensorRt(says="no tactic")).engine(STEP)
     with pytest.raises(ProviderError, match="no reason"):
-        room(bundle, cache, FakeTensorRt(says="")).engine(STEP)
+        room(bundle, cache, TensorRt(says="")).engine(STEP)
 
 
 def test_a_graph_that_tensorrt_does_not_read(bundle: Bundle, cache: EngineCache) -> None:
     with pytest.raises(BundleError, match="QuantizeLinear node 7: zero point"):
-        room(bundle, cache, FakeTensorRt(refuses="zero point")).engine(STEP)
+        room(bundle, cache, TensorRt(refuses="zero point")).engine(STEP)
 
 
 def test_a_graph_of_another_signature(bundle: Bundle, cache: EngineCache) -> None:
@@ -220,7 +220,7 @@ def test_a_graph_of_another_signature(bundle: Bundle, cache: EngineCache) -> Non
 
 def test_ctrl_c_cancels_a_build(bundle: Bundle, cache: EngineCache) -> None:
     before = signal.getsignal(signal.SIGINT)
-    trt = FakeTensorRt(during=lambda config: signal.raise_signal(signal.SIGINT))
+    trt = TensorRt(during=lambda config: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         room(bundle, cache, trt).engine(STEP)
     assert signal.getsignal(signal.SIGINT) is before

@@ -7,17 +7,17 @@ import logging
 import pytest
 
 from empgan_rt.backends.tensorrt.log import logger
-from support.pretended.tensorrt import FakeTensorRt
+from support.pretended.tensorrt import TensorRt
 
 
 def test_one_logger_for_a_module() -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     assert logger(trt) is logger(trt)
-    assert logger(trt) is not logger(FakeTensorRt())
+    assert logger(trt) is not logger(TensorRt())
 
 
 def test_levels(caplog: pytest.LogCaptureFixture) -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     severities = trt.ILogger
     with caplog.at_level(logging.DEBUG, "empgan_rt.backends.tensorrt"):
         for name in ("INTERNAL_ERROR", "ERROR", "WARNING", "INFO", "VERBOSE"):
@@ -32,7 +32,7 @@ def test_levels(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_the_last_errors_are_kept() -> None:
-    trt = FakeTensorRt()
+    trt = TensorRt()
     for number in range(20):
         logger(trt).log(trt.ILogger.ERROR, str(number))
     assert list(logger(trt).errors) == [str(number) for number in range(12, 20)]

@@ -13,7 +13,7 @@ from empgan_rt.backends.tensorrt.device_tensor import Transfers
 from empgan_rt.backends.tensorrt.state import TrtState
 from empgan_rt.errors import ProviderError
 from empgan_rt.graph_spec import STRUCK
-from support.pretended.cuda_runtime import FakeCuda
+from support.pretended.cuda_runtime import CudaRuntime
 
 WIDTH = 3
 
@@ -55,7 +55,7 @@ def check(state: TrtState, wanted: OrtState) -> None:
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_it_is_what_the_host_would_hold(data: st.DataObject) -> None:
-    copies = Transfers(CudaDevice(FakeCuda()))
+    copies = Transfers(CudaDevice(CudaRuntime()))
     slots, beams = data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3))
     state, wanted = (
         TrtState.empty(copies, slots, beams, WIDTH),
@@ -77,7 +77,7 @@ def test_it_is_what_the_host_would_hold(data: st.DataObject) -> None:
 
 
 def test_without_memory_for_newcomers_the_others_are_as_they_were() -> None:
-    cuda = FakeCuda(memory=60_000)
+    cuda = CudaRuntime(memory=60_000)
     copies = Transfers(CudaDevice(cuda))
     state, wanted = TrtState.empty(copies, 2, 1, WIDTH), OrtState.empty(2, 1, WIDTH)
     first = encoded(1, 3, seed=0)

@@ -194,7 +194,7 @@ def _pinned(tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def pretend_cuda() -> Iterator[Counter[str]]:
+def pretended_gpu() -> Iterator[Counter[str]]:
     """Let training find a GPU; yield what has made the host wait for it, and how often."""
     waits: Counter[str] = Counter()
     autocast = torch.cuda.amp.common
