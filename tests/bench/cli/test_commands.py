@@ -83,7 +83,7 @@ def test_two_engines_that_agree(kind, bundle, work, use, tmp_path):
     assert saved["cold_starts"][0]["first_reply_ms"]["p50"] == 9.0
 
 
-def test_other_tokens_end_with_a_gate_error_after_the_report(bundle, work, use, tmp_path):
+def test_other_tokens_end_with_a_gate_error_after_the_report(near, bundle, work, use, tmp_path):
     use(onnxruntime="open_other", eager="open_plain")
     with pytest.raises(GateError, match="FAILED") as caught:
         invoke("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
@@ -91,7 +91,7 @@ def test_other_tokens_end_with_a_gate_error_after_the_report(bundle, work, use, 
     assert (tmp_path / "out" / "report.html").is_file()
 
 
-def test_a_missed_objective_ends_with_a_gate_error(bundle, work, use, tmp_path):
+def test_a_missed_objective_ends_with_a_gate_error(near, bundle, work, use, tmp_path):
     use(onnxruntime="open_plain", eager="open_plain")
     arguments = ("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
     with pytest.raises(GateError, match="ratio>1e\\+06 missed") as caught:
@@ -100,7 +100,7 @@ def test_a_missed_objective_ends_with_a_gate_error(bundle, work, use, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
+def test_a_run_is_held_against_its_baseline(near, bundle, work, use, tmp_path):
     use(onnxruntime="open_plain", eager="open_plain")
     old = tmp_path / "old" / "report.json"
     arguments = ("latency", bundle, *SMALL, "--workload", work)
@@ -127,7 +127,7 @@ def test_a_run_is_held_against_its_baseline(bundle, work, use, tmp_path):
 
 
 def test_a_baseline_of_another_run_is_refused_before_anything_is_measured(
-    bundle, work, use, tmp_path
+    near, bundle, work, use, tmp_path
 ):
     use(onnxruntime="open_plain", eager="open_plain")
     old = tmp_path / "old" / "report.json"
@@ -207,8 +207,8 @@ def test_a_peer_and_the_floor_beside_our_engine(bundle, work, peer, tmp_path):
     assert {v["engine"] for v in saved["outcome"]["verdicts"]} == {"onnxruntime"}
 
 
-def test_engines_of_a_gpu(bundle, work, use, tmp_path, monkeypatch):
-    use(onnxruntime="open_plain", eager="open_talking")
+def test_engines_of_a_gpu(near, bundle, work, use, tmp_path, monkeypatch):
+    use(onnxruntime="open_plain", eager="open_plain")
     monkeypatch.setattr(run, "measure_cold_starts", None)  # it is not called
     gpu = Gpu("An L4", "8.9", 23_034, "580.1", "13.0")
     monkeypatch.setattr(fingerprint, "gpus", lambda: [gpu])
@@ -231,7 +231,9 @@ def test_engines_of_a_gpu(bundle, work, use, tmp_path, monkeypatch):
         *(("onnxruntime", each) for each in ("latency", "throughput", "serve", "scaling")),
     ],
 )
-def test_without_a_gpu_nothing_is_measured(bundle, work, tmp_path, monkeypatch, command, name):
+def test_without_a_gpu_nothing_is_measured(
+    near, bundle, work, tmp_path, monkeypatch, command, name
+):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(CellTimer, "warm_up", None)
     out = tmp_path / "out"
@@ -250,7 +252,7 @@ def test_a_peer_beside_a_gpu_is_refused(bundle, peer):
         invoke("latency", bundle, "--device", "cuda", "--peer", peer("open_fake"))
 
 
-def test_a_peer_that_writes_too_little_ends_the_run(bundle, work, peer, tmp_path):
+def test_a_peer_that_writes_too_little_ends_the_run(near, bundle, work, peer, tmp_path):
     out = tmp_path / "out"
     value = peer("open_short")
     with pytest.raises(EmpganError, match=r"fake wrote replies of \[19\] tokens, not 20"):
@@ -303,7 +305,7 @@ def test_bad_options(bundle, use, arguments, error, message):
         invoke("latency", bundle, *arguments)
 
 
-def test_failures_leave_no_empty_folder(bundle, work, use, tmp_path):
+def test_failures_leave_no_empty_folder(near, bundle, work, use, tmp_path):
     use(onnxruntime="open_refusing", eager="open_plain")
     out = tmp_path / "out"
     for folder, file, error in (
@@ -320,7 +322,7 @@ def test_failures_leave_no_empty_folder(bundle, work, use, tmp_path):
 
 
 def test_serving_writes_its_report_and_other_replies_end_with_a_gate_error(
-    bundle, work, use, tmp_path
+    near, bundle, work, use, tmp_path
 ):
     use(onnxruntime="open_other", eager="open_plain")
     out = tmp_path / "out"
@@ -384,7 +386,7 @@ def test_far_more_threads_than_cores_are_refused(bundle, kind):
         invoke(kind, bundle, "--threads", "100000")
 
 
-def test_json_of_a_failed_gate_is_still_one_object(bundle, work, use, tmp_path):
+def test_json_of_a_failed_gate_is_still_one_object(near, bundle, work, use, tmp_path):
     use(onnxruntime="open_other", eager="open_plain")
     arguments = ("latency", bundle, *SMALL, "--workload", work, "--out", str(tmp_path / "out"))
     result = invoke("--json", *arguments)

@@ -177,7 +177,7 @@ def test_the_command(bundle, use, tmp_path):
         invoke("compare", str(out / "report.json"), str(out / "report.json"))
 
 
-def test_a_failed_gate_ends_with_its_exit_code_after_the_report(bundle, use, tmp_path):
+def test_a_failed_gate_ends_with_its_exit_code_after_the_report(near, bundle, use, tmp_path):
     use(onnxruntime="open_other", eager="open_plain")
     arguments = ("--axis", "beam", "--batch", "1", "--warmup", "0", "--min-time", "0")
     out = tmp_path / "out"
