@@ -29,7 +29,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of HRED and EmpWD on our own dialogues."""
     before = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("reproduce")
-    reproduce(prepare_own(folder), folder / "out", options(folder))
+    reproduce(prepare_own(folder, 70), folder / "out", options(folder))
     torch.set_num_threads(before)
     return folder
 
