@@ -1,13 +1,15 @@
-"""Training on a GPU, in pretence (see `support.pretended.torch_cuda`): every operator stays on one device,
-the host waits where it has to and nowhere else, and results are the CPU's.
+"""Training on a GPU, in pretence (see `support.pretended.torch_cuda`): every operator stays on one
+device, the host waits where it has to and nowhere else, and results are the CPU's.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,25 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def child(library: Path, folder: Path, case: dict[str, Any]) -> Any:
+@pytest.fixture(scope="module")
+def ran(library: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Any], Any]:
+    """Return what tells of the run of a case, which happens once."""
+
+    @functools.cache
+    def run(case: str) -> Any:
+        folder = tmp_path_factory.mktemp("run")
+        prepare_own(folder, 70)
+        return child(library, folder, case)
+
+    return lambda case: run(json.dumps(case))
+
+
+def child(library: Path, folder: Path, case: str) -> Any:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PATHS))}
     environment["OMP_NUM_THREADS"] = "1"
     script = ROOT / "tests" / "support" / "pretended" / "torch_cuda" / "child.py"
     done = subprocess.run(
-        [sys.executable, "-W", "error", script, library, json.dumps(case), folder],
+        [sys.executable, "-W", "error", script, library, case, folder],
         env=environment,
         capture_output=True,
         text=True,
@@ -78,10 +93,17 @@ def child(library: Path, folder: Path, case: dict[str, Any]) -> Any:
     return json.loads(done.stdout)
 
 
+def values(
+    system: str, precision: str = "fp32", relaxation: str = "straight_through"
+) -> dict[str, str]:
+    return {"system": system, "precision": precision, "relaxation": relaxation}
+
+
 def case(system: str, precision: str = "fp32", relaxation: str = "straight_through") -> Any:
-    values = {"system": system, "precision": precision, "relaxation": relaxation}
     marks = () if (system, precision) == ("EmpGAN", "fp32") else (pytest.mark.slow,)
-    return pytest.param(values, id=f"{system}-{precision}-{relaxation}", marks=marks)
+    return pytest.param(
+        values(system, precision, relaxation), id=f"{system}-{precision}-{relaxation}", marks=marks
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,9 +122,8 @@ def case(system: str, precision: str = "fp32", relaxation: str = "straight_throu
         case("Emo-HRED"),
     ],
 )
-def test_a_run_on_a_gpu(library: Path, tmp_path: Path, case: dict[str, Any]) -> None:
-    prepare_own(tmp_path, 70)
-    done = child(library, tmp_path, case)
+def test_a_run_on_a_gpu(ran: Callable[[Any], Any], case: dict[str, str]) -> None:
+    done = ran(case)
     assert done["facts"]["device"] == "cuda (pretended)"
     assert set(done["facts"]["precision"].values()) == {case["precision"]}
     assert done["threads"] == ["MainThread"]
@@ -115,8 +136,8 @@ def test_a_run_on_a_gpu(library: Path, tmp_path: Path, case: dict[str, Any]) -> 
         assert_alike(done["gpu"], done["cpu"])
 
 
-def test_mistakes_are_found(library: Path, tmp_path: Path) -> None:
-    said = child(library, tmp_path, {})
+def test_mistakes_are_found(ran: Callable[[Any], Any]) -> None:
+    said = ran(values("EmpGAN"))["mistakes"]
     assert "over two devices" in said["mixed"]
     assert "over two devices" in said["index"]
     assert "cuda" in said["numpy"].lower() or "numpy" in said["numpy"].lower()

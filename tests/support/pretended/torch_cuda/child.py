@@ -1,5 +1,5 @@
-"""The process that trains on the pretended GPU: `child.py LIBRARY CASE FOLDER`, what happened as
-JSON on stdout.
+"""The process that trains on the pretended GPU, and then makes mistakes: `child.py LIBRARY CASE
+FOLDER`, what happened as JSON on stdout.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from empgan_training.config import AdversarialConfig, ModelSizes, StageConfig  #
 from empgan_training.model.critic import Critic  # noqa: E402
 from empgan_training.model.gru import GRU  # noqa: E402
 from empgan_training.run.trainer import Trainer  # noqa: E402
-from support.pretended.torch_cuda.tensors import DEVICE, pretend_cuda  # noqa: E402
+from support.pretended.torch_cuda.tensors import DEVICE, pretended_gpu  # noqa: E402
 from support.runs import assert_same_run, recipe, records  # noqa: E402
 from support.small_data import SMALL_SIZES  # noqa: E402
 
@@ -54,7 +54,7 @@ def train(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
         adversarial=against,
     )
     Trainer(config).run()
-    with pretend_cuda() as waits:
+    with pretended_gpu() as waits:
         whole = msgspec.structs.replace(config, out=str(folder / "whole"))
         trainer = Trainer(whole)
         trainer.run()
@@ -76,9 +76,9 @@ def train(folder: Path, case: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def faults(folder: Path, case: dict[str, Any]) -> dict[str, str]:
+def faults() -> dict[str, str]:
     """Return what is said to mistakes."""
-    with pretend_cuda():
+    with pretended_gpu():
         gru, critic = GRU(3, 4).to(DEVICE), Critic(5, 4, 8, 4).to(DEVICE)
         there, here = torch.ones(2, 5, 3, device=DEVICE), torch.ones(2, 5, 3)
 
@@ -106,6 +106,5 @@ def faults(folder: Path, case: dict[str, Any]) -> dict[str, str]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    asked = json.loads(sys.argv[2])
-    done = (train if "system" in asked else faults)(Path(sys.argv[3]), asked)
-    print(json.dumps(done))
+    done = train(Path(sys.argv[3]), json.loads(sys.argv[2]))
+    print(json.dumps({**done, "mistakes": faults()}))
