@@ -38,7 +38,7 @@ from empgan_training.human.sheet import SheetOptions, make_sheets
 from empgan_training.reproduction.ledger import Ledger, Step
 from empgan_training.run.run_log import truncate_metrics
 from empgan_training.run.trainer import Trainer
-from empgan_training.scoring.evaluate import evaluate_files
+from empgan_training.scoring.files import score_stored
 from empgan_training.tables.costs import make_costs
 from empgan_training.tables.results import read_runs
 from empgan_training.tables.run_files import PACKED_SUFFIX
@@ -344,7 +344,7 @@ def small_files(ground: Ground) -> Door:
         elif kind == "texts":
             (folder / "a.txt").write_bytes(damaged_bytes(draw, b"i see .\noh no .\n"))
             (folder / "b.txt").write_bytes(b"i see .\noh no .\n")
-            evaluate_files(folder / "a.txt", folder / "b.txt")
+            score_stored(folder / "a.txt", folder / "b.txt", None)
         elif kind == "lexicon":
             (folder / "a.tsv").write_bytes(damaged_bytes(draw, lexicon))
             lexicon_terms(str(folder / "a.tsv"))
