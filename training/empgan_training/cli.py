@@ -14,7 +14,7 @@ from empgan_rt.config import MAX_BEAM_SIZE, SearchConfig
 from empgan_rt.errors import InputError
 
 from .config import find_recipe, load_recipe
-from .data.dailydialog import SPLITS
+from .data.corpora.reading import SPLITS
 from .data.prepare import PrepareOptions
 from .data.prepare import prepare as prepare_corpus
 from .data.vocabulary import VocabularyOptions

@@ -14,7 +14,7 @@ import pytest
 from empgan_rt.errors import DataError, InputError, StorageError
 from empgan_rt.storage import replacing
 from empgan_training.data import prepare as module
-from empgan_training.data.dailydialog import SPLITS
+from empgan_training.data.corpora.reading import SPLITS
 from empgan_training.data.prepare import PrepareOptions, prepare
 from empgan_training.data.vocabulary import VocabularyOptions
 from support.small_data import own_corpus, own_dialogues, write_jsonl

@@ -12,7 +12,7 @@ import pytest
 from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion, Turn
 from empgan_rt.errors import DataError, InputError
-from empgan_training.data.dailydialog import SPLITS
+from empgan_training.data.corpora.reading import SPLITS
 from empgan_training.data.prepare import PrepareOptions, prepare
 from empgan_training.data.prepared import PreparedData, all_samples
 from support.small_data import own_corpus, prepare_own

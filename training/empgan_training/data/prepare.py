@@ -23,7 +23,7 @@ from empgan_rt.text.emotion_lexicon import EmotionLexicon
 from empgan_rt.text.tokenizer import Tokenizer
 
 from ..stored_json import json_file, json_lines
-from .dailydialog import SPLITS, Corpus, LabelledDialogue, read_corpus
+from .corpora.reading import SPLITS, Corpus, LabelledDialogue, read_corpus
 from .folder import write_folder
 from .vocabulary import (
     PAPER_EMOTION_VOCABULARY,

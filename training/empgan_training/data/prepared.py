@@ -19,7 +19,7 @@ from empgan_rt.text.featurizer import Featurizer, TurnFeatures
 from empgan_rt.text.tokenizer import Tokenizer
 
 from ..stored_json import Kind, decode_json
-from .dailydialog import SPLITS
+from .corpora.reading import SPLITS
 
 _ANEW = "prepare the data anew"
 

@@ -27,7 +27,7 @@ from empgan_rt.errors import DataError, InputError
 from empgan_rt.storage.file_set import replace_file
 from empgan_rt.storage.replacing import restored
 
-from ..data.corpus_files import gunzip
+from ..data.corpora.files import gunzip
 from ..stored_json import decode_json
 from ..systems import SYSTEMS, SystemName
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from empgan_rt.errors import DataError, InputError
-from empgan_training.data.dailydialog import SPLITS, Corpus, LabelledDialogue, read_corpus
+from empgan_training.data.corpora.reading import SPLITS, Corpus, LabelledDialogue, read_corpus
 from support.small_data import own_dialogues, write_jsonl
 
 ROWS = own_dialogues()[:12]

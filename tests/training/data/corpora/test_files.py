@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from empgan_rt.errors import DataError
-from empgan_training.data import corpus_files
-from empgan_training.data.corpus_files import (
+from empgan_training.data.corpora import files as corpus_files
+from empgan_training.data.corpora.files import (
     MAX_LINE_BYTES,
     MAX_UNPACKED_BYTES,
     lines_of,

@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from empgan_rt.errors import DataError, InputError
 
-from ..stored_json import decode_json
-from .corpus_files import MAX_LINE_BYTES, lines_of, read_bytes, read_members
+from ...stored_json import decode_json
+from .files import MAX_LINE_BYTES, lines_of, read_bytes, read_members
 
 SPLITS = ("train", "validation", "test")
 MAX_BAD_SHARE = 0.001

@@ -1,0 +1,1 @@
+"""Corpora as people have them: every form that is read, and what their labels mean."""
