@@ -11,7 +11,10 @@ from .errors import InputError
 
 
 class Emotion(IntEnum):
-    """The seven labels of DailyDialog; the value is the id the model sees (0 pads a batch)."""
+    """The seven labels of DailyDialog; the value is the id the model sees (0 pads a batch).
+
+    DailyDialog itself counts from 0, one less: see `from_dailydialog`.
+    """
 
     NEUTRAL = 1
     ANGER = 2
@@ -20,6 +23,25 @@ class Emotion(IntEnum):
     HAPPINESS = 5
     SADNESS = 6
     SURPRISE = 7
+
+    @classmethod
+    def from_dailydialog(cls, label: int) -> Emotion:
+        """Return the emotion that DailyDialog's files call `label`, 0 (no emotion) to 6.
+
+        Raises:
+            InputError: it is no such integer.
+        """
+        if type(label) is not int or not 0 <= label < len(cls):
+            raise InputError(
+                f"no label of DailyDialog, but another {type(label).__name__}",
+                hint="give an integer from 0 (no emotion) to 6 (surprise)",
+            )
+        return cls(label + 1)
+
+    @property
+    def dailydialog(self) -> int:
+        """The integer that DailyDialog's files have for it, 0 to 6."""
+        return self.value - 1
 
     @classmethod
     def parse(cls, name: str) -> Emotion:

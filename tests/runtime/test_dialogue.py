@@ -47,3 +47,16 @@ def test_an_emotion_that_is_none_is_refused(make: Callable[[], Turn]) -> None:
 def test_dir_names_what_is_not_loaded_yet() -> None:
     assert {*empgan_rt.__all__} <= {*dir(empgan_rt)}
     assert all(hasattr(empgan_rt, name) for name in dir(empgan_rt))
+
+
+def test_dailydialog_counts_from_nought_and_our_ids_from_one() -> None:
+    found = [Emotion.from_dailydialog(label) for label in range(7)]
+    assert found == [*Emotion]
+    assert Emotion.from_dailydialog(4) is Emotion.HAPPINESS
+    assert [emotion.dailydialog for emotion in Emotion] == [*range(7)]
+
+
+@pytest.mark.parametrize("label", [-1, 7, True, 1.0, "1", None, pytest.param(10**5000, id="huge")])
+def test_what_is_no_label_of_dailydialog_is_an_input_error(label: Any) -> None:
+    with pytest.raises(InputError, match="no label of DailyDialog"):
+        Emotion.from_dailydialog(label)
