@@ -13,8 +13,9 @@ import empgan_training
 from empgan_rt.config import GeneratorConfig, Limits
 from empgan_training.checkpoint import Checkpoint, texts_of
 from empgan_training.config import TrainConfig
-from empgan_training.data.prepare import PrepareOptions, prepare
+from empgan_training.data.prepare import prepare
 from empgan_training.data.prepared import PreparedData
+from empgan_training.data.protocol import PrepareOptions
 from empgan_training.model.generator import Generator
 from empgan_training.systems import SYSTEMS, SystemName
 
@@ -40,6 +41,11 @@ def write_jsonl(path: Path, rows: list[Any]) -> Path:
     return path
 
 
+def own_options(**changes: Any) -> PrepareOptions:
+    """Return options for a corpus of our own dialogues, whose licence nobody else can know."""
+    return PrepareOptions(**{"licence": "Apache-2.0", **changes})
+
+
 def own_corpus(folder: Path, dialogues: int | None = None) -> Path:
     """Write our own dialogues as a corpus of three splits, 8:1:1, and return its folder.
 
@@ -63,7 +69,7 @@ def prepare_own(tmp_path: Path, dialogues: int | None = None) -> Path:
     """
     out = tmp_path / "prepared"
     if not out.exists():
-        prepare(own_corpus(tmp_path / "corpus", dialogues), out, PrepareOptions())
+        prepare(own_corpus(tmp_path / "corpus", dialogues), out, own_options())
     return out
 
 

@@ -13,7 +13,7 @@ import torch
 from empgan_rt.cli.main import main
 from empgan_rt.errors import InputError
 from empgan_training.config import TrainConfig
-from empgan_training.data.prepare import PrepareOptions
+from empgan_training.data.protocol import PrepareOptions
 from empgan_training.human.sheet import SheetOptions
 from empgan_training.metrics.bootstrap import resample_texts
 from empgan_training.reproduction.options import ReproduceOptions

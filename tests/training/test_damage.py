@@ -29,7 +29,8 @@ from empgan_rt.config import Limits
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import AdversarialConfig, StageConfig, load_recipe
 from empgan_training.data.batch import collate
-from empgan_training.data.corpora.reading import SPLITS, read_corpus
+from empgan_training.data.corpora.corpus import SPLITS
+from empgan_training.data.corpora.reading import read_corpus
 from empgan_training.data.lexicon_sources import lexicon_terms
 from empgan_training.data.prepared import PreparedData, all_samples
 from empgan_training.digest import file_digest

@@ -14,9 +14,11 @@ from empgan_rt.config import MAX_BEAM_SIZE, SearchConfig
 from empgan_rt.errors import InputError
 
 from .config import find_recipe, load_recipe
-from .data.corpora.reading import SPLITS
-from .data.prepare import PrepareOptions
+from .data.corpora.corpus import SPLITS
 from .data.prepare import prepare as prepare_corpus
+from .data.protocol import PrepareOptions
+from .data.reply_rule import REPLY_RULES
+from .data.source_options import parse_sources
 from .data.vocabulary import VocabularyOptions
 from .scoring.evaluate import check_predictions_path, save_predictions
 from .scoring.evaluate import evaluate as evaluate_model
@@ -36,8 +38,31 @@ def data() -> None:
 
 
 @data.command()
-@click.argument("source", type=_PATH)
-@click.argument("out", type=_PATH)
+@click.argument("paths", nargs=-1, required=True, type=_PATH, metavar="[SOURCE]... OUT")
+@click.option(
+    "--source", "named", multiple=True, metavar="NAME=PATH", help="A source, with a name."
+)
+@click.option(
+    "--weight",
+    "weights",
+    multiple=True,
+    metavar="[NAME=]NUMBER",
+    help="How often a source's training dialogues come in an epoch.  [default: 1]",
+)
+@click.option(
+    "--replies",
+    multiple=True,
+    metavar="[NAME=]" + "|".join(REPLY_RULES),
+    help="Which turns are learned: those that a feedback follows, all, or every second one, the "
+    "last included.  [default: listener for EmpatheticDialogues, else answered]",
+)
+@click.option(
+    "--labels",
+    type=click.Choice(["dialogue", "turn"]),
+    default="dialogue",
+    show_default=True,
+    help="Of EmpatheticDialogues: the dialogue's gold emotion, or each turn's automatic one.",
+)
 @click.option(
     "--lexicon",
     default=_WORDS.lexicon,
@@ -79,14 +104,20 @@ def data() -> None:
 @click.option("--seed", type=int, default=_PROTOCOL.seed, help="Of all draws.")
 @click.option(
     "--licence",
-    default=_PROTOCOL.licence,
-    help="SPDX name of the corpus's licence, which what is trained on it inherits.",
+    "licences",
+    multiple=True,
+    metavar="[NAME=]TEXT",
+    help="Licence of a corpus, which what is trained on it inherits: an SPDX expression, or a line "
+    "of text. DailyDialog and EmpatheticDialogues bring theirs; any other needs one.",
 )
 @click.option("--force", is_flag=True, help="Replace OUT if it is a prepared folder.")
 @console.json_option
 def prepare(
-    source: Path,
-    out: Path,
+    paths: tuple[Path, ...],
+    named: tuple[str, ...],
+    weights: tuple[str, ...],
+    replies: tuple[str, ...],
+    labels: str,
     lexicon: str,
     split: str,
     label_change: bool,
@@ -96,15 +127,20 @@ def prepare(
     test_dialogues: int,
     samples_per_dialogue: int,
     seed: int,
-    licence: str,
+    licences: tuple[str, ...],
     force: bool,
     as_json: bool,
 ) -> None:
-    """Read DailyDialog below SOURCE and write the prepared folder OUT.
+    """Read one corpus or several and write the prepared folder OUT.
 
-    SOURCE is the official distribution, a folder of train, validation and test.jsonl(.gz), or
-    one .jsonl file without splits.
+    A SOURCE is DailyDialog's official distribution, a folder of train, validation and test.jsonl
+    (or .json, .ndjson, .csv, .parquet), a ConvoKit folder, or one such file without splits.
+    docs/data.md shows every form.
     """
+    *sources, out = paths
+    found, licence = parse_sources(
+        sources, named, weights=weights, licences=licences, replies=replies, labels=labels
+    )
     options = PrepareOptions(
         vocabulary=VocabularyOptions(max_words, min_count, lowercase, lexicon),
         label_change=label_change,
@@ -114,7 +150,7 @@ def prepare(
         seed=seed,
         licence=licence,
     )
-    report = prepare_corpus(source, out, options, force=force)
+    report = prepare_corpus(found, out, options, force=force, on_progress=console.progress)
     console.emit({**report, "out": str(out)}, prepare_text(report, out), as_json=as_json)
 
 
@@ -153,6 +189,7 @@ def train(
 @click.argument("model", required=False)
 @click.option("--data", "folder", type=_PATH, help="The folder that `data prepare` wrote.")
 @click.option("--split", type=click.Choice(SPLITS), default="test")
+@click.option("--source", help="Of a folder of several corpora, score this one alone.")
 @click.option("--metrics", default=",".join(METRICS), help="Separated by commas.")
 @click.option(
     "--beam", type=click.IntRange(1, MAX_BEAM_SIZE), default=1, help="Beam size; 1 is greedy."
@@ -185,6 +222,7 @@ def evaluate(
     model: str | None,
     folder: Path | None,
     split: str,
+    source: str | None,
     metrics: str,
     beam: int,
     labels: Literal["gold", "recognised"] | None,
@@ -215,7 +253,7 @@ def evaluate(
         )
     names = tuple(dict.fromkeys(name.strip() for name in metrics.split(",")))
     search = SearchConfig(beam_size=beam)
-    options = EvaluateOptions(split, names, labels, samples, limit, search)
+    options = EvaluateOptions(split, names, labels, samples, limit, search, source=source)
     if save is not None:
         check_predictions_path(save, options)
     opened = open_model(model, precision)

@@ -13,11 +13,11 @@ import pytest
 
 from empgan_rt.errors import DataError, InputError, StorageError
 from empgan_rt.storage import replacing
-from empgan_training.data import prepare as module
-from empgan_training.data.corpora.reading import SPLITS
-from empgan_training.data.prepare import PrepareOptions, prepare
+from empgan_training.data.corpora import emotions as module
+from empgan_training.data.corpora.corpus import SPLITS
+from empgan_training.data.prepare import prepare
 from empgan_training.data.vocabulary import VocabularyOptions
-from support.small_data import own_corpus, own_dialogues, write_jsonl
+from support.small_data import own_corpus, own_dialogues, own_options, write_jsonl
 
 FILES = {
     *(f"{split}.jsonl" for split in SPLITS),
@@ -54,7 +54,7 @@ def texts(out: Path, split: str) -> list[list[str]]:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     out = folder / "prepared"
-    prepare(own_corpus(folder / "corpus"), out, PrepareOptions())
+    prepare(own_corpus(folder / "corpus"), out, own_options())
     return out
 
 
@@ -98,7 +98,7 @@ def test_the_report_counts_what_the_folder_holds(own: Path) -> None:
 
 def test_quirks_of_the_text_are_mended_in_the_stored_dialogues(tmp_path: Path) -> None:
     source = corpus(tmp_path / "c", test=[dialogue("I ’ m fine.And you ?", "Don ’ t ask。", "OK")])
-    prepare(source, tmp_path / "out", PrepareOptions())
+    prepare(source, tmp_path / "out", own_options())
     assert texts(tmp_path / "out", "test") == [["I'm fine. And you ?", "Don't ask.", "OK"]]
 
 
@@ -116,7 +116,7 @@ def test_duplicates_are_dropped_and_train_gives_way_to_validation_and_test(
         validation=[louder, b, b],
         train=[a, c, louder, b, c, d],
     )
-    prepare(source, tmp_path / "out", PrepareOptions())
+    prepare(source, tmp_path / "out", own_options())
     for split, kept in {"test": [a], "validation": [b], "train": [c, d]}.items():
         assert texts(tmp_path / "out", split) == [row["dialogue"] for row in kept]
 
@@ -125,9 +125,9 @@ def test_three_turns_are_the_least(tmp_path: Path) -> None:
     short, three = dialogue("Hello there.", "Hi."), dialogue("One here.", "Two here.", "Three.")
     four = dialogue("Where is it?", "Over there.", "I cannot see it.", "Look again.")
     source = corpus(tmp_path / "c", train=[short, three, four])
-    prepare(source, tmp_path / "out", PrepareOptions())
+    prepare(source, tmp_path / "out", own_options())
     assert texts(tmp_path / "out", "train") == [three["dialogue"], four["dialogue"]]
-    prepare(source, tmp_path / "four", PrepareOptions(min_turns=4))
+    prepare(source, tmp_path / "four", own_options(min_turns=4))
     assert texts(tmp_path / "four", "train") == [four["dialogue"]]
 
 
@@ -135,8 +135,8 @@ def test_label_change_filter(tmp_path: Path) -> None:
     same = dialogue("Fine.", "Fine too.", "Good.", emotion=[4, 4, 4])
     changing = dialogue("Oh no.", "What is it?", "My cup broke.", emotion=[5, 0, 5])
     source = corpus(tmp_path / "c", train=[same, changing])
-    prepare(source, tmp_path / "all", PrepareOptions())
-    prepare(source, tmp_path / "changing", PrepareOptions(label_change=True))
+    prepare(source, tmp_path / "all", own_options())
+    prepare(source, tmp_path / "changing", own_options(label_change=True))
     assert texts(tmp_path / "all", "train") == [same["dialogue"], changing["dialogue"]]
     assert texts(tmp_path / "changing", "train") == [changing["dialogue"]]
 
@@ -148,7 +148,7 @@ def split_ids(out: Path) -> dict[str, list[str]]:
 def test_resplit_is_ten_to_one_to_one_and_follows_the_seed(tmp_path: Path) -> None:
     source = own_corpus(tmp_path / "c", 120)
     made = {
-        name: prepare(source, tmp_path / name, PrepareOptions(split=(10, 1, 1), seed=seed))
+        name: prepare(source, tmp_path / name, own_options(split=(10, 1, 1), seed=seed))
         for name, seed in (("a", 1), ("again", 1), ("b", 2))
     }
     sizes = {split: made["a"]["splits"][split]["dialogues"] for split in SPLITS}
@@ -169,7 +169,7 @@ def test_a_source_without_splits_is_split(tmp_path: Path) -> None:
     (tmp_path / "c" / "dialogues_emotion.txt").write_text(
         "".join(" ".join(map(str, row["emotion"])) + "\n" for row in chosen)
     )
-    report = prepare(tmp_path / "c", tmp_path / "out", PrepareOptions())
+    report = prepare(tmp_path / "c", tmp_path / "out", own_options())
     assert report["read"] == {"all": 36}
     assert [report["splits"][split]["dialogues"] for split in SPLITS] == [30, 3, 3]
 
@@ -182,7 +182,7 @@ def test_table_samples_are_drawn_by_seed(tmp_path: Path) -> None:
     source = own_corpus(tmp_path / "c", 150)
 
     def drawn(name: str, **options: int) -> list[tuple[str, int]]:
-        prepare(source, tmp_path / name, PrepareOptions(test_dialogues=9, **options))
+        prepare(source, tmp_path / name, own_options(test_dialogues=9, **options))
         return samples(tmp_path / name)
 
     once = drawn("a", seed=1)
@@ -197,21 +197,21 @@ def test_table_samples_are_drawn_by_seed(tmp_path: Path) -> None:
 
 
 def test_everything_is_repeatable_to_the_byte(own: Path, tmp_path: Path) -> None:
-    prepare(own.parent / "corpus", tmp_path / "again", PrepareOptions())
+    prepare(own.parent / "corpus", tmp_path / "again", own_options())
     for name in FILES:
         assert (tmp_path / "again" / name).read_bytes() == (own / name).read_bytes(), name
 
 
 def test_vocabularies_come_from_train_alone(tmp_path: Path) -> None:
     source = corpus(tmp_path / "c", test=[dialogue("Zyzzyva, zyzzyva!", "Zyzzyva?", "Zyzzyva.")])
-    prepare(source, tmp_path / "out", PrepareOptions())
+    prepare(source, tmp_path / "out", own_options())
     assert "Zyzzyva" not in (tmp_path / "out" / "tokenizer.json").read_text()
 
 
 def test_a_lexicon_file_is_flagged_in_what_is_stored(tmp_path: Path) -> None:
     lexicon = tmp_path / "invented.txt"
     lexicon.write_text("glimful\tjoy\t1\nexam\tfear\t1\n")
-    options = PrepareOptions(vocabulary=VocabularyOptions(lexicon=str(lexicon)))
+    options = own_options(vocabulary=VocabularyOptions(lexicon=str(lexicon)))
     prepare(corpus(tmp_path / "c"), tmp_path / "out", options)
     stored = (tmp_path / "out" / "emotion_lexicon.tsv").read_text().splitlines()
     assert "glimful\tnrc" in stored
@@ -224,14 +224,14 @@ def test_an_existing_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     (out / "mine.txt").write_text("mine")
     for force in (False, True):  # even --force replaces prepared folders only
         with pytest.raises(InputError):
-            prepare(corpus(tmp_path / "c"), out, PrepareOptions(), force=force)
+            prepare(corpus(tmp_path / "c"), out, own_options(), force=force)
     assert [path.name for path in out.iterdir()] == ["mine.txt"]
 
 
 def test_force_replaces_a_prepared_folder(own: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     shutil.copytree(own, out)
-    prepare(corpus(tmp_path / "c"), out, PrepareOptions(), force=True)
+    prepare(corpus(tmp_path / "c"), out, own_options(), force=True)
     assert len(texts(out, "test")) == 5
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "out"]
 
@@ -271,7 +271,7 @@ def test_a_failing_disk_leaves_what_was_there(
             patch.setattr(Path, name, failing)
             patch.setattr(replacing, "exchange", exchange)
             with pytest.raises(StorageError):
-                prepare(source, out, PrepareOptions(), force=existing)
+                prepare(source, out, own_options(), force=existing)
         assert out.exists() == existing
         assert [path.name for path in tmp_path.iterdir() if path.name not in ("c", "out")] == []
     if existing:
@@ -285,9 +285,9 @@ def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
     flat = dialogue("It rains.", "Take a coat.", "I will.")
     splits = {"test": [changing, changing, short, flat], "train": [changing, *PLAIN]}
     source = corpus(tmp_path / "c", **splits, validation=PLAIN[:10])
-    plain = prepare(source, tmp_path / "plain", PrepareOptions())
+    plain = prepare(source, tmp_path / "plain", own_options())
     assert plain["dropped"] == {"duplicate": 12, "too_short": 1, "label_change": 0}
-    report = prepare(source, tmp_path / "out", PrepareOptions(label_change=True))
+    report = prepare(source, tmp_path / "out", own_options(label_change=True))
     kept = sum(part["dialogues"] for part in report["splits"].values())
     assert report["dropped"]["label_change"] >= 1
     assert kept + sum(report["dropped"].values()) == sum(report["read"].values())
@@ -310,7 +310,7 @@ def test_everything_is_on_the_disk_before_the_folder_has_its_name(
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watch)
-    prepare(source, out, PrepareOptions())
+    prepare(source, out, own_options())
     before = [name for name, placed in flushed if not placed]
     assert set(before[:-1]) == FILES
     assert before[-1].startswith(".out.")  # the new folder itself, last
@@ -320,12 +320,12 @@ def test_everything_is_on_the_disk_before_the_folder_has_its_name(
 def test_an_empty_split_stops(tmp_path: Path) -> None:
     source = corpus(tmp_path / "c", validation=[dialogue("Too.", "Short.")])
     with pytest.raises(DataError, match="no validation dialogue is left"):
-        prepare(source, tmp_path / "out", PrepareOptions())
+        prepare(source, tmp_path / "out", own_options())
     assert not (tmp_path / "out").exists()
 
 
 def test_emotion_names_are_dailydialogs() -> None:
-    assert module.EMOTION_NAMES[0] == "neutral"
+    assert module.LABELS[0] == "neutral"
     from empgan_rt.dialogue import Emotion
 
-    assert tuple(e.name.lower() for e in Emotion) == module.EMOTION_NAMES
+    assert tuple(e.name.lower() for e in Emotion) == module.LABELS

@@ -12,10 +12,10 @@ import pytest
 from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion, Turn
 from empgan_rt.errors import DataError, InputError
-from empgan_training.data.corpora.reading import SPLITS
-from empgan_training.data.prepare import PrepareOptions, prepare
+from empgan_training.data.corpora.corpus import SPLITS
+from empgan_training.data.prepare import prepare
 from empgan_training.data.prepared import PreparedData, all_samples
-from support.small_data import own_corpus, prepare_own
+from support.small_data import own_corpus, own_options, prepare_own
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_a_changed_file_is_a_data_error(
     [
         *(b"", b"[]", b"{}", b'{"sha256": 3}', b"\xff", b"[" * 100_000),
         b'{"format": 1, "licence": "", "sha256": {"train.jsonl": 1}}',
-        b'{"format": 2, "licence": "", "sha256": {}}',
+        b'{"format": 3, "licence": "", "sha256": {}}',
         b'{"format": 1, "licence": "", "sha256": {}, "more": ' + b"9" * 5000 + b"}",
         b'{"format": 1, "licence": "", "sha256": {}, "more": ' + b"[" * 100_000 + b"}",
     ],
@@ -228,5 +228,5 @@ def test_a_folder_that_a_killed_replacement_left_aside_opens(folder: Path, tmp_p
     assert PreparedData(copy, Limits()).report["sha256"]
     copy.rename(aside)
     with pytest.raises(InputError, match="exists"):
-        prepare(own_corpus(tmp_path / "corpus", 20), copy, PrepareOptions())
+        prepare(own_corpus(tmp_path / "corpus", 20), copy, own_options())
     assert not aside.exists()

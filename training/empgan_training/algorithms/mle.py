@@ -11,9 +11,10 @@ from torch.nn import functional
 
 from ..data.batch import Batch
 from ..model.encoders import lengths_of
-from ..model.generator import Generator
+from ..model.generator import Generator, label_probs
 from ..model.memory import Memory
 from ..model.next_word import summed_nats
+from ..model.recogniser import EmotionRecogniser
 
 Losses = Mapping[str, Tensor]  # "total" is minimised, the others are logged
 
@@ -22,13 +23,14 @@ class GeneratorLoss(NamedTuple):
     """Eq. 9 and its parts, each a mean: over tokens, emotion words and samples.
 
     The means are over the whole step (`Batch.counts`), so those of its shares add up. A generator
-    without the stream that a part is read from has None there.
+    without the stream that a part is read from has None there, and so has `label` where no
+    response of the step has a label.
 
     Attributes:
         total: Psi_g.
         response: cross entropy of the response, nats per token, EOS included.
         emotion_words: Psi_emo, nats per emotion word, EOS included.
-        label: Psi_lab, nats per sample.
+        label: Psi_lab, nats per sample whose response has a label.
     """
 
     total: Tensor
@@ -48,12 +50,29 @@ class GeneratorLoss(NamedTuple):
 
 
 def sample_memory(generator: Generator, batch: Batch) -> Memory:
-    """Return the memory of each sample; the labels read are the gold ones, as in the paper."""
+    """Return the memory of each sample; the labels read are the gold ones, as in the paper.
+
+    Where a turn has none, what the recogniser, which is frozen by now, says of it stands in.
+    """
     dtype = generator.word_embedding.weight.dtype
-    probs = functional.one_hot(batch.labels.long(), 8)[..., 1:].to(dtype)
+    if sum(batch.counts.labels) == batch.counts.context_turns:
+        probs = functional.one_hot(batch.labels.long(), 8)[..., 1:].to(dtype)
+    else:
+        probs = label_probs(_recognised(generator.recogniser, batch.utterances), batch.labels)
+        probs = probs.to(dtype)
     return generator.memory(
         batch.utterances, batch.emotion_words, probs, batch.context_turns, batch.dialogue_of
     )
+
+
+def _recognised(recogniser: EmotionRecogniser, utterances: Tensor) -> Tensor:
+    """Return the logits (D, M, 7) of a recogniser that is not trained, without dropout."""
+    training = recogniser.training
+    recogniser.eval()
+    with torch.no_grad():
+        logits: Tensor = recogniser(utterances)
+    recogniser.train(training)
+    return logits
 
 
 def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
@@ -68,10 +87,12 @@ def generator_loss(generator: Generator, batch: Batch) -> GeneratorLoss:
     response = nats / batch.counts.tokens
     emotion_words = _emotion_word_loss(generator, memory, batch)
     label = None
-    if generator.label_head is not None:
+    if generator.label_head is not None and batch.counts.labelled:
         newest_label = memory.newest[:, -generator.config.hidden_size :]
-        nats = summed_nats(newest_label, generator.label_head, batch.response_label - 1)
-        label = nats / batch.counts.samples
+        at = batch.response_label_at
+        wanted = batch.response_label[at] - 1
+        nats = summed_nats(newest_label.index_select(0, at), generator.label_head, wanted)
+        label = nats / batch.counts.labelled
     total = response
     for part in (emotion_words, label):
         if part is not None:
@@ -96,7 +117,7 @@ def _entries(states: Tensor, at: Tensor) -> Tensor:
 
 
 def recogniser_loss(generator: Generator, batch: Batch, class_weights: Tensor) -> Tensor:
-    """Return the class-weighted cross entropy of the recogniser over all real turns."""
+    """Return the class-weighted cross entropy of the recogniser over all turns with a label."""
     logits = generator.recogniser(batch.utterances)
     found = functional.cross_entropy(
         _entries(logits, batch.label_at).float(),
@@ -105,7 +126,8 @@ def recogniser_loss(generator: Generator, batch: Batch, class_weights: Tensor) -
         reduction="sum",
     )
     counts = torch.tensor(batch.counts.labels, device=class_weights.device)
-    return found / (counts * class_weights).sum()
+    weight = (counts * class_weights).sum()
+    return found / weight if any(batch.counts.labels) else found  # no label, no loss
 
 
 def class_weights(labels: Tensor, smoothing: float = 0.5) -> Tensor:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from empgan_rt.graph_spec import EOS, NUM_LABELS, SOS
+from empgan_rt.graph_spec import EOS, NUM_LABELS, SOS, UNKNOWN_LABEL
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 
 from .prepared import PreparedDialogue
@@ -27,13 +27,16 @@ class Counts:
 
     Attributes:
         samples: S; tokens: of all responses, EOS included; emotion_tokens: likewise.
-        labels: (7,) context turns of each label 1..7.
+        context_turns: turns that are encoded; labels: (7,) of these, those of each label 1..7.
+        labelled: samples whose response has a label.
     """
 
     samples: int
     tokens: int
     emotion_tokens: int
+    context_turns: int
     labels: tuple[int, ...]
+    labelled: int
 
 
 @dataclass(frozen=True)
@@ -41,15 +44,17 @@ class Batch:
     """Axes: D dialogues, S samples, M turns, L tokens, N emotion words, T steps.
 
     Attributes:
-        utterances: (D, M, L); emotion_words: (D, M, N); labels: (D, M), gold, 1..7, 0 padding.
+        utterances: (D, M, L); emotion_words: (D, M, N); labels: (D, M), gold, 1..7, 8 of a turn
+            that has none, 0 padding.
         dialogue_of: (S,) row of each sample's dialogue.
         context_turns: (S,) turns of its context.
         response_in: (S, T) SOS and the response; response_out: (S, T) the response and EOS.
         emotion_in, emotion_out: (S, T') likewise for the response's emotion words.
-        response_label: (S,) gold label of the response, 1..7.
-        response_at, emotion_at, label_at: where response_out, emotion_out and labels are no
-            padding, as positions in them flattened: of a mask a GPU would have to count first.
-        feedback: (S, F) the turn after the response, and EOS.
+        response_label: (S,) gold label of the response, 1..7, or 8.
+        response_at, emotion_at: where response_out and emotion_out are no padding, as positions in
+            them flattened: of a mask a GPU would have to count first.
+        label_at, response_label_at: likewise, where labels and response_label are gold ones.
+        feedback: (S, F) the turn after the response, and EOS; EOS alone where there is none.
         counts: of the whole step that this is a share of.
         weight: 0 where it only stands in for a share that is empty.
     """
@@ -68,6 +73,7 @@ class Batch:
     response_at: Tensor
     emotion_at: Tensor
     label_at: Tensor
+    response_label_at: Tensor
     counts: Counts
     weight: float = 1.0
 
@@ -103,44 +109,55 @@ def collate(
     mine = dialogues[share]
     weight = 1.0 if mine else 0.0
     dialogues = mine or dialogues[:1]
-    contexts = [DialogueFeatures(d.turns[:-2], 0) for d in dialogues]
+    contexts = [DialogueFeatures(d.context, 0) for d in dialogues]
     inputs = encoder_input(contexts)
     rows = [(i, r) for i, d in enumerate(dialogues) for r in d.responses]
     responses = [dialogues[i].turns[r] for i, r in rows]
     words = [turn.token_ids[:max_response] for turn in responses]
-    answers = [dialogues[i].turns[r + 1].token_ids[:max_response] for i, r in rows]
+    answers = [_feedback(dialogues[i], r)[:max_response] for i, r in rows]
     emotions = [[i for i in turn.emotion_ids if i != EOS] for turn in responses]
     response_out = _padded([[*ids, EOS] for ids in words])
     emotion_out = _padded([[*ids, EOS] for ids in emotions])
+    labels = torch.from_numpy(inputs.emotion_labels)
+    response_label = torch.tensor([turn.label for turn in responses])
     return Batch(
         utterances=torch.from_numpy(inputs.utterances),
         emotion_words=torch.from_numpy(inputs.emotion_words),
-        labels=torch.from_numpy(inputs.emotion_labels),
+        labels=labels,
         dialogue_of=torch.tensor([i for i, _ in rows]),
         context_turns=torch.tensor([r for _, r in rows]),
         response_in=_padded([[SOS, *ids] for ids in words]),
         response_out=response_out,
         emotion_in=_padded([[SOS, *ids] for ids in emotions]),
         emotion_out=emotion_out,
-        response_label=torch.tensor([turn.label for turn in responses]),
+        response_label=response_label,
         feedback=_padded([[*ids, EOS] for ids in answers]),
         response_at=_real(response_out),
         emotion_at=_real(emotion_out),
-        label_at=_real(torch.from_numpy(inputs.emotion_labels)),
+        label_at=_real(labels * (labels != UNKNOWN_LABEL)),
+        response_label_at=_real(response_label * (response_label != UNKNOWN_LABEL)),
         counts=counts,
         weight=weight,
     )
 
 
+def _feedback(dialogue: PreparedDialogue, response: int) -> list[int]:
+    """Return the tokens of the turn after a response; none if that is the last turn."""
+    after = dialogue.turns[response + 1 : response + 2]
+    return after[0].token_ids if after else []
+
+
 def _counts(dialogues: Sequence[PreparedDialogue], max_response: int) -> Counts:
     responses = [d.turns[r] for d in dialogues for r in d.responses]
     emotion_words = sum(i != EOS for turn in responses for i in turn.emotion_ids)
-    labels = [turn.label for d in dialogues for turn in d.turns[:-2]]
+    labels = [turn.label for d in dialogues for turn in d.context]
     return Counts(
         samples=len(responses),
         tokens=sum(min(len(t.token_ids), max_response) + 1 for t in responses),
         emotion_tokens=emotion_words + len(responses),
+        context_turns=len(labels),
         labels=tuple(labels.count(label) for label in range(1, NUM_LABELS + 1)),
+        labelled=sum(turn.label != UNKNOWN_LABEL for turn in responses),
     )
 
 

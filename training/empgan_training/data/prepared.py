@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +19,9 @@ from empgan_rt.text.featurizer import Featurizer, TurnFeatures
 from empgan_rt.text.tokenizer import Tokenizer
 
 from ..stored_json import Kind, decode_json
-from .corpora.reading import SPLITS
+from .corpora.corpus import SPLITS
+from .reply_rule import REPLY_RULES, ReplyRule
+from .sources import SOURCES_NAME, SourceFacts
 
 _ANEW = "prepare the data anew"
 
@@ -27,17 +29,18 @@ _ANEW = "prepare the data anew"
 class _Report(Struct, frozen=True):
     """What is read of `report.json`; the rest is for people."""
 
-    format: Literal[1]
+    format: Literal[1, 2]
     sha256: dict[str, str]
     licence: str
 
 
 class _Row(Struct, frozen=True):
-    """One dialogue of a split; a sample needs three turns."""
+    """One dialogue of a split; `source` is there where a folder has several."""
 
     id: str
-    utterances: Annotated[tuple[str, ...], Meta(min_length=3)]
-    emotions: tuple[Annotated[int, Meta(ge=0, le=6)], ...]
+    utterances: tuple[str, ...]
+    emotions: tuple[Annotated[int, Meta(ge=0, le=6)] | None, ...]
+    source: str = ""
 
 
 class _Drawn(Struct, frozen=True):
@@ -49,21 +52,44 @@ class _Drawn(Struct, frozen=True):
 
 @dataclass(frozen=True)
 class PreparedDialogue:
-    """One dialogue of a split: its text, and its turns as ids with gold labels."""
+    """One dialogue of a split: its text, and its turns as ids with gold labels.
+
+    Attributes:
+        turns: the label of one that has none is 8, `UNKNOWN_LABEL`.
+        source: the corpus that it is of; empty in a folder of one.
+        rule: which of its turns are responses.
+        weight: how often it comes in an epoch, on average.
+    """
 
     id: str
     texts: tuple[str, ...]
     turns: tuple[TurnFeatures, ...]
+    source: str = ""
+    rule: ReplyRule = REPLY_RULES["answered"]
+    weight: float = 1.0
 
     @property
     def responses(self) -> range:
-        """Turns that have a context before them and a feedback after them."""
-        return range(1, len(self.turns) - 1)
+        """Turns that are answers to those before them, as the rule says; at least one."""
+        return self.rule.responses(len(self.turns))
+
+    @property
+    def context(self) -> tuple[TurnFeatures, ...]:
+        """The turns that are context of any response: all before the last response."""
+        return self.turns[: self.responses[-1]]
+
+    def answered(self) -> PreparedDialogue | None:
+        """Return the dialogue with those responses alone that a feedback follows, None if none."""
+        found = replace(self, rule=replace(self.rule, answered=True))
+        return found if found.responses else None
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A (context, response, feedback) triple: turns 0..response-1, response, response+1."""
+    """A (context, response, feedback) triple: turns 0..response-1, response, response+1.
+
+    Where the rule of the dialogue asks for no feedback, the last response has none.
+    """
 
     dialogue: PreparedDialogue
     response: int
@@ -76,6 +102,9 @@ class Sample:
 
 class PreparedData:
     """The folder that `data prepare` wrote.
+
+    Attributes:
+        sources: what holds for each corpus in it, by name; a folder of format 1 has one, "".
 
     Raises:
         InputError: the folder is no prepared folder.
@@ -97,6 +126,9 @@ class PreparedData:
         except ValueError as error:
             raise DataError(f"report.json cannot be read: {error}", hint=_ANEW) from error
         self.sha256, self.licence = report.sha256, report.licence
+        self.sources = {"": SourceFacts(report.licence)}
+        if report.format > 1:
+            self.sources = self._sources()
         try:
             self.featurizer = Featurizer(
                 Tokenizer.from_json(self._read("tokenizer.json")),
@@ -108,15 +140,21 @@ class PreparedData:
         except BundleError as error:
             raise DataError(f"vocabularies: {error.message}", hint=_ANEW) from error
 
-    def split(self, name: str) -> list[PreparedDialogue]:
+    def split(self, name: str, source: str | None = None) -> list[PreparedDialogue]:
         """Return the dialogues of "train", "validation" or "test", in the corpus's order.
 
+        Args:
+            source: those of this corpus alone; None for all.
+
         Raises:
-            InputError: there is no split of that name.
+            InputError: there is no split or source of that name.
             DataError: its file was altered, or is not what `data prepare` writes.
         """
         if name not in SPLITS:
             raise InputError(f"unknown split {name!r}", hint=f"use one of {', '.join(SPLITS)}")
+        if source is not None and source not in self.sources:
+            names = ", ".join(filter(None, self.sources)) or "no name: the folder has one corpus"
+            raise InputError(f"unknown source {source[:40]!r}", hint=f"use one of {names}")
         found: dict[str, PreparedDialogue] = {}
         for where, row in self._rows(f"{name}.jsonl", _Row):
             if row.id in found or len(row.utterances) != len(row.emotions):
@@ -125,18 +163,36 @@ class PreparedData:
                     f"but {len(row.emotions)} emotions",
                     hint=_ANEW,
                 )
-            try:
-                turns = tuple(
-                    self.featurizer.turn_features(Turn(text, Emotion(label + 1)))
-                    for text, label in zip(row.utterances, row.emotions, strict=True)
-                )
-            except InputError as error:
-                raise DataError(f"{where}: {error.message}", hint=_ANEW) from error
-            found[row.id] = PreparedDialogue(row.id, row.utterances, turns)
-        return [*found.values()]
+            found[row.id] = self._dialogue(where, row)
+        return [d for d in found.values() if source is None or d.source == source]
 
-    def table_samples(self, test: Sequence[PreparedDialogue]) -> list[Sample]:
+    def _dialogue(self, where: str, row: _Row) -> PreparedDialogue:
+        facts = self.sources.get(row.source)
+        if facts is None or not facts.rule.responses(len(row.utterances)):
+            raise DataError(
+                f"{where}: a dialogue of {len(row.utterances)} turns, of a source that needs more "
+                "or is unknown",
+                hint=_ANEW,
+            )
+        try:
+            turns = tuple(
+                self.featurizer.turn_features(
+                    Turn(text, None if label is None else Emotion.from_dailydialog(label))
+                )
+                for text, label in zip(row.utterances, row.emotions, strict=True)
+            )
+        except InputError as error:
+            raise DataError(f"{where}: {error.message}", hint=_ANEW) from error
+        weight = facts.weight
+        return PreparedDialogue(row.id, row.utterances, turns, row.source, facts.rule, weight)
+
+    def table_samples(
+        self, test: Sequence[PreparedDialogue], source: str | None = None
+    ) -> list[Sample]:
         """Return the samples that the protocol drew from the test split.
+
+        Args:
+            test: the split; of a source alone, if there is a `source`, whose samples are wanted.
 
         Raises:
             DataError: their file was altered, or one of them is not in `test`.
@@ -144,6 +200,8 @@ class PreparedData:
         by_id = {dialogue.id: dialogue for dialogue in test}
         found: dict[str, Sample] = {}
         for where, row in self._rows("test_samples.jsonl", _Drawn):
+            if source and not row.dialogue.startswith(f"{source}/"):
+                continue
             dialogue = by_id.get(row.dialogue)
             if dialogue is None or row.response not in dialogue.responses:
                 raise DataError(f"{where}: a sample that the test split has not", hint=_ANEW)
@@ -152,6 +210,12 @@ class PreparedData:
                 raise DataError(f"{where}: a sample that is there twice", hint=_ANEW)
             found[sample.id] = sample
         return [*found.values()]
+
+    def _sources(self) -> dict[str, SourceFacts]:
+        try:
+            return decode_json(self._read(SOURCES_NAME), dict[str, SourceFacts])
+        except ValueError as error:
+            raise DataError(f"{SOURCES_NAME} cannot be read: {error}", hint=_ANEW) from error
 
     def _rows(self, name: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
         """Yield where each row of a file is, and the row; there is one at least."""

@@ -189,7 +189,7 @@ class Generator(nn.Module):
         """
         vectors = vectors.to(self.word_embedding.weight.dtype)
         *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
-        probs = _label_probs(self.recogniser.in_context(recognised), labels)
+        probs = label_probs(self.recogniser.in_context(recognised), labels)
         turns = lengths_of(labels)
         memory = self._in_context(streams, utterances, probs, turns)
         keys, values, hidden = self.decoder.prepare(memory.rows, memory.newest)
@@ -207,7 +207,7 @@ class Generator(nn.Module):
         return self.decoder.step(self.word_embedding(tokens), hidden, keys, values, mask)
 
 
-def _label_probs(logits: Tensor, labels: Tensor) -> Tensor:
+def label_probs(logits: Tensor, labels: Tensor) -> Tensor:
     """Return (B, M, 7): one-hot where `labels` (B, M) is 1..7, recognised where it is 8."""
     given = functional.one_hot(labels.long().clamp(max=NUM_LABELS), NUM_LABELS + 1)[..., 1:]
     recognised = torch.softmax(logits, dim=-1)

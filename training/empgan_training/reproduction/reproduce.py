@@ -28,7 +28,8 @@ from empgan_rt.storage.replacing import restored
 
 from ..checkpoint import Checkpoint
 from ..config import TrainConfig
-from ..data.prepare import PrepareOptions, prepare
+from ..data.prepare import prepare
+from ..data.protocol import PrepareOptions
 from ..progress import OnProgress, silent
 from ..run.processor import use_processor
 from ..run.trainer import Trainer

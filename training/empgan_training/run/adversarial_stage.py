@@ -9,14 +9,14 @@ among those whose validation perplexity has not drifted; drift ends the stage.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 from torch import Tensor
 
-from empgan_rt.errors import DivergenceError
+from empgan_rt.errors import DivergenceError, InputError
 
 from ..algorithms.adversary import Adversary
 from ..config import AdversarialConfig
@@ -52,8 +52,13 @@ class AdversarialState(RunState):
 class AdversarialStage(RunStage):
     """Trains a generator against an adversary, for `config.steps` generator steps or until drift.
 
+    It learns from the responses that a feedback follows.
+
     Args:
         validate: returns "perplexity", "distinct_2" and whatever else is to be logged.
+
+    Raises:
+        InputError: no response of the dialogues has a feedback.
     """
 
     state: AdversarialState
@@ -66,6 +71,13 @@ class AdversarialStage(RunStage):
         data: StageData,
         validate: Callable[[], Record],
     ) -> None:
+        answered = [found for d in data.dialogues if (found := d.answered()) is not None]
+        if not answered:
+            raise InputError(
+                "no training response has a feedback, which critics are shown",
+                hint="train a system without critics, or add a source that has some",
+            )
+        data = replace(data, dialogues=answered)
         super().__init__("adversarial", data, config.batch_samples, config.precision)
         self.sides = AdversarialSides(generator, adversary, config, data.workers)
         self.config, self.validate = config, validate

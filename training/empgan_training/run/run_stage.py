@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..config import Precision
 from ..data.batch import Batch, collate, grouped
+from ..data.mixture import epoch_of
 from ..data.prepared import PreparedDialogue
 from ..progress import OnProgress, silent
 from ..stored_json import Whole
@@ -131,7 +132,8 @@ class RunStage(ABC):
     def _order(self, epoch: int) -> list[list[PreparedDialogue]]:
         """Return the dialogues of each step of an epoch."""
         shuffle = random.Random(f"{self.data.seed}/{self.name}/{epoch}")
-        return grouped(self.data.dialogues, self._batch_samples, shuffle, bucket=50)
+        dialogues = epoch_of(self.data.dialogues, shuffle)
+        return grouped(dialogues, self._batch_samples, shuffle, bucket=50)
 
     def _collated(self, group: list[PreparedDialogue]) -> Batch:
         return collate(group, self.data.max_response, self.workers.share())

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from empgan_rt.errors import InputError
+from empgan_rt.graph_spec import UNKNOWN_LABEL
 
 from ..algorithms.adversary import Adversary
 from ..algorithms.gan import RewardAdversary
@@ -63,7 +64,8 @@ def make_stages(parts: RunParts) -> list[RunStage]:
 
 def _recogniser_task(parts: RunParts) -> StageTask:
     generator = parts.generator
-    labels = torch.tensor([turn.label for d in parts.train for turn in d.turns])
+    given = [turn.label for d in parts.train for turn in d.turns if turn.label != UNKNOWN_LABEL]
+    labels = torch.tensor(given, dtype=torch.int64)
     weights = class_weights(labels).to(parts.workers.device())
 
     def losses(batch: Batch) -> Losses:

@@ -10,6 +10,7 @@ of the last stage in `best.safetensors`, of others in a file of the stage's name
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ import torch
 
 from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
+from empgan_rt.graph_spec import UNKNOWN_LABEL
 from empgan_rt.storage.file_set import replace_file
 
 from ..checkpoint import Checkpoint, texts_of
 from ..config import TrainConfig
-from ..data.prepared import PreparedData
+from ..data.prepared import PreparedData, PreparedDialogue
 from ..model.generator import Generator
 from ..progress import OnProgress, silent
 from ..stored_json import json_file
@@ -81,7 +83,7 @@ class Trainer:
         if resume:
             self._restore(Checkpoint.load(self.last))
         else:
-            self._start()
+            self._start(train, validation)
         self.workers.wait()  # until all have looked for a run in the folder
 
     def run(self, max_steps: int | None = None, until: str | None = None) -> dict[str, Any]:
@@ -184,7 +186,9 @@ class Trainer:
         )
         return Generator(config, dropout)
 
-    def _start(self) -> None:
+    def _start(
+        self, train: Sequence[PreparedDialogue], validation: Sequence[PreparedDialogue]
+    ) -> None:
         """Take over what the recipe takes from other runs; the stages that made it are done."""
         taken = take_over(self.config, self.generator, texts_of(self.data.featurizer))
         self.sources = taken.sources
@@ -192,6 +196,8 @@ class Trainer:
         self.best_scores |= taken.scores
         for stage in self.stages:
             stage.state.finished = stage.name in taken.scores
+        if not self.stages[0].state.finished:
+            _check_labels(train, validation)
         if self.workers.size > 1:  # the weights are the same everywhere, what is drawn next is not
             torch.manual_seed(self.config.seed + 1 + self.workers.rank)
 
@@ -224,3 +230,17 @@ class Trainer:
         reached = {stage.name: (stage.state.step, stage.state.validated) for stage in self.stages}
         if self.workers.leads:
             truncate_metrics(self.out, reached)
+
+
+def _check_labels(*splits: Sequence[PreparedDialogue]) -> None:
+    """Refuse data that a recogniser cannot learn from.
+
+    Raises:
+        InputError: no turn that a context holds has a label, in train or in validation.
+    """
+    for dialogues in splits:
+        if all(turn.label == UNKNOWN_LABEL for d in dialogues for turn in d.context):
+            raise InputError(
+                "no turn of the data has an emotion label, which the recogniser is trained on",
+                hint="take one with --set recogniser_from=CHECKPOINT, or add a source with labels",
+            )

@@ -142,7 +142,10 @@ def recognised_labels(
     max_turns: int,
     on_progress: OnProgress = silent,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the recognised and the gold label, 1..7, of every turn that a context can hold."""
+    """Return the recognised and the gold label, 1..7, of every turn that a context can hold.
+
+    Turns without a gold label are left out.
+    """
 
     def size(i: int) -> tuple[int, int]:
         turns = dialogues[i].turns
@@ -151,12 +154,13 @@ def recognised_labels(
     predicted: list[int] = []
     gold: list[int] = []
     for rows in _batches(len(dialogues), size, on_progress, "recogniser"):
-        turns = [dialogues[i].turns[:-2][:max_turns] for i in rows]
+        turns = [dialogues[i].context[:max_turns] for i in rows]
         inputs = encoder_input([DialogueFeatures(tuple(map(_unlabelled, t)), 0) for t in turns])
         best = backend.encode(inputs).label_probs.argmax(axis=-1) + 1  # (B, M)
         for row, kept in enumerate(turns):
-            predicted += best[row, : len(kept)].tolist()
-            gold += [turn.label for turn in kept]
+            labelled = [m for m, turn in enumerate(kept) if turn.label != UNKNOWN_LABEL]
+            predicted += best[row, labelled].tolist()
+            gold += [kept[m].label for m in labelled]
     return np.array(predicted, np.int64), np.array(gold, np.int64)
 
 

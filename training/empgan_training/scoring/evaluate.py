@@ -64,10 +64,11 @@ def evaluate(
             import_eval_package(module)
     data = PreparedData(folder, model.featurizer.limits)
     data.featurizer = model.featurizer  # the folder may have been made with other vocabularies
-    dialogues = data.split(options.split)
+    dialogues = data.split(options.split, options.source)
     language = generation = recogniser = None
     if "perplexity" in wanted:
-        language = _language(model, data.split("train"), dialogues, options, on_progress)
+        train = data.split("train", options.source)
+        language = _language(model, train, dialogues, options, on_progress)
     if wanted.intersection(TEXT_METRICS):
         generation = _generation(model, data, dialogues, options, on_progress)
     if "recogniser" in wanted:
@@ -76,6 +77,7 @@ def evaluate(
         **model.facts,
         "data": {
             "split": options.split,
+            "source": options.source,
             "dialogues": len(dialogues),
             "limit": options.limit,
             "sha256": data.sha256[f"{options.split}.jsonl"],
@@ -180,7 +182,10 @@ def _generation(
     on_progress: OnProgress,
 ) -> Generation:
     kind = options.samples or ("table" if options.split == "test" else "all")
-    drawn = data.table_samples(dialogues) if kind == "table" else all_samples(dialogues)
+    if kind == "table":
+        drawn = data.table_samples(dialogues, options.source)
+    else:
+        drawn = all_samples(dialogues)
     samples = drawn[: options.limit]
     labels = options.labels or "recognised"
     tokenizer = model.featurizer.tokenizer
@@ -206,6 +211,8 @@ def _generation(
 
 def _recogniser(
     model: OpenedModel, dialogues: Sequence[PreparedDialogue], on_progress: OnProgress
-) -> ClassificationScores:
+) -> ClassificationScores | None:
+    """Return how well emotions are recognised, None where no turn has a label."""
     max_turns = model.featurizer.limits.max_turns
-    return score_labels(*recognised_labels(model.backend, dialogues, max_turns, on_progress))
+    predicted, gold = recognised_labels(model.backend, dialogues, max_turns, on_progress)
+    return score_labels(predicted, gold) if len(gold) else None

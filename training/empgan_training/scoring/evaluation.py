@@ -32,6 +32,7 @@ class EvaluateOptions:
         limit: take only so many samples and dialogues, the first ones.
         search: how replies are searched for.
         max_response: longer responses are cut to this many tokens for perplexity, as in training.
+        source: of a folder of several corpora, the one that is scored; None for all.
     """
 
     split: str = "test"
@@ -41,6 +42,7 @@ class EvaluateOptions:
     limit: int | None = None
     search: SearchConfig = field(default_factory=lambda: SearchConfig(beam_size=1))
     max_response: int = TrainConfig().max_response
+    source: str | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.metrics if name not in METRICS]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.corpora.corpus import SPLITS
 from ..metrics.classification import ClassificationScores
 from ..metrics.scores import TextScores
 from .evaluation import TEXT_METRICS, Evaluation, Generation, LanguageScores
@@ -34,8 +35,9 @@ def prepare_text(report: Mapping[str, Any], out: Path) -> str:
         for name, part in splits.items()
     ]
     shares: list[Row] = [("label %", *splits)]
-    for label in next(iter(splits.values()))["labels_percent"]:
-        percents = (part["labels_percent"][label] for part in splits.values())
+    labels = dict.fromkeys(label for part in splits.values() for label in part["labels_percent"])
+    for label in labels:
+        percents = (part["labels_percent"].get(label, 0.0) for part in splits.values())
         shares.append((label, *(f"{percent:.2f}" for percent in percents)))
     sizes: list[Row] = [("size", "ours", "paper")]
     for key in ("dialogues", "vocabulary", "emotion_vocabulary"):
@@ -52,11 +54,23 @@ def prepare_text(report: Mapping[str, Any], out: Path) -> str:
         f"{dropped['label_change']:,} without a label change (--label-change)",
         f"unknown words in train: {report['train_unknown_percent']} %",
         f"table samples: {report['table_samples']}",
+        *(f"note: {note}" for note in report.get("notes", ())),
         f"licence: {report['licence']}; what is trained on it inherits that",
         f"written to {out}",
     ]
     tables = [aligned(rows) for rows in (counts, shares, sizes, hashes)]
+    if "sources" in report:
+        tables.insert(1, aligned(_source_rows(report["sources"])))
     return "\n\n".join([*tables, "\n".join(notes)])
+
+
+def _source_rows(sources: Mapping[str, Any]) -> list[Row]:
+    """Return how much of each split is of which source, and what holds for that one."""
+    rows: list[Row] = [("samples", *SPLITS, "weight", "replies", "licence")]
+    for name, part in sources.items():
+        sizes = (f"{split['samples']:,}" for split in part["splits"].values())
+        rows.append((name, *sizes, f"{part['weight']:g}", part["replies"], part["licence"]))
+    return rows
 
 
 def train_text(result: Mapping[str, Any]) -> str:

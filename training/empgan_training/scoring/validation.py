@@ -33,7 +33,7 @@ class TeacherForced:
         perplexity: per token, EOS included, UNK counted.
         tokens: how many those were.
         emotion_words: Psi_emo, nats per emotion word, EOS included; None without that head.
-        label: Psi_lab, nats per sample; None without that head.
+        label: Psi_lab, nats per sample; None without that head, or without any label.
     """
 
     perplexity: float
@@ -52,7 +52,7 @@ def teacher_forced(
     """
     device = next(generator.parameters()).device
     nats = emotion = label = 0.0
-    tokens = emotion_tokens = samples = 0
+    tokens = emotion_tokens = labelled = 0
     generator.eval()
     with torch.inference_mode():
         for batch in batches(dialogues, 64, max_response):
@@ -61,16 +61,16 @@ def teacher_forced(
             if loss.emotion_words is not None:
                 emotion += float(loss.emotion_words) * batch.counts.emotion_tokens
             if loss.label is not None:
-                label += float(loss.label) * batch.samples
+                label += float(loss.label) * batch.counts.labelled
+                labelled += batch.counts.labelled
             tokens += batch.counts.tokens
             emotion_tokens += batch.counts.emotion_tokens
-            samples += batch.samples
     perplexity = perplexity_of(nats, tokens)
     return TeacherForced(
         perplexity,
         tokens,
         emotion / emotion_tokens if generator.emotion_decoder is not None else None,
-        label / samples if generator.label_head is not None else None,
+        label / labelled if labelled else None,
     )
 
 
@@ -105,7 +105,7 @@ def greedy_replies(
 def recogniser_scores(
     generator: Generator, dialogues: Sequence[PreparedDialogue]
 ) -> ClassificationScores:
-    """Return how well the recogniser labels every turn that a context can hold."""
+    """Return how well the recogniser labels every turn that a context can hold and has a label."""
     device = next(generator.parameters()).device
     predicted: list[np.ndarray] = []
     gold: list[np.ndarray] = []

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from empgan_rt.errors import DataError, InputError
-from empgan_training.data.corpora.reading import SPLITS, Corpus, LabelledDialogue, read_corpus
+from empgan_training.data.corpora.corpus import SPLITS, Corpus, LabelledDialogue
+from empgan_training.data.corpora.reading import read_corpus
 from support.small_data import own_dialogues, write_jsonl
 
 ROWS = own_dialogues()[:12]
@@ -113,7 +114,6 @@ BAD = [
     '{"dialogue": ["' + "a" * 2**20 + '."], "emotion": [0]}',
     '{"dialogue": null, "emotion": null}',
     "\x00",
-    "",
 ]
 
 
@@ -124,7 +124,7 @@ def test_one_bad_line_in_a_thousand_is_left_out_with_its_place(
     rows = [json.dumps({"dialogue": [f"Line {i}."], "emotion": [0]}) for i in range(999)]
     rows.insert(41, line)
     (tmp_path / "train.jsonl").write_text("\n".join(rows) + "\n", "utf-8")
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.INFO):
         corpus = read_corpus(tmp_path)
     assert len(corpus.bad_lines) == 1
     assert corpus.bad_lines[0].startswith("train.jsonl:42: ")
@@ -146,9 +146,9 @@ def test_a_byte_order_mark_is_no_bad_line(tmp_path: Path) -> None:
 
 
 def test_a_corpus_of_nothing_but_bad_lines_is_not_read_to_its_end(tmp_path: Path) -> None:
-    """Sixteen million empty lines fit into a gzip of a few KB."""
-    (tmp_path / "train.jsonl.gz").write_bytes(gzip.compress(b"\n" * 2**24, 9))
-    with pytest.raises(DataError, match=r"10001 of 10001 lines .* train\.jsonl\.gz:1:"):
+    """Four million bad lines fit into a gzip of a few KB."""
+    (tmp_path / "train.jsonl.gz").write_bytes(gzip.compress(b"x\n" * 2**22, 9))
+    with pytest.raises(DataError, match=r"10,001 of 10,001 lines .* train\.jsonl\.gz:1:"):
         read_corpus(tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_more_than_one_in_a_thousand_stops_and_names_the_first(tmp_path: Path) -
     with pytest.raises(DataError) as caught:
         read_corpus(tmp_path)
     message = str(caught.value)
-    assert "2 of 15 lines are malformed, at most 0.1% are accepted" in message
+    assert "2 of 15 lines are malformed, at most 0 of so many are accepted" in message
     assert "test.jsonl:2: 2 utterances but 1 emotions; test.jsonl:3: an emotion" in message
     assert "secret" not in message
 
@@ -196,9 +196,9 @@ def test_unequal_numbers_of_lines_stop(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_corpus_is_an_input_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no DailyDialog below"):
+    with pytest.raises(InputError, match="no corpus below"):
         read_corpus(tmp_path)
-    with pytest.raises(InputError, match="no DailyDialog below"):
+    with pytest.raises(InputError, match="no corpus below"):
         read_corpus(tmp_path / "absent")
 
 

@@ -6,6 +6,7 @@ are unpacked of one file are bounded, at 30 times what DailyDialog is, and so is
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import zipfile
@@ -35,6 +36,26 @@ def read_bytes(path: Path) -> bytes:
             return gunzip(file, path, MAX_UNPACKED_BYTES, hint=_ANEW)
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error}", hint=_ANEW) from error
+
+
+def read_text(path: Path) -> bytes:
+    """Return what `read_bytes` does, in UTF-8 and without a byte order mark.
+
+    Raises:
+        DataError: as there, or it is in UTF-16 or UTF-32.
+    """
+    return in_utf_8(read_bytes(path), path.name)
+
+
+def in_utf_8(data: bytes, name: str) -> bytes:
+    """Return bytes without the byte order mark of UTF-8.
+
+    Raises:
+        DataError: they have that of UTF-16 or UTF-32; `name` says whose they are.
+    """
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        raise DataError(f"{name} is in UTF-16 or UTF-32, wanted UTF-8", hint="save it as UTF-8")
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def gunzip(packed: BinaryIO, path: Path, most: int, *, hint: str) -> bytes:
