@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from empgan_training.checkpoint import Checkpoint
+from empgan_training.data.licences import DAILYDIALOG
+from empgan_training.facts import Facts
 
 _SHOWN = {"recogniser": ("accuracy", "macro_f1"), "mle": ("perplexity",)}
 
@@ -35,6 +37,12 @@ An empathetic dialogue generator of the EmpGAN family (Li et al. 2020), exported
 
 ## Limits
 
-It has learned from everyday small talk alone. It knows no facts, invents them freely, and must
+{_learned(facts)} It knows no facts, invents them freely, and must
 not be used for advice, care or any decision about people. It may offend.
 """
+
+
+def _learned(facts: Facts) -> str:
+    if facts.licence == DAILYDIALOG:
+        return "It has learned from everyday small talk alone."
+    return "It has learned from the dialogues that it was trained on alone."

@@ -81,7 +81,11 @@ def test_prepare_reads_one_unsplit_file(capfd: pytest.CaptureFixture[str], tmp_p
 
     again = Outcome(capfd, "data", "prepare", OWN_DIALOGUES, out)
     assert again.code == 2
-    forced = Outcome(capfd, "data", "prepare", OWN_DIALOGUES, out, "--force")
+    licence = ("--licence", "Apache-2.0")
+    unknown = Outcome(capfd, "data", "prepare", OWN_DIALOGUES, out, "--force", "--json")
+    assert unknown.code == 2
+    assert "--licence" in unknown.json["error"]["hint"]
+    forced = Outcome(capfd, "data", "prepare", OWN_DIALOGUES, out, "--force", *licence)
     assert forced.code == 0
     assert "emotion vocabulary" in forced.out
     assert "11,647" in forced.out
