@@ -13,10 +13,10 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ..backend import Backend, Encoded
-from ..bans import Bans
 from ..config import SearchConfig
 from ..search.beam_search import BeamSearch
 from ..search.hypothesis import Hypothesis
+from ..text.bans import Bans
 
 Tenant = TypeVar("Tenant")
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..bans import Bans
 from ..config import SearchConfig
 from ..dialogue import Dialogue, Turns
 from ..errors import InputError
+from ..text.bans import Bans
 from ..text.featurizer import DialogueFeatures, Featurizer
 
 MAX_BATCH = 32  # dialogues in the encoder at once

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..bans import Bans
 from ..config import SearchConfig
 from ..errors import InputError
 from ..graph_spec import Candidates, IntArray
+from ..text.bans import Bans
 from .expansion import expand_beams, extend_chains
 from .hypothesis import Hypothesis, Pool
 from .progress import Progress

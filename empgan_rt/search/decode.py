@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..backend import Backend, Encoded
-from ..bans import Bans
 from ..config import SearchConfig
+from ..text.bans import Bans
 from .beam_search import BeamSearch
 from .hypothesis import Hypothesis
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..bans import Bans
 from ..graph_spec import PAD, IntArray
+from ..text.bans import Bans
 
 
 def phrase_ends(

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..bans import Bans
 from ..config import SearchConfig
 from ..errors import DivergenceError
 from ..graph_spec import EOS, PAD, SOS, STRUCK, UNK, Candidates, IntArray
+from ..text.bans import Bans
 from .ngram import completions
 from .phrase_ends import phrase_ends
 from .sampling import Float64Array

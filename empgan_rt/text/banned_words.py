@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
 
-from ..bans import Bans, Phrase
 from ..errors import InputError
 from ..graph_spec import EOS, PAD, SOS
+from .bans import Bans, Phrase
 from .tokenizer import Tokenizer
 
 MAX_SPELLINGS = 500  # of one entry, which rows of full stops alone exceed

@@ -8,12 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..bans import Bans
 from ..config import Limits
 from ..dialogue import Dialogue, Turn
 from ..errors import InputError
 from ..graph_spec import EOS, UNK, UNKNOWN_LABEL, EncoderInput, IntArray
 from .banned_words import BannedWords
+from .bans import Bans
 from .detokenizer import detokenise
 from .emotion_lexicon import EmotionLexicon
 from .tokenizer import Tokenizer

@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from empgan_rt.backend import Backend
-from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import UNK
 from empgan_rt.search.decode import decode
 from empgan_rt.search.hypothesis import Hypothesis
+from empgan_rt.text.bans import Bans
 from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
 from empgan_rt.verification.ties import TIE, tie_gap
 

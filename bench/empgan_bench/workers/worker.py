@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from empgan_rt.backend import Backend, Encoded
-from empgan_rt.bans import Bans
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
 from empgan_rt.graph_spec import Candidates, EncoderInput, IntArray
 from empgan_rt.search.decode import decode
+from empgan_rt.text.bans import Bans
 
 from ..engines.base import DeviceClock, Engine, Prepared, Timing, Yardstick, resolve, written
 from . import messages

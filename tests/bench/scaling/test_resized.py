@@ -6,12 +6,12 @@ import safetensors.numpy
 
 from empgan_bench.scaling.resized import resized_tokenizer, resized_weights, write_resized
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
-from empgan_rt.bans import Bans
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import BundleError
 from empgan_rt.search.decode import decode
+from empgan_rt.text.bans import Bans
 from empgan_rt.text.featurizer import encoder_input
 from empgan_rt.text.tokenizer import Tokenizer
 from empgan_training.eager import EagerBackend

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from empgan_rt.backend import Encoded
-from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DivergenceError, EmpganError, InputError, ProviderError
 from empgan_rt.graph_spec import EncoderInput, FloatArray, IntArray
@@ -24,6 +23,7 @@ from empgan_rt.inference.scheduler import Scheduler
 from empgan_rt.inference.ticket import Ticket
 from empgan_rt.search.decode import decode
 from empgan_rt.search.hypothesis import Hypothesis
+from empgan_rt.text.bans import Bans
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
 from support.breaks import Break
 from support.scripted_backend import ScriptedBackend, random_model

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
 from empgan_rt.inference.lane import Lane
 from empgan_rt.search.decode import decode
 from empgan_rt.search.hypothesis import Hypothesis
+from empgan_rt.text.bans import Bans
 from support.scripted_backend import ScriptedBackend, random_model
 
 WORDS, WIDTH = 9, 3

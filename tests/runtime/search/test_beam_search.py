@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from empgan_rt.bans import Bans, Phrase
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DivergenceError, InputError
 from empgan_rt.graph_spec import EOS, PAD, SOS, STRUCK, UNK, Candidates
 from empgan_rt.search.beam_search import BeamSearch
 from empgan_rt.search.decode import decode
 from empgan_rt.search.hypothesis import Hypothesis
+from empgan_rt.text.bans import Bans, Phrase
 from support import reference_search
 from support.scripted_backend import LanguageModel, ScriptedBackend, random_model, table_model
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from empgan_rt.bans import Bans, Phrase
 from empgan_rt.errors import InputError
 from empgan_rt.graph_spec import UNK
 from empgan_rt.text.banned_words import BannedWords
+from empgan_rt.text.bans import Bans, Phrase
 from empgan_rt.text.detokenizer import detokenise
 from empgan_rt.text.tokenizer import Tokenizer
 from support.reference_search import holds

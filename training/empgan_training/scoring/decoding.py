@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from empgan_rt.backend import Backend
-from empgan_rt.bans import Bans
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DivergenceError
 from empgan_rt.graph_spec import EOS, PAD, SOS, UNKNOWN_LABEL, EncoderInput, IntArray
 from empgan_rt.search.decode import decode
+from empgan_rt.text.bans import Bans
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
 
 from ..data.prepared import PreparedDialogue, Sample

@@ -12,11 +12,11 @@ import torch
 from empgan_bench.engines.cuda import graphs
 from empgan_bench.engines.cuda.graphs import GraphBackend
 from empgan_rt.backend import Encoded
-from empgan_rt.bans import Bans
 from empgan_rt.config import GeneratorConfig, SearchConfig
 from empgan_rt.graph_spec import PAD, EncoderInput
 from empgan_rt.inference.lane import Lane
 from empgan_rt.search.decode import decode
+from empgan_rt.text.bans import Bans
 from empgan_training.eager import EagerBackend
 from empgan_training.model.generator import Generator
 from support.small_data import small_generator

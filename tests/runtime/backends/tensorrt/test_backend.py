@@ -19,7 +19,6 @@ from empgan_rt.backends.loader import load_backend
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.backends.tensorrt import profiles as profiles_module
 from empgan_rt.backends.tensorrt.backend import TrtBackend
-from empgan_rt.bans import Bans
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import DependencyError, InputError, ProviderError
@@ -29,6 +28,7 @@ from empgan_rt.inference.request import read_request
 from empgan_rt.inference.responder import Responder
 from empgan_rt.inference.scheduler import Scheduler
 from empgan_rt.search.decode import decode
+from empgan_rt.text.bans import Bans
 from empgan_rt.verification import parity
 from runtime.backends.conftest import Fakes
 from support.command_line import Outcome
