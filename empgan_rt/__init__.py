@@ -20,6 +20,7 @@ from .dialogue import (
     Reply,
     Timings,
     Turn,
+    Verdict,
 )
 from .errors import (
     BundleError,
@@ -36,6 +37,7 @@ from .errors import (
     QueueFullError,
     StorageError,
 )
+from .guard.protocol import Guard
 from .inference.responder import Responder
 from .sessions.session import Session
 from .threads import set_num_threads
@@ -60,6 +62,7 @@ __all__ = [
     "Emotion",
     "EmpganError",
     "GateError",
+    "Guard",
     "InputError",
     "Limits",
     "ParityError",
@@ -74,6 +77,7 @@ __all__ = [
     "StorageError",
     "Timings",
     "Turn",
+    "Verdict",
     "__version__",
     "set_num_threads",
 ]

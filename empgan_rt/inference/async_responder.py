@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
+from typing import TypeVar
 
 from ..backend import Backend
 from ..bundle.bundle import Bundle
 from ..config import SearchConfig
 from ..dialogue import Chunk, Reply, Turns
 from ..errors import InputError
+from ..guard.asking import check_guard
+from ..guard.protocol import AsyncGuard, Guard
 from ..sessions.async_session import AsyncSession
 from ..sessions.pool import SessionPool
 from .base import BaseResponder, open_model
+from .reply import whole
 from .request import MAX_BATCH, TURN_CACHE
-from .ticket import Ticket
+from .ticket import Ticket, late
+from .watched import AsyncWatched
 
 MAX_QUEUE = 256  # requests that wait for a slot
+Awaited = TypeVar("Awaited")
 
 
 class AsyncResponder(BaseResponder):
@@ -34,9 +41,11 @@ class AsyncResponder(BaseResponder):
         search: how to search unless a call says otherwise; None for the bundle's defaults.
         max_batch: most dialogues in decoding at once.
         max_queue: most requests that wait for a slot; what comes then is refused.
+        guard: as `Responder`'s, or an asynchronous one; it is asked before a request waits. One
+            without coroutines holds up the event loop while it thinks.
 
     Raises:
-        InputError: max_batch is below 1, or max_queue below 0.
+        InputError: max_batch is below 1, max_queue below 0, or the guard is none.
         BundleError: a text file of the bundle is damaged or of another model.
     """
 
@@ -48,7 +57,9 @@ class AsyncResponder(BaseResponder):
         *,
         max_batch: int = MAX_BATCH,
         max_queue: int = MAX_QUEUE,
+        guard: Guard | AsyncGuard | None = None,
     ) -> None:
+        self._guard = _checked(guard)
         if max_queue < 0:
             raise InputError(f"max_queue is {max_queue}", hint="give 0 or more")
         super().__init__(bundle, backend, search, max_batch)
@@ -66,6 +77,7 @@ class AsyncResponder(BaseResponder):
         max_batch: int = MAX_BATCH,
         max_queue: int = MAX_QUEUE,
         turn_cache: int = TURN_CACHE,
+        guard: Guard | AsyncGuard | None = None,
     ) -> AsyncResponder:
         """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
 
@@ -73,41 +85,57 @@ class AsyncResponder(BaseResponder):
             bundle, backend, device, precision, search, turn_cache: as `Responder.load`.
             max_batch: most dialogues in decoding at once.
             max_queue: most requests that wait for a slot; what comes then is refused.
+            guard: see the class.
 
         Raises:
             EmpganError: as `Responder.load`.
         """
+        _checked(guard)
         opened = open_model(bundle, backend, device, precision, turn_cache)
-        return cls(*opened, search, max_batch=max_batch, max_queue=max_queue)
+        return cls(*opened, search, max_batch=max_batch, max_queue=max_queue, guard=guard)
 
     async def reply(
-        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | AsyncGuard | None = None,
+        deadline_s: float | None = None,
     ) -> Reply:
         """Return the next turn of a dialogue; arguments as `Responder.reply`.
 
         Raises:
-            InputError: a turn, label or setting is not acceptable, or this responder is closed.
+            InputError: a turn, label, setting or guard is not acceptable, or this responder is
+                closed.
             QueueFullError: `max_queue` requests are waiting already.
             DeadlineError: the reply was not there in time; its slot is free again.
             DivergenceError: the model computed NaN or infinity.
         """
-        ticket = self._ticket(turns, search, deadline_s)
-        async with aclosing(self._progress(ticket)) as progress:
-            async for _ in progress:
-                pass
-        return self._reply_of(ticket)
+        watched = self._watched(turns, search, guard)
+        ticket = self._ticket(watched.turns, watched.search, deadline_s)
+        return await self._answer(watched, ticket)
 
     async def stream(
-        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | AsyncGuard | None = None,
+        deadline_s: float | None = None,
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the next turn of a dialogue as it becomes certain, the whole `Reply` last.
 
-        Closing the generator cancels.
+        Under a guard the whole reply is one chunk, after the verdict on it. Closing the generator
+        cancels.
 
         Raises:
             EmpganError: as `reply`.
         """
-        ticket = self._ticket(turns, search, deadline_s)
+        watched = self._watched(turns, search, guard)
+        ticket = self._ticket(watched.turns, watched.search, deadline_s)
+        if watched.guard is not None:
+            yield whole(await self._answer(watched, ticket))
+            return
         ticket.streams = True
         pieces = self._pieces_of(ticket)
         async with aclosing(self._progress(ticket)) as progress:
@@ -116,24 +144,36 @@ class AsyncResponder(BaseResponder):
                     yield chunk
         yield pieces.last(self._reply_of(ticket))
 
-    def session(self, search: SearchConfig | None = None) -> AsyncSession:
-        """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
-        return AsyncSession(self, search)
+    def session(
+        self, search: SearchConfig | None = None, *, guard: Guard | AsyncGuard | None = None
+    ) -> AsyncSession:
+        """Return a dialogue that keeps its own history, searched and guarded as `reply`.
+
+        Raises:
+            InputError: the guard is none.
+        """
+        return AsyncSession(self, search, _checked(guard))
 
     def sessions(
-        self, search: SearchConfig | None = None, *, limit: int = 1000, ttl_s: float = 3600.0
+        self,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | AsyncGuard | None = None,
+        limit: int = 1000,
+        ttl_s: float = 3600.0,
     ) -> SessionPool:
         """Return dialogues by key, as chat bots need them; each is searched as `session`.
 
         Args:
             search: how to search; None for the responder's own.
+            guard: who watches; None for the responder's own.
             limit: most dialogues that are remembered.
             ttl_s: seconds from the end of a reply until its dialogue is forgotten.
 
         Raises:
-            InputError: limit or ttl_s is out of range.
+            InputError: limit or ttl_s is out of range, or the guard is none.
         """
-        return SessionPool(self, search, limit=limit, ttl_s=ttl_s)
+        return SessionPool(self, search, _checked(guard), limit=limit, ttl_s=ttl_s)
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""
@@ -145,6 +185,33 @@ class AsyncResponder(BaseResponder):
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
+
+    def _watched(
+        self, turns: Turns, search: SearchConfig | None, guard: Guard | AsyncGuard | None
+    ) -> AsyncWatched:
+        return AsyncWatched(
+            turns,
+            self.search if search is None else search,
+            self._guard if guard is None else _checked(guard),
+        )
+
+    async def _answer(self, watched: AsyncWatched, ticket: Ticket) -> Reply:
+        """Return what is said to a dialogue, by the model or by the guard."""
+        if watched.guard is None:
+            return await self._decoded(ticket)
+        request, bundle_id = ticket.request, self.bundle.bundle_id
+        reply = await _within(ticket.deadline, watched.before(request, bundle_id))
+        if reply is None:
+            decoded = await self._decoded(ticket)
+            reply = await _within(ticket.deadline, watched.after(decoded))
+        return self._in_time(ticket, reply)
+
+    async def _decoded(self, ticket: Ticket) -> Reply:
+        """Return what the model says."""
+        async with aclosing(self._progress(ticket)) as progress:
+            async for _ in progress:
+                pass
+        return self._reply_of(ticket)
 
     async def _progress(self, ticket: Ticket) -> AsyncGenerator[None, None]:
         """Hand in a request and yield as it goes on, without its end; or raise what it met."""
@@ -166,3 +233,29 @@ class AsyncResponder(BaseResponder):
             ticket.check()
         finally:
             ticket.cancel()  # of no consequence to one that is done
+
+
+async def _within(deadline: float | None, verdict: Awaitable[Awaited]) -> Awaited:
+    """Return what a guard says, until a `time.perf_counter()`.
+
+    Raises:
+        DeadlineError: it takes longer.
+    """
+    if deadline is None:
+        return await verdict
+    try:
+        async with asyncio.timeout(deadline - time.perf_counter()):
+            return await verdict
+    except TimeoutError:  # not the guard's own, which becomes its refusal
+        raise late() from None
+
+
+def _checked(guard: Guard | AsyncGuard | None) -> Guard | AsyncGuard | None:
+    """Return a guard that can be asked.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if guard is not None:
+        check_guard(guard, may_wait=True)
+    return guard

@@ -16,7 +16,7 @@ from ..errors import InputError
 from .executor import Executor
 from .reply import Pieces, reply_of
 from .request import MAX_RUNNING, Request, read_request
-from .ticket import Ticket
+from .ticket import Ticket, late
 
 _CODE_LICENCE = "Apache-2.0"
 _log = logging.getLogger(__name__)
@@ -89,6 +89,16 @@ class BaseResponder:
         """
         ticket.check()
         return reply_of(ticket, self._featurizer, self.bundle.bundle_id)
+
+    def _in_time(self, ticket: Ticket, reply: Reply) -> Reply:
+        """Return a reply that a guard has seen.
+
+        Raises:
+            DeadlineError: the guard took too long.
+        """
+        if ticket.deadline is not None and ticket.deadline <= time.perf_counter():
+            raise late()
+        return reply
 
     def _pieces_of(self, ticket: Ticket) -> Pieces:
         """Return what cuts the reply to a request into chunks."""

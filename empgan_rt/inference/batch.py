@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from functools import partial
 from queue import SimpleQueue
 
-from ..errors import EmpganError
+from ..config import SearchConfig
+from ..dialogue import Turns
+from ..errors import EmpganError, InputError
 from .request import Request, by_length
 from .ticket import Ticket
 
@@ -65,3 +67,21 @@ class Batch:
         """End all requests that are not done with an error."""
         for ticket in self.tickets:
             ticket.finish(error=error)
+
+
+def with_searches(
+    dialogues: Sequence[Turns], search: SearchConfig | Sequence[SearchConfig] | None
+) -> list[tuple[Turns, SearchConfig | None]]:
+    """Return each dialogue with how it is to be searched.
+
+    Raises:
+        InputError: there are not as many searches as dialogues.
+    """
+    if search is None or isinstance(search, SearchConfig):
+        return [(turns, search) for turns in dialogues]
+    if len(search) != len(dialogues):
+        raise InputError(
+            f"{len(search)} searches for {len(dialogues)} dialogues",
+            hint="give one for all, or one for each",
+        )
+    return [*zip(dialogues, search, strict=True)]

@@ -42,6 +42,11 @@ def reply_of(ticket: Ticket, featurizer: Featurizer, bundle_id: str) -> Reply:
     )
 
 
+def whole(reply: Reply) -> Chunk:
+    """Return a reply as the only chunk of a stream."""
+    return Chunk(reply.text, reply, len(reply.token_ids))
+
+
 class Pieces:
     """Cuts the reply to a request into chunks, as more of it becomes certain.
 

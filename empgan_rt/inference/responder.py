@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
+from ..backend import Backend
+from ..bundle.bundle import Bundle
 from ..config import SearchConfig
 from ..dialogue import Chunk, Reply, Turns
 from ..errors import EmpganError, InputError
+from ..guard.asking import check_guard
+from ..guard.protocol import Guard
 from ..sessions.session import Session
 from .base import BaseResponder, open_model
-from .batch import Batch
+from .batch import Batch, with_searches
+from .reply import whole
 from .request import MAX_BATCH, MAX_RUNNING, TURN_CACHE, Request
 from .ticket import Ticket
+from .watched import Watched
+
+_Asked = tuple[Watched, Request]
 
 
 class Responder(BaseResponder):
@@ -25,10 +33,25 @@ class Responder(BaseResponder):
         backend: open on that bundle; the responder owns it from now on.
         search: how to search unless a call says otherwise; None for the bundle's defaults.
         max_running: most dialogues in decoding at once, whoever asked.
+        guard: sees every message before the model and every reply before the user, unless a call
+            names another one; None lets all through (docs/guard.md).
 
     Raises:
         BundleError: a text file of the bundle is damaged or of another model.
+        InputError: the guard is none, or needs an event loop.
     """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        backend: Backend,
+        search: SearchConfig | None = None,
+        max_running: int = MAX_RUNNING,
+        *,
+        guard: Guard | None = None,
+    ) -> None:
+        self._guard = _checked(guard)
+        super().__init__(bundle, backend, search, max_running)
 
     @classmethod
     def load(
@@ -41,6 +64,7 @@ class Responder(BaseResponder):
         search: SearchConfig | None = None,
         max_running: int = MAX_RUNNING,
         turn_cache: int = TURN_CACHE,
+        guard: Guard | None = None,
     ) -> Responder:
         """Return a responder for a bundle's folder, or the embedded "default" or "tiny".
 
@@ -54,43 +78,51 @@ class Responder(BaseResponder):
             max_running: most dialogues in decoding at once, whoever asked; the others wait.
             turn_cache: turns whose encodings are kept, the last used ones, so that a dialogue that
                 goes on costs no more than what is new of it; 0 keeps nothing of what users say.
+            guard: see the class.
 
         Raises:
             BundleError: the bundle is missing, incomplete, altered or too new.
             InputError: unknown backend or device, a precision that the bundle lacks, max_running
-                below 1, or turn_cache below 0.
+                below 1, turn_cache below 0, or a guard that is none or needs an event loop.
             DependencyError: the engine's package is missing, too old or installed twice.
             ProviderError: the device cannot be used.
             StorageError: what TensorRT has built or timed cannot be kept.
         """
+        _checked(guard)
         opened = open_model(bundle, backend, device, precision, turn_cache)
-        return cls(*opened, search, max_running)
+        return cls(*opened, search, max_running, guard=guard)
 
     def reply(
-        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | None = None,
+        deadline_s: float | None = None,
     ) -> Reply:
         """Return the next turn of a dialogue.
 
         Args:
             turns: the turns so far, oldest first, as strings or `Turn`s with a known emotion.
             search: how to search; None for the responder's own.
-            deadline_s: seconds from now, waiting for other threads included.
+            guard: who watches; None for the responder's own.
+            deadline_s: seconds from now, the guard and waiting for other threads included.
 
         Raises:
-            InputError: a turn, label or setting is not acceptable.
+            InputError: a turn, label, setting or guard is not acceptable.
             DeadlineError: the reply was not there in time.
             DivergenceError: the model computed NaN or infinity.
             ProviderError: this process was forked after the model was loaded.
         """
-        ticket = self._executor.submit(self._ticket(turns, search, deadline_s))
-        self._executor.wait(ticket)
-        return self._reply_of(ticket)
+        watched = self._watched(turns, search, guard)
+        return self._answer(watched, self._ticket(watched.turns, watched.search, deadline_s))
 
     def reply_batch(
         self,
         dialogues: Sequence[Turns],
         search: SearchConfig | Sequence[SearchConfig] | None = None,
         *,
+        guard: Guard | None = None,
         max_batch: int = MAX_BATCH,
     ) -> list[Reply]:
         """Return the next turn of each dialogue, in their order; the same as one by one.
@@ -98,69 +130,77 @@ class Responder(BaseResponder):
         Args:
             dialogues: any number; as some end, others take their place in the decoder.
             search: one for all, or one for each.
+            guard: as `reply`; it is asked about each dialogue by itself.
             max_batch: most of them in decoding at once.
 
         Raises:
             InputError: as `reply`; the message names the first dialogue that is refused.
             DivergenceError: the model computed NaN or infinity.
         """
-        requests = []
-        for place, (turns, wanted) in enumerate(_each(dialogues, search)):
+        asked = []
+        for place, (turns, wanted) in enumerate(with_searches(dialogues, search)):
             try:
-                requests.append(self._request(turns, wanted))
+                asked.append(self._asked(turns, wanted, guard))
             except InputError as error:
                 raise InputError(f"dialogue {place}: {error.message}", hint=error.hint) from None
-        batch, replies = Batch(requests, max_batch), {}
-        for place in self._executor.completed(batch):
-            replies[place] = self._reply_of(batch.tickets[place])
-        return [replies[place] for place in range(len(requests))]
+        replies = {}
+        for place, outcome in self._answers(asked, max_batch):
+            if isinstance(outcome, EmpganError):
+                raise outcome
+            replies[place] = outcome
+        return [replies[place] for place in range(len(asked))]
 
     def outcomes(
         self,
         dialogues: Sequence[Turns],
         search: SearchConfig | Sequence[SearchConfig] | None = None,
         *,
+        guard: Guard | None = None,
         max_batch: int = MAX_BATCH,
     ) -> list[Reply | EmpganError]:
         """Return what became of each dialogue, in their order; one that fails stops no other.
 
         Args:
-            dialogues, search, max_batch: as `reply_batch`.
+            dialogues, search, guard, max_batch: as `reply_batch`.
 
         Raises:
             InputError: there are not as many searches as dialogues, or the responder is closed.
         """
-        found: list[Request | EmpganError] = []
-        for turns, wanted in _each(dialogues, search):
+        found: dict[int, Reply | EmpganError] = {}
+        asked: dict[int, _Asked] = {}
+        for place, (turns, wanted) in enumerate(with_searches(dialogues, search)):
             try:
-                found.append(self._request(turns, wanted))
+                asked[place] = self._asked(turns, wanted, guard)
             except EmpganError as error:
-                found.append(error)
-        batch = Batch([each for each in found if isinstance(each, Request)], max_batch)
-        for _ in self._executor.completed(batch):
-            pass
-        tickets = iter(batch.tickets)
-        return [
-            self._outcome(next(tickets)) if isinstance(each, Request) else each for each in found
-        ]
+                found[place] = error
+        places = [*asked]
+        for number, outcome in self._answers([*asked.values()], max_batch):
+            found[places[number]] = outcome
+        return [found[place] for place in sorted(found)]
 
     def stream(
-        self, turns: Turns, search: SearchConfig | None = None
+        self, turns: Turns, search: SearchConfig | None = None, *, guard: Guard | None = None
     ) -> Generator[Chunk, None, None]:
         """Yield the next turn of a dialogue as it becomes certain, the whole `Reply` last.
 
-        With several beams only what all that may still win have in common is certain. Closing the
-        generator cancels: no further step is computed.
+        With several beams only what all that may still win have in common is certain. Under a
+        guard the whole reply is one chunk, after the verdict on it. Closing the generator cancels:
+        no further step is computed.
 
         Raises:
             InputError: as `reply`, at once.
             DivergenceError: the model computed NaN or infinity.
         """
-        return self._stream(self._request(turns, search))
+        watched = self._watched(turns, search, guard)
+        return self._stream(watched, self._request(watched.turns, watched.search))
 
-    def session(self, search: SearchConfig | None = None) -> Session:
-        """Return a dialogue that keeps its own history, searched by `search` or as `reply`."""
-        return Session(self, search)
+    def session(self, search: SearchConfig | None = None, *, guard: Guard | None = None) -> Session:
+        """Return a dialogue that keeps its own history, searched and guarded as `reply`.
+
+        Raises:
+            InputError: the guard is none, or needs an event loop.
+        """
+        return Session(self, search, _checked(guard))
 
     def close(self) -> None:
         """Release the model; further calls raise InputError.
@@ -176,10 +216,55 @@ class Responder(BaseResponder):
     def __exit__(self, *exception: object) -> None:
         self.close()
 
-    def _outcome(self, ticket: Ticket) -> Reply | EmpganError:
-        return self._reply_of(ticket) if ticket.error is None else ticket.error
+    def _watched(self, turns: Turns, search: SearchConfig | None, guard: Guard | None) -> Watched:
+        return Watched(
+            turns,
+            self.search if search is None else search,
+            self._guard if guard is None else _checked(guard),
+        )
 
-    def _stream(self, request: Request) -> Generator[Chunk, None, None]:
+    def _asked(self, turns: Turns, search: SearchConfig | None, guard: Guard | None) -> _Asked:
+        watched = self._watched(turns, search, guard)
+        return watched, self._request(watched.turns, watched.search)
+
+    def _answer(self, watched: Watched, ticket: Ticket) -> Reply:
+        """Return what is said to a dialogue, by the model or by the guard."""
+        if watched.guard is None:
+            return self._decoded(ticket)
+        reply = watched.before(ticket.request, self.bundle.bundle_id)
+        return self._in_time(ticket, reply or watched.after(self._decoded(ticket)))
+
+    def _decoded(self, ticket: Ticket) -> Reply:
+        """Return what the model says."""
+        self._executor.wait(self._executor.submit(ticket))
+        return self._reply_of(ticket)
+
+    def _answers(
+        self, asked: Sequence[_Asked], max_batch: int
+    ) -> Iterator[tuple[int, Reply | EmpganError]]:
+        """Yield the place of each dialogue and what became of it, as they are done."""
+        coming: list[int] = []
+        for place, (watched, request) in enumerate(asked):
+            reply = watched.before(request, self.bundle.bundle_id)
+            if reply is None:
+                coming.append(place)
+            else:
+                yield place, reply
+        batch = Batch([asked[place][1] for place in coming], max_batch)
+        for number in self._executor.completed(batch):
+            place = coming[number]
+            yield place, self._outcome(asked[place][0], batch.tickets[number])
+
+    def _outcome(self, watched: Watched, ticket: Ticket) -> Reply | EmpganError:
+        try:
+            return watched.after(self._reply_of(ticket))
+        except EmpganError as error:
+            return error
+
+    def _stream(self, watched: Watched, request: Request) -> Generator[Chunk, None, None]:
+        if watched.guard is not None:
+            yield whole(self._answer(watched, Ticket(request)))
+            return
         ticket = self._executor.submit(Ticket(request, streams=True))
         pieces = self._pieces_of(ticket)
         for _ in self._executor.progress(ticket):
@@ -187,19 +272,12 @@ class Responder(BaseResponder):
         yield pieces.last(self._reply_of(ticket))
 
 
-def _each(
-    dialogues: Sequence[Turns], search: SearchConfig | Sequence[SearchConfig] | None
-) -> list[tuple[Turns, SearchConfig | None]]:
-    """Return each dialogue with how it is to be searched.
+def _checked(guard: Guard | None) -> Guard | None:
+    """Return a guard that can be asked without an event loop.
 
     Raises:
-        InputError: there are not as many searches as dialogues.
+        InputError: it cannot.
     """
-    if search is None or isinstance(search, SearchConfig):
-        return [(turns, search) for turns in dialogues]
-    if len(search) != len(dialogues):
-        raise InputError(
-            f"{len(search)} searches for {len(dialogues)} dialogues",
-            hint="give one for all, or one for each",
-        )
-    return [*zip(dialogues, search, strict=True)]
+    if guard is not None:
+        check_guard(guard, may_wait=False)
+    return guard

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..config import Limits, SearchConfig
 from ..dialogue import Chunk, Emotion, Reply, Turn, Turns
+from ..guard.protocol import AsyncGuard, Guard
 from .session import History
 
 
@@ -20,12 +21,22 @@ class AsyncResponds(Protocol):
         """What the model reads at most."""
 
     async def reply(
-        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | AsyncGuard | None = None,
+        deadline_s: float | None = None,
     ) -> Reply:
         """Return the next turn of a dialogue."""
 
     def stream(
-        self, turns: Turns, search: SearchConfig | None = None, *, deadline_s: float | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | AsyncGuard | None = None,
+        deadline_s: float | None = None,
     ) -> AsyncGenerator[Chunk, None]:
         """Yield the next turn of a dialogue in pieces, the whole reply last."""
 
@@ -39,18 +50,24 @@ class AsyncSession(History):
     Args:
         responder: answers; it may serve other sessions too.
         search: how to search; None for the responder's own.
+        guard: who watches; None for the responder's own.
     """
 
-    def __init__(self, responder: AsyncResponds, search: SearchConfig | None = None) -> None:
+    def __init__(
+        self,
+        responder: AsyncResponds,
+        search: SearchConfig | None = None,
+        guard: Guard | AsyncGuard | None = None,
+    ) -> None:
         super().__init__(responder.limits.max_turns)
         self._responder = responder
-        self._search = search
+        self._search, self._guard = search, guard
         self._one_by_one = asyncio.Lock()
 
     async def say(
         self, text: str, *, emotion: Emotion | None = None, deadline_s: float | None = None
     ) -> Reply:
-        """Return the reply to a user's turn and remember both; if it raises, neither.
+        """Return the reply to a user's turn and remember both; neither if it raises or is blocked.
 
         Args:
             text: what the user says.
@@ -63,7 +80,9 @@ class AsyncSession(History):
         async with self._one_by_one:
             window, asked = self._window, Turn(text, emotion)
             dialogue = [*window.turns, asked]
-            reply = await self._responder.reply(dialogue, self._search, deadline_s=deadline_s)
+            reply = await self._responder.reply(
+                dialogue, self._search, guard=self._guard, deadline_s=deadline_s
+            )
             return window.add(asked, reply)
 
     async def stream(
@@ -80,7 +99,9 @@ class AsyncSession(History):
         async with self._one_by_one:
             window, asked = self._window, Turn(text, emotion)
             dialogue = [*window.turns, asked]
-            chunks = self._responder.stream(dialogue, self._search, deadline_s=deadline_s)
+            chunks = self._responder.stream(
+                dialogue, self._search, guard=self._guard, deadline_s=deadline_s
+            )
             async with aclosing(chunks):
                 async for chunk in chunks:
                     yield window.add_last(asked, chunk)

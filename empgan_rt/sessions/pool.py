@@ -11,6 +11,7 @@ from typing import Protocol
 from ..config import SearchConfig
 from ..dialogue import Chunk, Emotion, Reply, Turn
 from ..errors import InputError, QueueFullError
+from ..guard.protocol import AsyncGuard, Guard
 from .async_session import AsyncSession
 
 
@@ -23,7 +24,9 @@ class OpensSessions(Protocol):
 
     max_queue: int
 
-    def session(self, search: SearchConfig | None = None) -> AsyncSession:
+    def session(
+        self, search: SearchConfig | None = None, *, guard: Guard | AsyncGuard | None = None
+    ) -> AsyncSession:
         """Return a new dialogue."""
 
 
@@ -54,6 +57,7 @@ class SessionPool:
     Args:
         responder: answers; it may serve others too, and is not closed with the pool.
         search: how to search; None for the responder's own.
+        guard: who watches; None for the responder's own.
         limit: most dialogues that are remembered.
         ttl_s: seconds from the end of a reply until its dialogue is forgotten; may be infinite.
         clock: returns seconds and never goes back.
@@ -66,6 +70,7 @@ class SessionPool:
         self,
         responder: OpensSessions,
         search: SearchConfig | None = None,
+        guard: Guard | AsyncGuard | None = None,
         *,
         limit: int = 1000,
         ttl_s: float = 3600.0,
@@ -75,7 +80,7 @@ class SessionPool:
             raise InputError(f"limit is {limit}", hint="give 1 or more")
         if not ttl_s > 0:
             raise InputError(f"ttl_s is {ttl_s}", hint="give seconds above 0, or math.inf")
-        self._responder, self._search = responder, search
+        self._responder, self._search, self._guard = responder, search, guard
         self._limit, self._ttl_s, self._clock = limit, ttl_s, clock
         self._talking: dict[Hashable, _Dialogue] = {}  # with replies to come
         self._unused: dict[Hashable, _Dialogue] = {}  # the one unused longest first
@@ -156,7 +161,7 @@ class SessionPool:
         dialogue = self._find(key)
         if dialogue is None:
             self._make_room()
-            dialogue = _Dialogue(self._responder.session(self._search))
+            dialogue = _Dialogue(self._responder.session(self._search, guard=self._guard))
         elif dialogue.messages > self._responder.max_queue:
             raise QueueFullError(
                 f"{dialogue.messages - 1} messages wait in this dialogue, as many as may",

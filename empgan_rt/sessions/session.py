@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ..config import Limits, SearchConfig
 from ..dialogue import Chunk, Emotion, Reply, Turn, Turns
+from ..guard.protocol import Guard
 
 
 class Responds(Protocol):
@@ -18,11 +19,13 @@ class Responds(Protocol):
     def limits(self) -> Limits:
         """What the model reads at most."""
 
-    def reply(self, turns: Turns, search: SearchConfig | None = None) -> Reply:
+    def reply(
+        self, turns: Turns, search: SearchConfig | None = None, *, guard: Guard | None = None
+    ) -> Reply:
         """Return the next turn of a dialogue."""
 
     def stream(
-        self, turns: Turns, search: SearchConfig | None = None
+        self, turns: Turns, search: SearchConfig | None = None, *, guard: Guard | None = None
     ) -> Generator[Chunk, None, None]:
         """Yield the next turn of a dialogue in pieces, the whole reply last."""
 
@@ -39,10 +42,14 @@ class Window:
         self._said = 0
 
     def add(self, asked: Turn, reply: Reply) -> Reply:
-        """Add a user's turn and the reply to it; return the reply, turns gone before counted."""
+        """Add a user's turn and the reply to it; return the reply, turns gone before counted.
+
+        Of a message that a guard blocks neither is kept.
+        """
         gone = self._said - len(self.turns)
+        is_blocked = reply.verdict is not None and reply.verdict.action == "block"
         # A turn without words would be refused when the next reply is asked for.
-        said = [asked, Turn(reply.text)] if reply.text else [asked]
+        said = [] if is_blocked else [asked, Turn(reply.text)] if reply.text else [asked]
         self.turns += said
         self._said += len(said)
         return replace(reply, turns_dropped=reply.turns_dropped + gone)
@@ -88,15 +95,18 @@ class Session(History):
     Args:
         responder: answers; it may serve other sessions too.
         search: how to search; None for the responder's own.
+        guard: who watches; None for the responder's own.
     """
 
-    def __init__(self, responder: Responds, search: SearchConfig | None = None) -> None:
+    def __init__(
+        self, responder: Responds, search: SearchConfig | None = None, guard: Guard | None = None
+    ) -> None:
         super().__init__(responder.limits.max_turns)
         self._responder = responder
-        self._search = search
+        self._search, self._guard = search, guard
 
     def say(self, text: str, *, emotion: Emotion | None = None) -> Reply:
-        """Return the reply to a user's turn and remember both; if it raises, neither.
+        """Return the reply to a user's turn and remember both; neither if it raises or is blocked.
 
         Args:
             text: what the user says.
@@ -107,7 +117,8 @@ class Session(History):
             DivergenceError: the model computed NaN or infinity.
         """
         window, asked = self._window, Turn(text, emotion)
-        return window.add(asked, self._responder.reply([*window.turns, asked], self._search))
+        dialogue = [*window.turns, asked]
+        return window.add(asked, self._responder.reply(dialogue, self._search, guard=self._guard))
 
     def stream(self, text: str, *, emotion: Emotion | None = None) -> Generator[Chunk, None, None]:
         """Yield the reply to a user's turn in pieces; both are remembered with the last one.
@@ -119,7 +130,8 @@ class Session(History):
             DivergenceError: the model computed NaN or infinity.
         """
         window, asked = self._window, Turn(text, emotion)
-        chunks = self._responder.stream([*window.turns, asked], self._search)
+        dialogue = [*window.turns, asked]
+        chunks = self._responder.stream(dialogue, self._search, guard=self._guard)
 
         def remembering() -> Generator[Chunk, None, None]:
             for chunk in chunks:

@@ -28,6 +28,7 @@ PUBLIC = [
     "Emotion",
     "EmpganError",
     "GateError",
+    "Guard",
     "InputError",
     "Limits",
     "ParityError",
@@ -42,6 +43,7 @@ PUBLIC = [
     "StorageError",
     "Timings",
     "Turn",
+    "Verdict",
     "__version__",
     "set_num_threads",
 ]

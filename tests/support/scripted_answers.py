@@ -39,11 +39,16 @@ class ScriptedAnswers:
     def fail(self, text: str, error: Exception) -> None:
         self._open[text].set_exception(error)
 
-    def session(self, search: Any = None) -> AsyncSession:
-        return AsyncSession(self, search)
+    def session(self, search: Any = None, *, guard: Any = None) -> AsyncSession:
+        return AsyncSession(self, search, guard)
 
     async def reply(
-        self, turns: list[Turn], search: Any = None, *, deadline_s: float | None = None
+        self,
+        turns: list[Turn],
+        search: Any = None,
+        *,
+        guard: Any = None,
+        deadline_s: float | None = None,
     ) -> Reply:
         *_, text = texts = [turn.text for turn in turns]
         self.read[text] = texts[-self.max_turns :]
@@ -55,7 +60,12 @@ class ScriptedAnswers:
         return reply_saying(answer, turns_dropped=max(0, len(texts) - self.max_turns))
 
     async def stream(
-        self, turns: list[Turn], search: Any = None, *, deadline_s: float | None = None
+        self,
+        turns: list[Turn],
+        search: Any = None,
+        *,
+        guard: Any = None,
+        deadline_s: float | None = None,
     ) -> AsyncGenerator[Chunk, None]:
         yield Chunk("")
         reply = await self.reply(turns, search)

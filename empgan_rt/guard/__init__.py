@@ -1,0 +1,1 @@
+"""What looks at each message and each reply before the other side does."""
