@@ -43,6 +43,7 @@ from .sessions.session import Session
 from .threads import set_num_threads
 
 if TYPE_CHECKING:
+    from .guard.word_guard import WordGuard
     from .inference.async_responder import AsyncResponder
     from .sessions.async_session import AsyncSession
     from .sessions.pool import SessionPool
@@ -78,6 +79,7 @@ __all__ = [
     "Timings",
     "Turn",
     "Verdict",
+    "WordGuard",
     "__version__",
     "set_num_threads",
 ]
@@ -96,6 +98,10 @@ def __getattr__(name: str) -> Any:
         from .sessions.pool import SessionPool
 
         return SessionPool
+    if name == "WordGuard":
+        from .guard.word_guard import WordGuard
+
+        return WordGuard
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -44,6 +44,7 @@ PUBLIC = [
     "Timings",
     "Turn",
     "Verdict",
+    "WordGuard",
     "__version__",
     "set_num_threads",
 ]
