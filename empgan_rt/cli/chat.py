@@ -15,9 +15,18 @@ from ..errors import EmpganError, InputError, StorageError
 from ..inference.responder import Responder
 from ..sessions.session import Session
 from . import console
-from .options import engine_options, overlay, precision_option, search_options
+from .options import (
+    chosen_guard,
+    engine_options,
+    guard_options,
+    overlay,
+    precision_option,
+    search_options,
+)
 from .records import alternative_records, error_record, reply_record
 
+NOTICE = """The guard is on: it answers some messages about danger and abuse in place of the model.
+It knows English phrases and no meaning, so it misses much. --no-guard turns it off."""
 HELP = """/emotion NAME  say what you feel in your next message, instead of having it recognised
 /alternatives  show what else the model thought of
 /reset         begin a new dialogue
@@ -30,6 +39,7 @@ HELP = """/emotion NAME  say what you feel in your next message, instead of havi
 @precision_option
 @engine_options
 @search_options
+@guard_options
 @click.option(
     "--stream/--no-stream",
     default=True,
@@ -47,6 +57,9 @@ def chat(
     precision: str,
     backend: str,
     device: str,
+    guard: bool | None,
+    guard_words: str | None,
+    locale: str,
     stream: bool,
     show_emotion: bool | None,
     as_json: bool,
@@ -57,7 +70,10 @@ def chat(
     Each line is a turn; /help lists the commands. In a pipe each line gets one line back, with
     --json one JSON object, and a line that cannot be answered is reported on stderr.
     """
-    with Responder.load(bundle, backend=backend, precision=precision, device=device) as responder:
+    watching = chosen_guard(guard, guard_words, locale, by_default=True)
+    with Responder.load(
+        bundle, backend=backend, precision=precision, device=device, guard=watching
+    ) as responder:
         wanted = overlay(responder.search, search)
         if not wanted.sample:  # a beam search has its alternatives anyway
             wanted = overlay(wanted, {"num_hypotheses": wanted.beam_size})
@@ -67,6 +83,8 @@ def chat(
             show_emotion=sys.stdin.isatty() if show_emotion is None else show_emotion,
             as_json=as_json,
         )
+        if watching is not None:
+            console.notice(NOTICE)
         for line in _typed() if sys.stdin.isatty() else _piped():
             if not talk.take(line):
                 break
@@ -117,8 +135,8 @@ class Chat:
 
     def _answered(self, reply: Reply) -> None:
         self._emotion, self._last = None, reply
-        heard = reply.emotions[-1]
-        if self._show_emotion:
+        if self._show_emotion and reply.emotions:  # none if the guard stopped the message
+            heard = reply.emotions[-1]
             share = "given" if heard.given else f"{heard.probabilities[heard.label]:.0%}"
             click.secho(f"  [you: {heard.label.name.lower()}, {share}]", err=True, dim=True)
 

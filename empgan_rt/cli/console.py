@@ -118,6 +118,12 @@ def write(text: str) -> None:
         sys.stdout.flush()
 
 
+def notice(text: str) -> None:
+    """Print what users should know on stderr, unless the command line is to be quiet."""
+    if not click.get_current_context().find_root().params.get("quiet"):
+        click.echo(text, err=True)
+
+
 def complain(error: EmpganError) -> None:
     """Print an error on stderr, control characters escaped; does nothing if that is impossible."""
     lines = f"error: {error}".split("\n")

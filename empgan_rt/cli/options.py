@@ -1,4 +1,4 @@
-"""The options of a search, shared by the commands that write replies."""
+"""The options of a search, an engine and a guard, shared by the commands that write replies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import msgspec
 
 from ..config import SearchConfig
 from ..errors import InputError
+from ..guard.word_guard import WordGuard
+from ..guard.word_list import DEFAULT
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -53,6 +55,53 @@ _ENGINE = (
 def engine_options(command: Command) -> Command:
     """Add --backend and --device."""
     return _with(command, _ENGINE)
+
+
+_GUARD = (
+    click.option(
+        "--guard/--no-guard",
+        default=None,
+        help="Whether the guard by words looks at messages and replies: in chat unless told "
+        "otherwise, elsewhere if told so.",
+    ),
+    click.option(
+        "--guard-words",
+        metavar="FILE",
+        help="Your own phrases, texts and numbers for the guard, on top of ours (TOML).",
+    ),
+    click.option(
+        "--locale",
+        default=DEFAULT,
+        show_default=True,
+        help="Whose numbers the guard names, such as en-GB; the default names none.",
+    ),
+)
+
+
+def guard_options(command: Command) -> Command:
+    """Add --guard, --guard-words and --locale, for `chosen_guard`."""
+    return _with(command, _GUARD)
+
+
+def chosen_guard(
+    wanted: bool | None, words: str | None, locale: str, *, by_default: bool
+) -> WordGuard | None:
+    """Return the guard that the options ask for; None for none.
+
+    Args:
+        wanted: --guard or --no-guard, None if neither is given.
+        words, locale: the other two options.
+        by_default: what holds if no option is given.
+
+    Raises:
+        InputError: there is something for a guard that is not wanted, or as `WordGuard`.
+    """
+    says_more = words is not None or locale != DEFAULT
+    if wanted is False and says_more:
+        raise InputError("--guard-words or --locale with --no-guard", hint="leave either side out")
+    if wanted or says_more or (wanted is None and by_default):
+        return WordGuard(words, locale=locale)
+    return None
 
 
 def search_options(command: Command) -> Command:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..dialogue import Alternative, Reply
+from ..dialogue import Alternative, Reply, Verdict
 from ..errors import EmpganError
 
 
@@ -28,6 +28,18 @@ def reply_record(reply: Reply) -> dict[str, Any]:
         "turns_dropped": reply.turns_dropped,
         "tokens_dropped": reply.tokens_dropped,
         "bundle_id": reply.bundle_id,
+        "source": reply.source,
+        "verdict": None if reply.verdict is None else verdict_record(reply.verdict),
+    }
+
+
+def verdict_record(verdict: Verdict) -> dict[str, str]:
+    """Return a guard's verdict as plain JSON values; its text is the reply's."""
+    return {
+        "action": verdict.action,
+        "category": verdict.category,
+        "rule": verdict.rule,
+        "message": verdict.message,
     }
 
 

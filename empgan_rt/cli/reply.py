@@ -17,7 +17,14 @@ from ..errors import DataError, EmpganError, InputError
 from ..inference.responder import Responder
 from . import console
 from .jsonl import STANDARD, count_lines, numbered_lines, open_input, open_output
-from .options import engine_options, overlay, precision_option, search_options
+from .options import (
+    chosen_guard,
+    engine_options,
+    guard_options,
+    overlay,
+    precision_option,
+    search_options,
+)
 from .records import error_record, reply_record
 
 _BATCHES_IN_MEMORY = 16  # more would sort better by length, and hold more
@@ -60,6 +67,7 @@ class _Line:
 @precision_option
 @engine_options
 @search_options
+@guard_options
 @click.option("--alternatives", type=click.IntRange(0), help="More replies for each dialogue.")
 @click.option(
     "--batch-size", type=click.IntRange(1, 256), default=32, help="Most dialogues computed at once."
@@ -70,6 +78,9 @@ def reply(
     precision: str,
     backend: str,
     device: str,
+    guard: bool | None,
+    guard_words: str | None,
+    locale: str,
     alternatives: int | None,
     batch_size: int,
     as_json: bool,
@@ -82,17 +93,21 @@ def reply(
     {"beam_size": 1, "banned_words": ["shut up", "don't"]}: words and phrases that the reply never
     says, capitals and kinds of apostrophes aside. A line that cannot be answered gets an "error" in
     OUT.jsonl and stops no other; then the exit code is 7. With OUT "-" the summary goes to stderr.
+    With --guard, "source" and "verdict" tell what the guard did.
     """
     if not 2 <= len(paths) <= 3:
         raise click.UsageError(f"{len(paths)} paths given, wanted [BUNDLE] IN.jsonl OUT.jsonl")
     bundle, source, out = paths if len(paths) == 3 else ("default", *paths)
     if alternatives is not None:
         search["num_hypotheses"] = alternatives + 1
+    watching = chosen_guard(guard, guard_words, locale, by_default=False)
     started = time.perf_counter()
     rows = failed = 0
     with (
         open_input(source) as file,
-        Responder.load(bundle, backend=backend, precision=precision, device=device) as responder,
+        Responder.load(
+            bundle, backend=backend, precision=precision, device=device, guard=watching
+        ) as responder,
         console.progress("reply", count_lines(source)) as bar,
         open_output(out) as output,
     ):

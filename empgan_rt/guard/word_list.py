@@ -211,6 +211,12 @@ def _check(file: WordFile, source: str) -> None:
                 f"{source}: categories.{name}.later is {category.later}",
                 hint=f"give a number from 0 to {MAX_LATER}",
             )
+    for form in (form for forms in file.spellings.values() for form in forms):
+        if len(form.split()) != 1:
+            raise InputError(
+                f"{source}: spellings has a form {form[:40]!r} of {len(form.split())} words",
+                hint="give forms of one word; phrases may be of several",
+            )
     known = {REFUSED_REPLY, *file.categories, *(f"{name}{LATER}" for name in file.categories)}
     for locale, texts in file.texts.items():
         for name, text in texts.items():

@@ -8,6 +8,8 @@ import pytest
 
 from empgan_rt import InputError, Turn, WordGuard
 from support.guard_lines import category_of
+from support.pages import blocks
+from support.source_tree import ROOT
 
 OWN = """
 idioms = ["zorp me"]
@@ -99,6 +101,7 @@ def test_texts_and_numbers_are_of_the_locale_then_the_language_then_the_default(
         ("idioms = ['* die']", "has '[*]' where a word is wanted"),
         ("[lists]\na = ['<a> b']\n[categories.abuse]\nphrases = ['<a>']", "more than 8 groups"),
         (f"idioms = ['{'a ' * 400}']", "more than 600 characters"),
+        ("[spellings]\n'talk to' = ['tlk 2']", "spellings has a form 'tlk 2' of 2 words"),
         ("idioms = [", "is no TOML"),
         ("idioms = 1979-05-27", "Expected `array`, got `date`"),
         ("a = " + "[" * 5000, "nested too deep|is no TOML"),
@@ -126,3 +129,15 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
     with pytest.raises(InputError, match="is no TOML"):
         WordGuard(tmp_path / "latin.toml")
+
+
+def test_the_file_that_the_page_shows_is_sound(tmp_path: Path) -> None:
+    (toml,) = blocks(ROOT / "docs" / "guard.md", "toml")
+    path = tmp_path / "own.toml"
+    path.write_text(toml, "utf-8")
+    guard = WordGuard(path, locale="de-DE")
+    assert category_of(guard, "Can I tlkto a human?") == "people"
+    assert category_of(guard, "I do not want to talk to a human.") is None
+    verdict = guard.check_input([Turn("Ich möchte sterben.")])
+    assert verdict.action == "hand_over"
+    assert "112 an oder die Telefonseelsorge" in verdict.text
