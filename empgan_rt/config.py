@@ -56,6 +56,8 @@ class GeneratorConfig:
         label_embedding_size: width of an emotion-label embedding.
         hidden_size: H, width of every GRU.
         recogniser_size: width of the emotion recogniser's embedding and GRUs.
+        recogniser_buckets: rows of the table in which the recogniser looks up words and pairs of
+            words; 0 if it reads them one after another.
         context: "hierarchical" reads words into turns and turns into a context, one memory
             position a turn; "flat" reads the dialogue as one sequence, one position a token.
         streams: what makes the memory (Eq. 2), in this order; a flat context has "utterances".
@@ -74,6 +76,7 @@ class GeneratorConfig:
     label_embedding_size: int = 100
     hidden_size: int = 400
     recogniser_size: int = 64
+    recogniser_buckets: int = 0
     context: Context = "hierarchical"
     streams: tuple[Stream, ...] = get_args(Stream)
     attention: bool = True
@@ -92,6 +95,7 @@ class GeneratorConfig:
             "recogniser_size",
         ):
             _check(self, name, 1, 8192)
+        _check(self, "recogniser_buckets", 0, 1 << 24)
         flat = self.context == "flat"
         if self.context not in get_args(Context) or (self.prepend_label and not flat):
             raise InputError(

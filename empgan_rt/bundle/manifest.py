@@ -26,7 +26,7 @@ from ..errors import BundleError
 from ..graph_spec import GRAPH_NAMES
 from .strict_json import load_json, strict_convert
 
-SCHEMA_VERSION = "2.1"  # 2.1: word_turns and tied in the model
+SCHEMA_VERSION = "2.1"
 MIN_READER = "0.1.0"  # the first release that reads what `render` writes
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"

@@ -23,13 +23,13 @@ _WRITTEN = (
     "Abs Add Cast Clip Concat Constant ConstantOfShape CumSum DequantizeLinear Div Equal Exp "
     "Expand GRU Gather GatherElements GatherND Gemm GreaterOrEqual Identity Less Log LogSoftmax "
     "MatMul Max Min Mod Mul Not Pad QuantizeLinear Range ReduceMax ReduceSum Reshape "
-    "ScatterElements Shape Sigmoid Slice Softmax Split Squeeze Sub Tanh TopK Transpose Unsqueeze "
-    "Where"
+    "ScatterElements Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh TopK Transpose "
+    "Unsqueeze Where"
 )
 # ... and what another version of PyTorch's exporter might write instead, just as harmless.
 _KINDRED = (
     "And ArgMax CastLike Ceil DynamicQuantizeLinear Flatten Floor Greater LessOrEqual "
-    "MatMulInteger Neg Or Pow Reciprocal ReduceMean ReduceMin Relu Sign Size Sqrt Sum Tile Trilu"
+    "MatMulInteger Neg Or Pow Reciprocal ReduceMean ReduceMin Relu Sign Size Sum Tile Trilu"
 )
 OPERATORS = frozenset(f"{_WRITTEN} {_KINDRED}".split())
 _DATA_KEYS = {"location", "offset", "length", "checksum"}

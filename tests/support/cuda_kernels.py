@@ -17,7 +17,7 @@ NUMBERS = WITH_INT64 | {"int32"}
 ANY = NUMBERS | {"bool", "int8", "uint8", "int16"}
 KERNELS: dict[str, set[str]] = {
     **dict.fromkeys(
-        ("Exp", "GRU", "Gemm", "Log", "LogSoftmax", "MatMul", "Sigmoid", "Softmax", "Tanh"),
+        ("Exp", "GRU", "Gemm", "Log", "LogSoftmax", "MatMul", "Sigmoid", "Softmax", "Sqrt", "Tanh"),
         HALF_FLOAT,
     ),
     **dict.fromkeys(

@@ -47,6 +47,7 @@ class ModelSizes(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     label_embedding_size: Count = 100
     hidden_size: Count = 400
     recogniser_size: Count = 64
+    recogniser_buckets: Annotated[int, Meta(ge=0, le=1 << 24)] = 0
     dropout: Share = 0.4
     word_turns: Annotated[int, Meta(ge=0, le=8)] = 0
     tied: bool = False
@@ -133,6 +134,8 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         threads: of PyTorch on a CPU; 0 takes every allowed core.
         max_response: longer responses are cut to this many tokens in training.
         save_every_s: seconds between checkpoints within an epoch.
+        recogniser_balance: a turn weighs in the recogniser's loss as the frequency of its label to
+            the power of minus this: 0 weighs all turns alike, 1 all labels.
         recogniser_from: a checkpoint whose recogniser is taken instead of training one.
         generator_from: a checkpoint whose generator and recogniser are taken, so that nothing is
             left but training against critics.
@@ -149,6 +152,7 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     recogniser: StageConfig = StageConfig(learning_rate=1e-3, batch_samples=64)
     mle: StageConfig = StageConfig()
     adversarial: AdversarialConfig = AdversarialConfig()
+    recogniser_balance: Annotated[float, Meta(ge=0, le=1)] = 0.5
     recogniser_from: Place = ""
     generator_from: Place = ""
 

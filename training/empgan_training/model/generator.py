@@ -68,7 +68,9 @@ class Generator(nn.Module):
         if "emotion_labels" in config.streams:
             self.labels = LabelEncoder(config.label_embedding_size, hidden, dropout)
             self.label_head = nn.Linear(hidden, NUM_LABELS)
-        self.recogniser = EmotionRecogniser(words, config.recogniser_size, dropout)
+        self.recogniser = EmotionRecogniser(
+            words, config.recogniser_size, dropout, config.recogniser_buckets
+        )
         self.newest_words: NewestWords | None = None
         if config.word_turns:
             self.newest_words = NewestWords(config.word_turns, hidden, dropout)

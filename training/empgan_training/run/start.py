@@ -60,10 +60,13 @@ def take_over(config: TrainConfig, generator: Generator, texts: Mapping[str, str
         return _taken(source, "generator", ("recogniser", "mle"))
     if config.recogniser_from:
         source = _fitting(config.recogniser_from, texts, ("recogniser",))
-        if source.config.recogniser_size != generator.config.recogniser_size:
+        found, wanted = (
+            (c.recogniser_size, c.recogniser_buckets) for c in (source.config, generator.config)
+        )
+        if found != wanted:
             raise InputError(
-                f"the recogniser in {config.recogniser_from} is {source.config.recogniser_size} "
-                f"wide, {generator.config.recogniser_size} wanted",
+                f"the recogniser in {config.recogniser_from} has {found} as size and buckets, "
+                f"{wanted} wanted",
                 hint=_HINT,
             )
         generator.recogniser.load_state_dict(source.generator().recogniser.state_dict())
