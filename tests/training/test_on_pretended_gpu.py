@@ -46,10 +46,10 @@ WAITS_BESIDE_STEPS = {
     "copy to the host in checkpoint.<dictcomp>",
     "copy to the host in eager.encode",
     "copy to the host in eager.fetched",
-    "copy to the host in validation.recogniser_scores",
+    "copy to the host in validation._recogniser_logits",
     "item in validation.teacher_forced",
     "copy to the GPU in batch.<lambda>",  # of validation
-    "copy to the GPU in validation.recogniser_scores",
+    "copy to the GPU in validation._recogniser_logits",
     "copy to the GPU in stages.<dictcomp>",  # critics
     "copy to the GPU in eager.admit",
     "copy to the GPU in stages._recogniser_stage",

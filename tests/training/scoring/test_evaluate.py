@@ -25,13 +25,12 @@ from empgan_rt.errors import (
 from empgan_rt.graph_spec import EOS, UNK, UNKNOWN_LABEL
 from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures
 from empgan_training.data.prepared import PreparedData, all_samples
-from empgan_training.metrics.classification import score_labels
 from empgan_training.scoring import evaluate as evaluate_module
 from empgan_training.scoring.decoding import (
     context_of,
     forced_log_probs,
     generate,
-    recognised_labels,
+    recognised,
     targets_of,
 )
 from empgan_training.scoring.evaluate import (
@@ -42,6 +41,7 @@ from empgan_training.scoring.evaluate import (
 )
 from empgan_training.scoring.evaluation import METRICS, EvaluateOptions, Evaluation, Prediction
 from empgan_training.scoring.opened_model import OpenedModel, open_model
+from empgan_training.scoring.recognition import score_recognised
 from empgan_training.scoring.validation import recogniser_scores, teacher_forced
 from support.scripted_backend import ScriptedBackend, normalised, random_model
 from support.small_data import prepare_own, small_checkpoint
@@ -119,8 +119,10 @@ def test_backend_and_teacher_forcing_agree(model: OpenedModel, prepared: Path) -
 def test_recogniser_is_scored_alike_on_both_roads(model: OpenedModel, prepared: Path) -> None:
     dialogues = PreparedData(prepared, Limits()).split("test")
     assert model.generator is not None
-    found = score_labels(*recognised_labels(model.backend, dialogues, max_turns=50))
-    assert found == recogniser_scores(model.generator, dialogues)
+    found = score_recognised(*recognised(model.backend, dialogues, max_turns=50))
+    alike = recogniser_scores(model.generator, dialogues)
+    assert found == replace(alike, calibration_error=found.calibration_error)
+    assert found.calibration_error == pytest.approx(alike.calibration_error, abs=1e-3)
 
 
 def test_recognised_labels_hide_the_gold_ones(prepared: Path) -> None:
@@ -290,7 +292,11 @@ def test_an_exported_bundle_scores_as_its_checkpoint(
     assert full.language is not None
     for ours, eager in zip(found.language.model, full.language.model, strict=True):
         assert ours.perplexity == pytest.approx(eager.perplexity, rel=1e-3)
-    assert found.recogniser == full.recogniser
+    assert found.recogniser is not None
+    assert full.recogniser is not None
+    error = found.recogniser.calibration_error
+    assert error == pytest.approx(full.recogniser.calibration_error, abs=1e-3)
+    assert found.recogniser == replace(full.recogniser, calibration_error=error)
     assert found.generation is not None
     assert full.generation is not None
     assert found.generation.predictions == full.generation.predictions

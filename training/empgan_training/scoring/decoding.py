@@ -136,32 +136,32 @@ def generate(
     return replies
 
 
-def recognised_labels(
+def recognised(
     backend: Backend,
     dialogues: Sequence[PreparedDialogue],
     max_turns: int,
     on_progress: OnProgress = silent,
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the recognised and the gold label, 1..7, of every turn that a context can hold.
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return what is recognised in every turn with a gold label that a context can hold.
 
-    Turns without a gold label are left out.
+    They are the probabilities (n, 7) of the labels 1..7, and the gold one of 1..7 for each turn (n,).
     """
 
     def size(i: int) -> tuple[int, int]:
         turns = dialogues[i].turns
         return len(turns), max(len(turn.token_ids) for turn in turns)
 
-    predicted: list[int] = []
+    found: list[npt.NDArray[np.float32]] = []
     gold: list[int] = []
     for rows in _batches(len(dialogues), size, on_progress, "recogniser"):
         turns = [dialogues[i].context[:max_turns] for i in rows]
         inputs = encoder_input([DialogueFeatures(tuple(map(_unlabelled, t)), 0) for t in turns])
-        best = backend.encode(inputs).label_probs.argmax(axis=-1) + 1  # (B, M)
+        probs = backend.encode(inputs).label_probs  # (B, M, 7)
         for row, kept in enumerate(turns):
             labelled = [m for m, turn in enumerate(kept) if turn.label != UNKNOWN_LABEL]
-            predicted += best[row, labelled].tolist()
+            found.append(probs[row, labelled])
             gold += [kept[m].label for m in labelled]
-    return np.array(predicted, np.int64), np.array(gold, np.int64)
+    return np.concatenate(found), np.array(gold, np.int64)
 
 
 def _unlabelled(turn: TurnFeatures) -> TurnFeatures:

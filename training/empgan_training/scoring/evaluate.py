@@ -15,7 +15,6 @@ from empgan_rt.graph_spec import UNK
 from empgan_rt.storage.file_set import replace_file
 
 from ..data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
-from ..metrics.classification import ClassificationScores, score_labels
 from ..metrics.inputs import import_eval_package
 from ..metrics.ngram_lm import AddOneTrigram
 from ..metrics.scores import score_texts
@@ -27,7 +26,7 @@ from .decoding import (
     forced_log_probs,
     generate,
     perplexity_of,
-    recognised_labels,
+    recognised,
     targets_of,
 )
 from .evaluation import (
@@ -40,6 +39,7 @@ from .evaluation import (
     Prediction,
 )
 from .opened_model import OpenedModel
+from .recognition import RecogniserScores, score_recognised
 
 TEXT_PACKAGES = ("sacrebleu.metrics.bleu", "rouge_score.rouge_scorer")
 
@@ -211,8 +211,8 @@ def _generation(
 
 def _recogniser(
     model: OpenedModel, dialogues: Sequence[PreparedDialogue], on_progress: OnProgress
-) -> ClassificationScores | None:
+) -> RecogniserScores | None:
     """Return how well emotions are recognised, None where no turn has a label."""
     max_turns = model.featurizer.limits.max_turns
-    predicted, gold = recognised_labels(model.backend, dialogues, max_turns, on_progress)
-    return score_labels(predicted, gold) if len(gold) else None
+    probs, gold = recognised(model.backend, dialogues, max_turns, on_progress)
+    return score_recognised(probs, gold) if len(gold) else None

@@ -10,9 +10,9 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.errors import InputError
 
 from ..config import TrainConfig
-from ..metrics.classification import ClassificationScores
 from ..metrics.scores import TextScores
 from .decoding import Labels
+from .recognition import RecogniserScores
 
 TEXT_METRICS = ("bleu", "distinct", "rouge")
 METRICS = ("perplexity", *TEXT_METRICS, "recogniser")
@@ -138,7 +138,7 @@ class Evaluation:
     options: EvaluateOptions
     language: LanguageScores | None
     generation: Generation | None
-    recogniser: ClassificationScores | None
+    recogniser: RecogniserScores | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the evaluation as nested plain values, ready for JSON."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..data.corpora.corpus import SPLITS
-from ..metrics.classification import ClassificationScores
 from ..metrics.scores import TextScores
 from .evaluation import TEXT_METRICS, Evaluation, Generation, LanguageScores
+from .recognition import RecogniserScores
 
 Row = tuple[str, ...]
 
@@ -153,11 +153,12 @@ def _generation_text(generation: Generation, metrics: Sequence[str]) -> str:
     )
 
 
-def _recogniser_text(scores: ClassificationScores) -> str:
+def _recogniser_text(scores: RecogniserScores) -> str:
     rows: list[Row] = [
         ("recogniser", "%"),
         ("accuracy", f"{scores.accuracy:.2f}"),
         ("always the commonest label", f"{scores.majority_accuracy:.2f}"),
         ("macro-F1", f"{scores.macro_f1:.2f}"),
+        ("calibration error", f"{scores.calibration_error:.2f}"),
     ]
     return f"{aligned(rows)}\n{scores.n:,} turns"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from empgan_rt.config import SearchConfig
@@ -18,11 +19,12 @@ from ..algorithms.mle import generator_loss
 from ..data.batch import batches
 from ..data.prepared import PreparedDialogue, Sample, all_samples
 from ..eager import EagerBackend
-from ..metrics.classification import ClassificationScores, score_labels
+from ..metrics.calibration import best_temperature
 from ..metrics.distinct import score_distinct
 from ..model.generator import Generator
 from ..progress import OnProgress, silent
 from .decoding import context_of, generate, perplexity_of
+from .recognition import RecogniserScores, score_recognised
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,35 @@ def greedy_replies(
 
 def recogniser_scores(
     generator: Generator, dialogues: Sequence[PreparedDialogue]
-) -> ClassificationScores:
+) -> RecogniserScores:
     """Return how well the recogniser labels every turn that a context can hold and has a label."""
+    logits, gold = _recogniser_logits(generator, dialogues)
+    return score_recognised(torch.softmax(torch.from_numpy(logits), -1).numpy(), gold)
+
+
+def calibrate_recogniser(generator: Generator, dialogues: Sequence[PreparedDialogue]) -> None:
+    """Divide the recogniser's logits by the temperature that fits some dialogues best.
+
+    It becomes part of the last layer's weights, so nothing that reads them need know of it.
+    """
+    logits, gold = _recogniser_logits(generator, dialogues)
+    temperature = best_temperature(logits, gold - 1)
+    with torch.no_grad():
+        for parameter in generator.recogniser.classify.parameters():
+            parameter.div_(temperature)
+
+
+def _recogniser_logits(
+    generator: Generator, dialogues: Sequence[PreparedDialogue]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+    """Return logits (n, 7) and gold labels (n,), 1..7, of every turn with a label in a context."""
     device = next(generator.parameters()).device
-    predicted: list[np.ndarray] = []
-    gold: list[np.ndarray] = []
+    found: list[npt.NDArray[np.float32]] = []
+    gold: list[npt.NDArray[np.int64]] = []
     generator.eval()
     with torch.inference_mode():
         for batch in batches(dialogues, 64, 1):
-            best = generator.recogniser(batch.utterances.to(device)).argmax(-1).cpu() + 1
-            predicted.append(best.flatten()[batch.label_at].numpy())
-            gold.append(batch.labels.flatten()[batch.label_at].numpy())
-    return score_labels(np.concatenate(predicted), np.concatenate(gold))
+            logits = generator.recogniser(batch.utterances.to(device)).float().cpu()
+            found.append(logits.flatten(0, 1)[batch.label_at].numpy())
+            gold.append(batch.labels.flatten()[batch.label_at].long().numpy())
+    return np.concatenate(found), np.concatenate(gold)
