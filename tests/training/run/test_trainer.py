@@ -27,6 +27,7 @@ from empgan_training.run import precision
 from empgan_training.run import run_stage as run_stage_module
 from empgan_training.run.stage import Stage
 from empgan_training.run.trainer import Trainer
+from empgan_training.scoring.validation import calibrate_recogniser
 from support.runs import assert_same_run, recipe, records
 from support.small_data import SMALL_SIZES, prepare_own, small_checkpoint
 
@@ -111,6 +112,36 @@ def test_the_recogniser_is_frozen_in_the_second_stage(folder: Path, tmp_path: Pa
     for name in before:
         same = torch.equal(before[name], after[name])
         assert same == name.startswith("recogniser."), name
+
+
+def test_a_recogniser_of_word_pairs_learns_from_every_turn_and_is_calibrated(
+    folder: Path, tmp_path: Path
+) -> None:
+    sizes = ModelSizes(**SMALL_SIZES, recogniser_buckets=512, dropout=0.0)
+    trainer = Trainer(recipe(folder, tmp_path / "run", model=sizes))
+    read = trainer.stages[0].dialogues
+    plain = trainer.data.split("train")
+    assert [d.turns[:-2] for d in read] == [d.turns for d in plain]
+    trainer.run(until="recogniser")
+    scores = trainer.best_scores["recogniser"]
+    assert {"macro_f1", "accuracy", "calibration_error"} <= scores.keys()
+    best = Checkpoint.load(tmp_path / "run" / "recogniser.safetensors")
+    assert best.config.recogniser_buckets == 512
+    assert best.model["recogniser.embedding.weight"].shape[0] == 512
+    generator = best.generator()
+    last = generator.recogniser.classify.weight.clone()
+    calibrate_recogniser(generator, trainer.data.split("validation"))
+    torch.testing.assert_close(generator.recogniser.classify.weight, last, rtol=1e-3, atol=1e-6)
+
+
+def test_a_recogniser_of_another_kind_is_not_taken_over(
+    whole: Path, folder: Path, tmp_path: Path
+) -> None:
+    sizes = ModelSizes(**SMALL_SIZES, recogniser_buckets=512)
+    config = recipe(folder, tmp_path / "run", model=sizes)
+    config = msgspec.structs.replace(config, recogniser_from=str(whole / "recogniser.safetensors"))
+    with pytest.raises(InputError, match=r"\(7, 0\) as size and buckets, \(7, 512\) wanted"):
+        Trainer(config)
 
 
 def test_the_best_recogniser_is_kept_not_the_last(

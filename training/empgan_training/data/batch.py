@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from empgan_rt.graph_spec import EOS, NUM_LABELS, SOS, UNKNOWN_LABEL
-from empgan_rt.text.featurizer import DialogueFeatures, encoder_input
+from empgan_rt.text.featurizer import DialogueFeatures, TurnFeatures, encoder_input
 
 from .prepared import PreparedDialogue
+from .reply_rule import REPLY_RULES
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,12 @@ def _feedback(dialogue: PreparedDialogue, response: int) -> list[int]:
     """Return the tokens of the turn after a response; none if that is the last turn."""
     after = dialogue.turns[response + 1 : response + 2]
     return after[0].token_ids if after else []
+
+
+def heard_out(dialogue: PreparedDialogue) -> PreparedDialogue:
+    """Return a dialogue with one turn more, so that contexts hold every turn of its own."""
+    nothing = TurnFeatures([EOS], [EOS], UNKNOWN_LABEL, 0)
+    return replace(dialogue, turns=(*dialogue.turns, nothing), rule=REPLY_RULES["all"])
 
 
 def _counts(dialogues: Sequence[PreparedDialogue], max_response: int) -> Counts:

@@ -36,6 +36,9 @@ class EmotionRecogniser(nn.Module):
         self.turn = None if buckets else GRU(size, size)
         self.context = GRU(size, size)
         self.classify = nn.Linear(2 * size, NUM_LABELS)
+        if buckets:  # most rows are seen seldom or never, and should say little until then
+            nn.init.normal_(self.embedding.weight, std=0.05)
+            nn.init.zeros_(self.embedding.weight[0])
 
     def forward(self, utterances: Tensor) -> Tensor:
         """Return logits (B, M, 7) for (B, M, L) token ids; entry m has seen turns 0..m."""

@@ -5,7 +5,7 @@ have critics, training against them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -19,14 +19,20 @@ from ..algorithms.mle import Losses, class_weights, generator_loss, recogniser_l
 from ..algorithms.policy_gradient import RolloutAdversary
 from ..algorithms.wgan_gp import WassersteinAdversary
 from ..config import TrainConfig
-from ..data.batch import Batch
+from ..data.batch import Batch, heard_out
 from ..data.prepared import PreparedData, PreparedDialogue
 from ..model.critic import KERNEL_WIDTHS, Critic
 from ..model.discriminator import HierarchicalDiscriminator
 from ..model.generator import Generator
 from ..model.words import EmotionWordView
 from ..progress import OnProgress
-from ..scoring.validation import evenly, greedy_replies, recogniser_scores, teacher_forced
+from ..scoring.validation import (
+    calibrate_recogniser,
+    evenly,
+    greedy_replies,
+    recogniser_scores,
+    teacher_forced,
+)
 from ..systems import SYSTEMS, CriticName
 from .adversarial_stage import AdversarialStage
 from .parallel import Workers
@@ -53,8 +59,12 @@ def make_stages(parts: RunParts) -> list[RunStage]:
     data = StageData(
         parts.train, config.seed, config.max_response, parts.workers, parts.on_progress
     )
+    heard = data
+    if parts.generator.config.recogniser_buckets:
+        # the paper's recogniser learns from contexts alone; turns that are only replied to are as good
+        heard = replace(data, dialogues=[heard_out(dialogue) for dialogue in parts.train])
     stages: list[RunStage] = [
-        Stage(_recogniser_task(parts), config.recogniser, data),
+        Stage(_recogniser_task(parts), config.recogniser, heard),
         Stage(_mle_task(parts), config.mle, data),
     ]
     if SYSTEMS[config.system].adversary is not None:
@@ -66,14 +76,17 @@ def _recogniser_task(parts: RunParts) -> StageTask:
     generator = parts.generator
     given = [turn.label for d in parts.train for turn in d.turns if turn.label != UNKNOWN_LABEL]
     labels = torch.tensor(given, dtype=torch.int64)
-    weights = class_weights(labels).to(parts.workers.device())
+    weights = class_weights(labels, parts.config.recogniser_balance).to(parts.workers.device())
 
     def losses(batch: Batch) -> Losses:
         return {"total": recogniser_loss(generator, batch, weights)}
 
     def validate() -> dict[str, float]:
+        if generator.config.recogniser_buckets:
+            calibrate_recogniser(generator, parts.validation)
         scores = recogniser_scores(generator, parts.validation)
-        return {"macro_f1": scores.macro_f1, "accuracy": scores.accuracy}
+        names = ("macro_f1", "accuracy", "calibration_error")
+        return {name: getattr(scores, name) for name in names}
 
     learners = list(generator.recogniser.parameters())
     return StageTask(

@@ -144,7 +144,7 @@ def recognised(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
     """Return what is recognised in every turn with a gold label that a context can hold.
 
-    They are the probabilities (n, 7) of the labels 1..7, and the gold one of 1..7 for each turn (n,).
+    They are the probabilities (n, 7) of labels 1..7, and the gold label of each turn (n,).
     """
 
     def size(i: int) -> tuple[int, int]:
