@@ -37,7 +37,7 @@ class TurnEncoderGraph(_Graph):
     def forward(self, utterances: Tensor, emotion_words: Tensor) -> tuple[Tensor]:
         """Return turn_vectors."""
         turns = utterances.unsqueeze(0), emotion_words.unsqueeze(0)  # of one dialogue
-        return (self.generator.encode_turns(*turns).squeeze(0),)
+        return (self.generator.encode_turns(*turns).squeeze(0).float(),)
 
 
 class ContextEncoderGraph(_Graph):

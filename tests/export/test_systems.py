@@ -28,7 +28,7 @@ from support.small_data import SMALL_SIZES, small_checkpoint
         ("SeqGAN", {}),
         ("Emo-S2S", {}),
         ("Emo-HRED", {}),
-        ("EmpG", {"word_turns": 2}),
+        ("EmpG", {"word_turns": 2, "recogniser_buckets": 4096}),
         ("EmpG", {"word_turns": 1, "tied": True, "embedding_size": SMALL_SIZES["hidden_size"]}),
     ],
 )

@@ -61,7 +61,7 @@ def make_stages(parts: RunParts) -> list[RunStage]:
     )
     heard = data
     if parts.generator.config.recogniser_buckets:
-        # the paper's recogniser learns from contexts alone; turns that are only replied to are as good
+        # The paper's learns from contexts alone; turns that nobody replies to are as good.
         heard = replace(data, dialogues=[heard_out(dialogue) for dialogue in parts.train])
     stages: list[RunStage] = [
         Stage(_recogniser_task(parts), config.recogniser, heard),
