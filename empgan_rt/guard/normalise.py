@@ -59,7 +59,7 @@ class Normaliser:
     """
 
     def __init__(self, spellings: Mapping[str, Sequence[str]]) -> None:
-        self._spelled = {
+        self._spelled: dict[str, list[tuple[str, ...]]] = {
             _plain(form): [(word,) for word in _plain(words).split()]
             for words, forms in spellings.items()
             for form in forms

@@ -52,6 +52,10 @@ PLANTED: Mapping[str, tuple[str, str]] = {
         "if TYPE_CHECKING:\n    from ..inference.responder import Responder",
         "empgan_rt.inference.responder",
     ),
+    "empgan_rt.guard.phrases": (
+        "from ..text.tokenizer import Tokenizer",
+        "empgan_rt.text.tokenizer",
+    ),
     "empgan_rt.backends.loader": ("from ..inference.lane import Lane", "empgan_rt.inference.lane"),
     "empgan_rt.inference.lane": ("import rich", "rich"),
     "empgan_rt.inference.responder": ("from ..cli import console", "empgan_rt.cli.console"),
