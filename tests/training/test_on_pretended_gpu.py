@@ -52,7 +52,7 @@ WAITS_BESIDE_STEPS = {
     "copy to the GPU in validation._recogniser_logits",
     "copy to the GPU in stages.<dictcomp>",  # critics
     "copy to the GPU in eager.admit",
-    "copy to the GPU in stages._recogniser_stage",
+    "copy to the GPU in stages._recogniser_task",
     "copy to the GPU in stages._adversary",
     "copy to the GPU in trainer.__init__",
 }
