@@ -119,9 +119,9 @@ def test_a_recogniser_of_word_pairs_learns_from_every_turn_and_is_calibrated(
 ) -> None:
     sizes = ModelSizes(**SMALL_SIZES, recogniser_buckets=512, dropout=0.0)
     trainer = Trainer(recipe(folder, tmp_path / "run", model=sizes))
-    read = trainer.stages[0].dialogues
+    read = trainer.stages[0].data.dialogues
     plain = trainer.data.split("train")
-    assert [d.turns[:-2] for d in read] == [d.turns for d in plain]
+    assert [d.context for d in read] == [d.turns for d in plain]
     trainer.run(until="recogniser")
     scores = trainer.best_scores["recogniser"]
     assert {"macro_f1", "accuracy", "calibration_error"} <= scores.keys()
