@@ -1,9 +1,10 @@
-"""Refuses graphs that a runtime would misread: the traps of TensorRT and ONNX Runtime.
+"""Refuses graphs that a runtime would misread: the traps of TensorRT, ONNX Runtime and others.
 
 TensorRT's parser ignores `layout=1` of a GRU without a word and refuses 64-bit sequence lengths;
 operators with data-dependent shapes have no kernel there, and a TopK of more than 3840 is read but
 not built; a GRU without `linear_before_reset` is another GRU than PyTorch's; constants beyond
-float16 overflow in half precision.
+float16 overflow in half precision. Readers beyond these two (docs/portability.md) misread constants
+that are no tensors or are left out, and per-axis scales below opset 19.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ _NO_KERNEL = frozenset({"NonZero", "Compress", "Unique", "Multinomial", "RandomU
 _CONTROL_FLOW = frozenset({"Loop", "If", "Scan"})
 _LARGEST_HALF = 65504.0
 _MOST_OF_TOPK = 3840
+_OPSET_OF_SCALES = 19
 
 
 def lint(model: onnx.ModelProto) -> None:
@@ -40,6 +42,7 @@ def _faults(model: onnx.ModelProto) -> Iterator[str]:
     domains = {opset.domain for opset in model.opset_import} - {"", "ai.onnx"}
     if domains or model.functions:
         yield f"operators outside the standard: {sorted(domains)}, {len(model.functions)} functions"
+    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
     constants = _constants(model.graph)
     for node in model.graph.node:
         kind = node.op_type
@@ -48,6 +51,12 @@ def _faults(model: onnx.ModelProto) -> Iterator[str]:
             yield f"{kind} has no kernel everywhere"
         if kind in _CONTROL_FLOW:
             yield f"{kind} keeps CUDA graphs from being captured"
+        if kind == "Constant" and "value" not in attributes:
+            yield f"Constant with {', '.join(sorted(attributes))} is no tensor"
+        if kind == "ConstantOfShape" and "value" not in attributes:
+            yield "ConstantOfShape without a value is not read everywhere"
+        if kind == "DequantizeLinear" and opset < _OPSET_OF_SCALES:
+            yield f"DequantizeLinear below opset {_OPSET_OF_SCALES} is not read everywhere"
         if kind == "TopK" and np.max(constants.get(node.input[1], 0)) > _MOST_OF_TOPK:
             yield f"TopK of more than {_MOST_OF_TOPK} is not built"
         if kind == "GRU":
@@ -74,6 +83,8 @@ def _constants(graph: onnx.GraphProto) -> dict[str, Any]:
     }
     for node in graph.node:
         for attribute in node.attribute:
-            if node.op_type == "Constant" and attribute.name in ("value_int", "value_ints"):
+            if node.op_type == "Constant" and attribute.name == "value":
+                found[node.output[0]] = numpy_helper.to_array(attribute.t)
+            elif node.op_type == "Constant" and attribute.name in ("value_int", "value_ints"):
                 found[node.output[0]] = onnx.helper.get_attribute_value(attribute)
     return found

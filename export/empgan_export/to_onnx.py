@@ -22,9 +22,10 @@ from torch.export import Dim
 from empgan_rt.errors import ParityError
 from empgan_rt.graph_spec import GraphSpec
 
+from .plain_constants import write_constants_as_tensors
 from .translations import TRANSLATIONS
 
-OPSET = 18
+OPSET = 19  # below it onnx's own reference refuses a scale for each column
 WEIGHTS_FILE = "weights.safetensors"
 _TRACED_SIZES = {
     "U": 9,
@@ -132,6 +133,7 @@ def finish(
         spec: signature of the whole graph.
     """
     _attach_weights(model.graph, names, stored)
+    write_constants_as_tensors(model.graph)
     _declare(model.graph, spec)
     _strip(model)
     return model
