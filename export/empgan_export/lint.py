@@ -4,7 +4,7 @@ TensorRT's parser ignores `layout=1` of a GRU without a word and refuses 64-bit 
 operators with data-dependent shapes have no kernel there, and a TopK of more than 3840 is read but
 not built; a GRU without `linear_before_reset` is another GRU than PyTorch's; constants beyond
 float16 overflow in half precision. Readers beyond these two (docs/portability.md) misread constants
-that are no tensors or are left out, and per-axis scales below opset 19.
+that are no tensors or are left out, and have no DequantizeLinear below opset 19.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _NO_KERNEL = frozenset({"NonZero", "Compress", "Unique", "Multinomial", "RandomU
 _CONTROL_FLOW = frozenset({"Loop", "If", "Scan"})
 _LARGEST_HALF = 65504.0
 _MOST_OF_TOPK = 3840
-_OPSET_OF_SCALES = 19
+_DEQUANTIZING_OPSET = 19
 
 
 def lint(model: onnx.ModelProto) -> None:
@@ -55,8 +55,8 @@ def _faults(model: onnx.ModelProto) -> Iterator[str]:
             yield f"Constant with {', '.join(sorted(attributes))} is no tensor"
         if kind == "ConstantOfShape" and "value" not in attributes:
             yield "ConstantOfShape without a value is not read everywhere"
-        if kind == "DequantizeLinear" and opset < _OPSET_OF_SCALES:
-            yield f"DequantizeLinear below opset {_OPSET_OF_SCALES} is not read everywhere"
+        if kind == "DequantizeLinear" and opset < _DEQUANTIZING_OPSET:
+            yield f"DequantizeLinear below opset {_DEQUANTIZING_OPSET} is not read everywhere"
         if kind == "TopK" and np.max(constants.get(node.input[1], 0)) > _MOST_OF_TOPK:
             yield f"TopK of more than {_MOST_OF_TOPK} is not built"
         if kind == "GRU":

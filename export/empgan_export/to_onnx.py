@@ -25,7 +25,7 @@ from empgan_rt.graph_spec import GraphSpec
 from .plain_constants import write_constants_as_tensors
 from .translations import TRANSLATIONS
 
-OPSET = 19  # below it onnx's own reference refuses a scale for each column
+OPSET = 19  # onnx.reference has no DequantizeLinear below it
 WEIGHTS_FILE = "weights.safetensors"
 _TRACED_SIZES = {
     "U": 9,
