@@ -114,7 +114,7 @@ def small_checkpoint(
         "versions": {"torch": str(torch.__version__)},
         "sources": {},
     }
-    path = tmp_path / f"{system}-{seed}-{len(changes)}.safetensors"
+    path = tmp_path / ("-".join([system, str(seed), *changes]) + ".safetensors")
     generator = small_generator(config, seed)
     Checkpoint(config, generator.state_dict(), texts_of(data.featurizer), info, {}).save(path)
     return path
