@@ -62,7 +62,7 @@ class EngineCache:
         self._check_private()
         try:
             with open_folder(self.folder) as root:
-                found = _unsealed(read_file(root, path.name, _MAX_BYTES), facts)
+                found = _unsealed(read_file(root, path.name, _MAX_BYTES, links=False), facts)
         except BundleError as error:
             _log.warning("%s is not used: %s", path.name, error.message)
             return None

@@ -25,6 +25,7 @@ EXTRAS = {
     "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
     "trt-check": ("tensorrt-rtx", "cuda-python"),
     "train": ("torch", "safetensors", "tensorboard"),
+    "parquet": ("pyarrow",),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
     "eval": ("sacrebleu", "rouge-score", "krippendorff"),

@@ -74,27 +74,31 @@ def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
     return sorted(names)
 
 
-def read_file(root: int, name: str, max_bytes: int) -> bytes:
+def read_file(root: int, name: str, max_bytes: int, *, links: bool = True) -> bytes:
     """Return the bytes of a file named relative to `root`, at most one folder below it.
 
-    The file may be a link, or have other names; a folder may not be a link.
+    A folder may not be a link.
 
     Args:
         root: descriptor from `open_folder`.
         name: "file" or "folder/file".
         max_bytes: a larger file is refused before it is read.
+        links: whether the file may be a link, or have other names. What is read must be held to a
+            digest then.
 
     Raises:
-        BundleError: missing, not a regular file, too large or unreadable.
+        BundleError: missing, not a regular file, a link where none may be, too large or unreadable.
     """
     folder, _, base = name.rpartition("/")
     parent = descriptor = -1
     try:
         parent = os.open(folder, _FOLDER, dir_fd=root) if folder else os.dup(root)
-        descriptor = os.open(base, _READ, dir_fd=parent)
+        descriptor = os.open(base, _READ | (0 if links else os.O_NOFOLLOW), dir_fd=parent)
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise BundleError(f"{name} is not a regular file")
+        if found.st_nlink > 1 and not links:  # 0 if it was replaced since: still whole
+            raise BundleError(f"{name} has {found.st_nlink} names", hint="copy it, do not link it")
         if found.st_size > max_bytes:
             raise BundleError(f"{name} holds {found.st_size} bytes, more than {max_bytes}")
         parts = []

@@ -93,7 +93,7 @@ def test_the_first_process_of_a_run_tells_and_the_others_do_not(folder: Path) ->
         with mock.patch.object(Workers, "of_environment", return_value=workers):
             config = recipe(folder, folder / f"rank-{rank}", system="EmpWD")
             trainer = Trainer(config, on_progress=told)
-        assert [stage.on_progress for stage in trainer.stages] == [wanted] * 3
+        assert [stage.data.on_progress for stage in trainer.stages] == [wanted] * 3
 
 
 @pytest.mark.slow

@@ -86,6 +86,11 @@ def test_a_linked_engine_is_not_read(tmp_path: Path) -> None:
     path.rename(tmp_path / "moved")
     path.symlink_to(tmp_path / "moved")
     assert cache.load(FACTS) is None
+    path.unlink()
+    os.link(tmp_path / "moved", path)
+    assert cache.load(FACTS) is None
+    (tmp_path / "moved").unlink()
+    assert cache.load(FACTS) == b"plan"
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"{}\nplan", b"plan", b'{"facts":{}}'])

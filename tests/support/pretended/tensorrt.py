@@ -96,7 +96,9 @@ class TensorRt:
 
     def Runtime(self, logger: Any) -> Any:  # noqa: N802 - TensorRT's name
         self.logger = logger
-        return SimpleNamespace(deserialize_cuda_engine=self._deserialise)
+        return SimpleNamespace(
+            deserialize_cuda_engine=self._deserialise, engine_host_code_allowed=False
+        )
 
     def _deserialise(self, plan: bytes) -> Engine | None:
         if self.damaged:

@@ -43,6 +43,10 @@ class Engine:
     def num_io_tensors(self) -> int:
         return len(self.inputs) + len(self.outputs)
 
+    @property
+    def num_optimization_profiles(self) -> int:
+        return len(self.profiles)
+
     def get_tensor_name(self, index: int) -> str:
         return [*self.inputs, *self.outputs][index]
 

@@ -63,10 +63,10 @@ def test_it_trains_against_critics_where_a_feedback_is_and_else_by_likelihood(
     trainer = Trainer(config)
     _, mle, against = trainer.stages
     train = trainer.data.split("train")
-    assert mle.dialogues == train
-    assert against.dialogues == [d.answered() for d in train if d.answered() is not None]
-    assert 0 < len(against.dialogues) < len(train)
-    epoch = [d.id for group in mle._epoch_order() for d in group]
+    assert mle.data.dialogues == train
+    assert against.data.dialogues == [d.answered() for d in train if d.answered() is not None]
+    assert 0 < len(against.data.dialogues) < len(train)
+    epoch = [d.id for group in mle._order(0) for d in group]
     assert len(epoch) > len(train)
     scores = trainer.run()
     assert math.isfinite(scores["adversarial"]["perplexity"])
