@@ -15,7 +15,7 @@ from empgan_rt.storage.replacing import restored
 from ..data.folder import write_folder
 from ..human.ratings import wrong_cell
 from ..human.table import csv_bytes, harmless, read_rows
-from ..stored_json import json_file
+from ..stored_json import json_lines
 from .candidates import Answers
 from .contexts import Context
 from .draw import Draw, Row, draw_rows
@@ -78,7 +78,7 @@ def make_sheet(
     shown = _shown(draw)
     rows = ([row, *cells.values(), *("" for _ in _SCALES)] for row, cells in shown.items())
     sheet = csv_bytes(("row", *_SHOWN, *_SCALES), rows)
-    replace_file(key, json_file(draw))
+    replace_file(key, json_lines([draw]))
     write_folder(out, {SHEET_NAME: sheet, "INSTRUCTIONS.md": INSTRUCTIONS.encode("utf-8")})
     return draw
 

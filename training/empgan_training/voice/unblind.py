@@ -8,7 +8,7 @@ from empgan_rt.errors import InputError
 from empgan_rt.storage.replacing import restored
 
 from ..data.folder import write_folder
-from ..stored_json import json_file, json_lines
+from ..stored_json import json_lines
 from .draw import read_draw
 from .scores import VoiceScores, score
 from .sheet import read_ratings
@@ -39,7 +39,7 @@ def unblind(sheet: Path, key: Path, rater: str, out: Path | None = None) -> Voic
         files = {
             "README.md": page_text(out.name, rater, draw, scores).encode("utf-8"),
             "ratings.jsonl": json_lines(rated),
-            "key.json": json_file(draw),
+            "key.json": json_lines([draw]),
         }
         write_folder(out, files)
     return scores
