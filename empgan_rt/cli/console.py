@@ -131,6 +131,17 @@ def complain(error: EmpganError) -> None:
         print("\n".join(map(printable, lines)), file=sys.stderr, flush=True)
 
 
+@contextmanager
+def told_on_interrupt(what: Callable[[], str]) -> Iterator[None]:
+    """Print on stderr what was kept and how to go on if Ctrl-C ends the block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(OSError, ValueError):
+            print(f"\n{printable(what())}", file=sys.stderr, end="", flush=True)
+        raise
+
+
 def printable(text: str) -> str:
     """Return a text on one line, control characters escaped: a stranger may have written it."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

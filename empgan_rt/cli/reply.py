@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,12 +12,21 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
+from .._version import __version__
 from ..config import SearchConfig
 from ..dialogue import Emotion, Reply, Turn
 from ..errors import DataError, EmpganError, InputError
 from ..inference.responder import Responder
 from . import console
-from .jsonl import STANDARD, count_lines, numbered_lines, open_input, open_output
+from .jsonl import (
+    STANDARD,
+    check_output,
+    count_lines,
+    file_digest,
+    numbered_lines,
+    open_input,
+    open_output,
+)
 from .options import (
     chosen_guard,
     engine_options,
@@ -26,6 +36,7 @@ from .options import (
     search_options,
 )
 from .records import error_record, reply_record
+from .unfinished import Lines
 
 _BATCHES_IN_MEMORY = 16  # more would sort better by length, and hold more
 
@@ -72,6 +83,8 @@ class _Line:
 @click.option(
     "--batch-size", type=click.IntRange(1, 256), default=32, help="Most dialogues computed at once."
 )
+@click.option("--force", is_flag=True, help="Replace OUT if it is there, and begin anew.")
+@click.option("--resume", is_flag=True, help="Go on with a run that did not end.")
 @console.json_option
 def reply(
     paths: tuple[str, ...],
@@ -83,6 +96,8 @@ def reply(
     locale: str,
     alternatives: int | None,
     batch_size: int,
+    force: bool,
+    resume: bool,
     as_json: bool,
     **search: Any,
 ) -> None:
@@ -94,6 +109,9 @@ def reply(
     says, capitals and kinds of apostrophes aside. A line that cannot be answered gets an "error" in
     OUT.jsonl and stops no other; then the exit code is 7. With OUT "-" the summary goes to stderr.
     With --guard, "source" and "verdict" tell what the guard did.
+
+    Replies are in OUT.jsonl.part until all are there. After a kill or Ctrl-C the same command with
+    --resume goes on where it was.
     """
     if not 2 <= len(paths) <= 3:
         raise click.UsageError(f"{len(paths)} paths given, wanted [BUNDLE] IN.jsonl OUT.jsonl")
@@ -102,20 +120,30 @@ def reply(
         search["num_hypotheses"] = alternatives + 1
     watching = chosen_guard(guard, guard_words, locale, by_default=False)
     started = time.perf_counter()
-    rows = failed = 0
-    with (
-        open_input(source) as file,
-        Responder.load(
+    with open_input(source) as file:
+        check_output(out, file, force=force, resume=resume)
+        with Responder.load(
             bundle, backend=backend, precision=precision, device=device, guard=watching
-        ) as responder,
-        console.progress("reply", count_lines(source)) as bar,
-        open_output(out) as output,
-    ):
-        base = overlay(responder.search, search)
-        for record in answers(responder, base, file, batch_size):
-            output.write(msgspec.json.encode(record) + b"\n")
-            rows, failed = rows + 1, failed + ("error" in record)
-            bar.update(record["line"])
+        ) as responder:
+            base = overlay(responder.search, search)
+            origin = {
+                "bundle_id": responder.bundle.bundle_id,
+                "engine": [backend, precision, device],
+                "search": dataclasses.asdict(base),
+                "guard": None if watching is None else [guard_words, locale],
+                "input": file_digest(source),
+                "version": __version__,
+            }
+            with (
+                console.progress("reply", count_lines(source)) as bar,
+                open_output(out, origin, resume=resume) as lines,
+                console.told_on_interrupt(lambda: _kept(out, lines)),
+            ):
+                bar.update(lines.last)
+                for records in answers(responder, base, file, batch_size, lines.last):
+                    lines.write(records)
+                    bar.update(lines.last)
+    rows, failed = lines.rows, lines.failed
     seconds = time.perf_counter() - started
     summary = {"rows": rows, "failed": failed, "seconds": seconds, "out": out}
     text = f"{rows - failed} of {rows} dialogues answered in {seconds:.1f} s"
@@ -127,19 +155,30 @@ def reply(
         raise click.exceptions.Exit(DataError.exit_code)
 
 
+def _kept(out: str, lines: Lines) -> str:
+    """Return what to say to whoever interrupts a run."""
+    if out == STANDARD or not lines.rows:
+        return f"stopped after {lines.rows} replies"
+    return f"stopped after {lines.rows} replies; they are kept beside {out}, --resume goes on"
+
+
 def answers(
-    responder: Responder, base: SearchConfig, file: BinaryIO, batch_size: int
-) -> Iterator[dict[str, Any]]:
-    """Yield one record for each line of a file, in order, with bounded memory.
+    responder: Responder, base: SearchConfig, file: BinaryIO, batch_size: int, after: int = 0
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield one record for each line of a file, in order, window by window, with bounded memory.
+
+    The first window is one batch, so that something is seen and kept soon.
 
     Args:
         responder: answers.
         base: how to search, unless a line says otherwise.
         file: JSON lines.
         batch_size: most dialogues computed at once.
+        after: number of the last line that is passed over.
     """
-    lines = (_line(base, number, raw) for number, raw in numbered_lines(file))
-    while window := list(islice(lines, _BATCHES_IN_MEMORY * batch_size)):
+    lines = (_line(base, number, raw) for number, raw in numbered_lines(file) if number > after)
+    batches = 1
+    while window := list(islice(lines, batches * batch_size)):
         asked = [line.asks for line in window if isinstance(line.asks, _Asked)]
         outcomes = iter(
             responder.outcomes(
@@ -148,10 +187,16 @@ def answers(
                 max_batch=batch_size,
             )
         )
-        for line in window:
-            outcome = next(outcomes) if isinstance(line.asks, _Asked) else line.asks
-            name = {} if line.id is None else {"id": line.id}
-            yield {"line": line.number, **name, **_outcome_record(outcome)}
+        yield [
+            _record(line, next(outcomes) if isinstance(line.asks, _Asked) else line.asks)
+            for line in window
+        ]
+        batches = min(2 * batches, _BATCHES_IN_MEMORY)
+
+
+def _record(line: _Line, outcome: Reply | EmpganError) -> dict[str, Any]:
+    name = {} if line.id is None else {"id": line.id}
+    return {"line": line.number, **name, **_outcome_record(outcome)}
 
 
 def _outcome_record(outcome: Reply | EmpganError) -> dict[str, Any]:

@@ -212,12 +212,14 @@ def test_a_full_disk_leaves_the_old_file(
 
     source, out = write(tmp_path / "in.jsonl", GOOD), tmp_path / "out.jsonl"
     out.write_text("precious")
-    monkeypatch.setattr(os if call == "fsync" else Path, call, refuse)
-    outcome = command("reply", toy_folder, source, out)
+    with monkeypatch.context() as patch:
+        patch.setattr(os if call == "fsync" else Path, call, refuse)
+        outcome = command("reply", toy_folder, source, out, "--force")
     assert outcome.code == 9
     assert "No space left" in outcome.err
     assert out.read_text() == "precious"
-    assert {path.name for path in tmp_path.iterdir()} == {"in.jsonl", "out.jsonl"}
+    left = {path.name for path in tmp_path.iterdir()} - {"out.jsonl.part", "out.jsonl.part.json"}
+    assert left == {"in.jsonl", "out.jsonl"}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -262,8 +264,8 @@ def test_a_link_stays_and_its_file_is_replaced(
 ) -> None:
     source, target = write(tmp_path / "in.jsonl", GOOD), tmp_path / "target.jsonl"
     (tmp_path / "link").symlink_to(target.name)
-    for _ in range(2):  # not there, then there
-        assert command("reply", toy_folder, source, tmp_path / "link").code == 0
+    for force in ([], ["--force"]):  # not there, then there
+        assert command("reply", toy_folder, source, tmp_path / "link", *force).code == 0
         assert (tmp_path / "link").is_symlink()
         assert len(read(target)) == len(GOOD)
 
