@@ -20,7 +20,6 @@ from .dialogue import (
     Reply,
     Timings,
     Turn,
-    Verdict,
 )
 from .errors import (
     BundleError,
@@ -41,6 +40,7 @@ from .guard.protocol import Guard
 from .inference.responder import Responder
 from .sessions.session import Session
 from .threads import set_num_threads
+from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .guard.word_guard import WordGuard

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal, get_args
+from typing import Any, Literal
 
 from .errors import InputError
+from .verdict import Verdict
 
 
 class Emotion(IntEnum):
@@ -143,66 +144,16 @@ class RecognisedEmotion:
     probabilities: Mapping[Emotion, float]
     given: bool
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return its name, probability (0 to 1) and whether it was given as plain JSON values."""
+        return {
+            "label": self.label.name.lower(),
+            "probability": self.probabilities[self.label],
+            "given": self.given,
+        }
+
 
 FinishReason = Literal["eos", "length"]
-Action = Literal["allow", "replace", "block", "hand_over"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a guard says of a message, or of the model's replies to it.
-
-    Attributes:
-        action: "allow" lets the model speak. With all others `text` is said in its place: after
-            "replace" the dialogue goes on, "block" forgets the message, and "hand_over" asks the
-            program to bring a person.
-        text: what is said in place of the model's reply; empty with "allow" alone.
-        category: what the guard takes it for, such as "self_harm".
-        rule: which of the guard's rules said so.
-        message: a sentence for those who run the program, without words of the dialogue.
-        candidates: of replies that are allowed, the places of those that may be said, the one to
-            be said first; None for all, as the model ranks them.
-    """
-
-    action: Action = "allow"
-    text: str = ""
-    category: str = ""
-    rule: str = ""
-    message: str = ""
-    candidates: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if self.action not in get_args(Action):
-            raise InputError(
-                f"a verdict {str(self.action)[:40]!r}", hint=f"give one of {get_args(Action)}"
-            )
-        allows = self.action == "allow"
-        if allows == bool(self.text.strip()) or (self.candidates is not None and not allows):
-            raise InputError(
-                f"a verdict {self.action!r} of {len(self.text)} characters",
-                hint="give a text, or allow, which alone may choose candidates",
-            )
-        if self.candidates is not None and not self.candidates:
-            raise InputError("a verdict that allows no candidate", hint="give a text instead")
-
-    @classmethod
-    def replace(
-        cls, text: str, *, category: str = "", rule: str = "", message: str = ""
-    ) -> Verdict:
-        """Return the verdict that says `text` and goes on."""
-        return cls("replace", text, category, rule, message)
-
-    @classmethod
-    def block(cls, text: str, *, category: str = "", rule: str = "", message: str = "") -> Verdict:
-        """Return the verdict that says `text` and forgets the message."""
-        return cls("block", text, category, rule, message)
-
-    @classmethod
-    def hand_over(
-        cls, text: str, *, category: str = "", rule: str = "", message: str = ""
-    ) -> Verdict:
-        """Return the verdict that says `text` and asks for a person."""
-        return cls("hand_over", text, category, rule, message)
 
 
 @dataclass(frozen=True)
@@ -213,6 +164,10 @@ class Alternative:
     score: float
     token_ids: tuple[int, ...]
     finish_reason: FinishReason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return its text, score and finish reason as plain JSON values."""
+        return {"text": self.text, "score": self.score, "finish_reason": self.finish_reason}
 
 
 @dataclass(frozen=True)
@@ -271,6 +226,25 @@ class Reply:
     bundle_id: str
     source: Literal["model", "guard"] = "model"
     verdict: Verdict | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the reply as plain JSON values, as the commands print it.
+
+        What says how it was computed is left out: token ids and timings.
+        """
+        return {
+            "text": self.text,
+            "score": self.score,
+            "finish_reason": self.finish_reason,
+            "emotions": [emotion.to_dict() for emotion in self.emotions],
+            "alternatives": [other.to_dict() for other in self.alternatives],
+            "unk_ratio": self.unk_ratio,
+            "turns_dropped": self.turns_dropped,
+            "tokens_dropped": self.tokens_dropped,
+            "bundle_id": self.bundle_id,
+            "source": self.source,
+            "verdict": None if self.verdict is None else self.verdict.to_dict(),
+        }
 
 
 @dataclass(frozen=True)

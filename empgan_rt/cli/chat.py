@@ -23,7 +23,7 @@ from .options import (
     precision_option,
     search_options,
 )
-from .records import alternative_records, error_record, reply_record
+from .records import error_record
 
 NOTICE = """The guard is on: it answers some messages about danger and abuse in place of the model.
 It knows English phrases and no meaning, so it misses much. --no-guard turns it off."""
@@ -68,7 +68,8 @@ def chat(
     """Talk with the model in BUNDLE (a folder, "default" or "tiny").
 
     Each line is a turn; /help lists the commands. In a pipe each line gets one line back, with
-    --json one JSON object, and a line that cannot be answered is reported on stderr.
+    --json one JSON object, and a line that cannot be answered is reported on stderr. Blank lines
+    are passed over.
     """
     watching = chosen_guard(guard, guard_words, locale, by_default=True)
     with Responder.load(
@@ -102,7 +103,9 @@ class Chat:
         self._last: Reply | None = None
 
     def take(self, line: str) -> bool:
-        """Act on one line; return whether the chat goes on."""
+        """Act on one line, if anything is on it; return whether the chat goes on."""
+        if not line.strip():
+            return True
         try:
             if line.startswith("/"):
                 return self._command(*line[1:].split())
@@ -120,7 +123,7 @@ class Chat:
         """Print the reply to a turn, in pieces if wanted."""
         if not self._stream:
             reply = self._session.say(line, emotion=self._emotion)
-            console.emit(reply_record(reply), reply.text, as_json=self._as_json)
+            console.emit(reply.to_dict(), reply.text, as_json=self._as_json)
             self._answered(reply)
             return
         chunks = self._session.stream(line, emotion=self._emotion)
@@ -154,7 +157,7 @@ class Chat:
         elif name == "alternatives":
             others = self._last.alternatives if self._last else ()
             text = "\n".join(f"{other.score:8.3f}  {other.text}" for other in others)
-            record = {"alternatives": alternative_records(others)}
+            record = {"alternatives": [other.to_dict() for other in others]}
             console.emit(record, text or "no alternatives", as_json=self._as_json)
         elif name == "help":
             click.echo(HELP, err=True)

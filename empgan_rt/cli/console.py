@@ -6,6 +6,7 @@ plain line every ten seconds elsewhere.
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,23 @@ class _Bar:
 
     def update(self, done: int, note: str = "") -> None:
         self.progress.update(self.task, completed=done, note=note)
+
+
+class LogLines(logging.Handler):
+    """Writes log lines to stderr, above the bar if one is up.
+
+    A bar takes the place of `sys.stderr` while it is up, so that is looked up for each line.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; what stderr does not take is lost."""
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        with suppress(OSError, ValueError):  # full, or closed
+            print(line, file=sys.stderr, flush=True)
 
 
 _shown: list[Progress] = []  # the bars that are up: one at most, rich allows no more

@@ -98,4 +98,4 @@ def _table(title: str, entries: dict[str, Any]) -> list[str]:
 def _shown(value: Any) -> str:
     """Return a value on one line, control characters escaped: a stranger may have written it."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return console.printable(text[:500])
+    return console.printable(text)

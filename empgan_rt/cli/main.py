@@ -28,6 +28,11 @@ from .records import error_record
 INTERRUPTED = 130
 PACKAGES = ("empgan_rt", "empgan_training", "empgan_export", "empgan_bench")
 
+_LOG_OPTIONS = (
+    ("quiet", logging.WARNING, "Log warnings and errors only."),
+    ("verbose", logging.DEBUG, "Log details, and the traceback of a bug."),
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -89,7 +94,7 @@ class _LazyGroup(click.Group):
             return None
         module, _, name = COMMANDS[cmd_name].target.partition(":")
         try:
-            return cast(click.Command, getattr(import_module(module), name))
+            return _with_log_options(cast(click.Command, getattr(import_module(module), name)))
         except ModuleNotFoundError as error:
             raise _missing(error, cmd_name) from error
 
@@ -106,20 +111,44 @@ class _LazyGroup(click.Group):
             ctx.exit(0)  # whoever read the output has had enough
 
 
+def _log_at(level: int) -> None:
+    """Log our packages from a level on."""
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(level)
+
+
+def _log_option(name: str, level: int, about: str) -> click.Option:
+    def heed(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+        if value:
+            _log_at(level)
+
+    return click.Option(
+        [f"-{name[0]}", f"--{name}"], is_flag=True, expose_value=False, callback=heed, help=about
+    )
+
+
+def _with_log_options(command: click.Command) -> click.Command:
+    """Return a command that takes -q and -v after its name, too, as those below it do."""
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _with_log_options(below)
+    if not any("--quiet" in option.opts for option in command.params):
+        command.params += [_log_option(*option) for option in _LOG_OPTIONS]
+    return command
+
+
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "show_default": True},
 )
 @console.json_option
-@click.option("-q", "--quiet", is_flag=True, help="Log warnings and errors only.")
-@click.option("-v", "--verbose", is_flag=True, help="Log details, and the traceback of a bug.")
 @click.version_option(__version__, prog_name="empgan-rt")
-def cli(as_json: bool, quiet: bool, verbose: bool) -> None:
+def cli(as_json: bool) -> None:
     """Train, export and serve empathetic dialogue models."""
-    logging.basicConfig(stream=sys.stderr, format="%(name)s: %(message)s")
-    level = logging.WARNING if quiet else logging.DEBUG if verbose else logging.INFO
-    for package in PACKAGES:
-        logging.getLogger(package).setLevel(level)
+    logging.basicConfig(handlers=[console.LogLines()], format="%(name)s: %(message)s")
+
+
+_with_log_options(cli)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Errors go to stderr; with `--json` to stdout, as {"error": {"code", "message", "hint"}}.
     """
     silence_onnxruntime()  # PyTorch's exporter imports it too
+    _log_at(logging.INFO)
     given = list(sys.argv[1:] if arguments is None else arguments)
     # The flag counts also where arguments cannot be parsed.
     code = run(cli, given, name="empgan-rt", as_json="--json" in given)

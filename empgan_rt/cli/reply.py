@@ -35,7 +35,7 @@ from .options import (
     precision_option,
     search_options,
 )
-from .records import error_record, reply_record
+from .records import error_record
 from .unfinished import Lines
 
 _BATCHES_IN_MEMORY = 16  # more would sort better by length, and hold more
@@ -140,7 +140,9 @@ def reply(
                 console.told_on_interrupt(lambda: _kept(out, lines)),
             ):
                 bar.update(lines.last)
-                for records in answers(responder, base, file, batch_size, lines.last):
+                # Whoever is at both ends of a pipe may write many lines before reading a reply.
+                batches = 1 if lines.kept else _BATCHES_IN_MEMORY
+                for records in answers(responder, base, file, batch_size, batches, lines.last):
                     lines.write(records)
                     bar.update(lines.last)
     rows, failed = lines.rows, lines.failed
@@ -157,27 +159,33 @@ def reply(
 
 def _kept(out: str, lines: Lines) -> str:
     """Return what to say to whoever interrupts a run."""
-    if out == STANDARD or not lines.rows:
+    if not lines.kept or not lines.rows:
         return f"stopped after {lines.rows} replies"
     return f"stopped after {lines.rows} replies; they are kept beside {out}, --resume goes on"
 
 
 def answers(
-    responder: Responder, base: SearchConfig, file: BinaryIO, batch_size: int, after: int = 0
+    responder: Responder,
+    base: SearchConfig,
+    file: BinaryIO,
+    batch_size: int,
+    batches: int = 1,
+    after: int = 0,
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield one record for each line of a file, in order, window by window, with bounded memory.
 
-    The first window is one batch, so that something is seen and kept soon.
+    Each window is twice the one before, up to a limit: something is seen and kept soon, and later
+    there is more to sort by length.
 
     Args:
         responder: answers.
         base: how to search, unless a line says otherwise.
         file: JSON lines.
         batch_size: most dialogues computed at once.
+        batches: of the first window.
         after: number of the last line that is passed over.
     """
     lines = (_line(base, number, raw) for number, raw in numbered_lines(file) if number > after)
-    batches = 1
     while window := list(islice(lines, batches * batch_size)):
         asked = [line.asks for line in window if isinstance(line.asks, _Asked)]
         outcomes = iter(
@@ -202,7 +210,7 @@ def _record(line: _Line, outcome: Reply | EmpganError) -> dict[str, Any]:
 def _outcome_record(outcome: Reply | EmpganError) -> dict[str, Any]:
     if isinstance(outcome, EmpganError):
         return {"error": error_record(outcome)}
-    return reply_record(outcome)
+    return outcome.to_dict()
 
 
 def _line(base: SearchConfig, number: int, raw: bytes | None) -> _Line:

@@ -36,12 +36,14 @@ class Lines:
         file: open for writing, at its end.
         rows, failed: lines that are there, and how many of them tell of an error.
         last: number of the input's line that the last of them answers; 0 if there is none.
+        kept: whether they outlive a run that does not end.
     """
 
     file: BinaryIO
     rows: int = 0
     failed: int = 0
     last: int = 0
+    kept: bool = False
 
     def write(self, records: Iterable[Mapping[str, Any]]) -> None:
         """Write records, each with its "line", and hand them to the system."""
@@ -99,7 +101,7 @@ class Unfinished:
             OSError, StorageError: the disk refused.
         """
         with locked_file(self.part) as file:
-            lines = Lines(file)
+            lines = Lines(file, kept=True)
             try:
                 if resume:
                     self._check_origin(origin)

@@ -11,8 +11,9 @@ import logging
 import traceback
 from collections.abc import Sequence
 
-from ..dialogue import Turn, Verdict
+from ..dialogue import Turn
 from ..errors import InputError
+from ..verdict import Verdict
 from .protocol import AsyncGuard, Guard
 
 FAILED_TEXT = "I am sorry, I cannot answer that now."

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from ..dialogue import Turn, Verdict
+from ..dialogue import Turn
+from ..verdict import Verdict
 
 
 class Guard(Protocol):

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, get_args
 
-from ..dialogue import Action, Turn, Verdict
+from ..dialogue import Turn
 from ..errors import InputError
+from ..verdict import Action, Verdict
 from .keys import Keys
 from .normalise import Normaliser
 from .phrase_reader import Way, read_phrase

@@ -145,14 +145,18 @@ class AsyncResponder(BaseResponder):
         yield pieces.last(self._reply_of(ticket))
 
     def session(
-        self, search: SearchConfig | None = None, *, guard: Guard | AsyncGuard | None = None
+        self,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | AsyncGuard | None = None,
+        turns: Turns = (),
     ) -> AsyncSession:
-        """Return a dialogue that keeps its own history, searched and guarded as `reply`.
+        """Return a dialogue that keeps its own history; arguments as `Responder.session`.
 
         Raises:
-            InputError: the guard is none.
+            InputError: the guard is none, or a turn is neither a string nor a Turn.
         """
-        return AsyncSession(self, search, _checked(guard))
+        return AsyncSession(self, search, _checked(guard), turns=turns)
 
     def sessions(
         self,

@@ -179,7 +179,12 @@ class Responder(BaseResponder):
         return [found[place] for place in sorted(found)]
 
     def stream(
-        self, turns: Turns, search: SearchConfig | None = None, *, guard: Guard | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | None = None,
+        deadline_s: float | None = None,
     ) -> Generator[Chunk, None, None]:
         """Yield the next turn of a dialogue as it becomes certain, the whole `Reply` last.
 
@@ -187,20 +192,30 @@ class Responder(BaseResponder):
         guard the whole reply is one chunk, after the verdict on it. Closing the generator cancels:
         no further step is computed.
 
+        Args:
+            turns, search, guard: as `reply`.
+            deadline_s: seconds from now until the whole reply is there.
+
         Raises:
             InputError: as `reply`, at once.
+            DeadlineError: the reply was not whole in time; the chunks before stay as they are.
             DivergenceError: the model computed NaN or infinity.
         """
         watched = self._watched(turns, search, guard)
-        return self._stream(watched, self._request(watched.turns, watched.search))
+        return self._stream(watched, self._ticket(watched.turns, watched.search, deadline_s))
 
-    def session(self, search: SearchConfig | None = None, *, guard: Guard | None = None) -> Session:
+    def session(
+        self, search: SearchConfig | None = None, *, guard: Guard | None = None, turns: Turns = ()
+    ) -> Session:
         """Return a dialogue that keeps its own history, searched and guarded as `reply`.
 
+        Args:
+            turns: what was said already, oldest first, such as the `turns` of a saved session.
+
         Raises:
-            InputError: the guard is none, or needs an event loop.
+            InputError: the guard is none or needs an event loop, or a turn is no string or Turn.
         """
-        return Session(self, search, _checked(guard))
+        return Session(self, search, _checked(guard), turns=turns)
 
     def close(self) -> None:
         """Release the model; further calls raise InputError.
@@ -261,11 +276,12 @@ class Responder(BaseResponder):
         except EmpganError as error:
             return error
 
-    def _stream(self, watched: Watched, request: Request) -> Generator[Chunk, None, None]:
+    def _stream(self, watched: Watched, ticket: Ticket) -> Generator[Chunk, None, None]:
         if watched.guard is not None:
-            yield whole(self._answer(watched, Ticket(request)))
+            yield whole(self._answer(watched, ticket))
             return
-        ticket = self._executor.submit(Ticket(request, streams=True))
+        ticket.streams = True
+        self._executor.submit(ticket)
         pieces = self._pieces_of(ticket)
         for _ in self._executor.progress(ticket):
             yield from pieces.grown()
@@ -273,11 +289,7 @@ class Responder(BaseResponder):
 
 
 def _checked(guard: Guard | None) -> Guard | None:
-    """Return a guard that can be asked without an event loop.
-
-    Raises:
-        InputError: it cannot.
-    """
+    """Return a guard that can be asked without an event loop; raises InputError if it cannot."""
     if guard is not None:
         check_guard(guard, may_wait=False)
     return guard

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 from ..config import SearchConfig
-from ..dialogue import Alternative, Dialogue, Reply, Timings, Turn, Turns, Verdict
+from ..dialogue import Alternative, Dialogue, Reply, Timings, Turn, Turns
 from ..guard.asking import (
     awaited_input_verdict,
     awaited_reply_verdict,
@@ -19,6 +19,7 @@ from ..guard.asking import (
     reply_verdict,
 )
 from ..guard.protocol import AsyncGuard, Guard
+from ..verdict import Verdict
 from .request import Request
 
 AnyGuard = TypeVar("AnyGuard", bound=Guard | AsyncGuard)

@@ -51,6 +51,7 @@ class AsyncSession(History):
         responder: answers; it may serve other sessions too.
         search: how to search; None for the responder's own.
         guard: who watches; None for the responder's own.
+        turns: that were said already, as `History`.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class AsyncSession(History):
         responder: AsyncResponds,
         search: SearchConfig | None = None,
         guard: Guard | AsyncGuard | None = None,
+        *,
+        turns: Turns = (),
     ) -> None:
-        super().__init__(responder.limits.max_turns)
+        super().__init__(responder.limits.max_turns, turns)
         self._responder = responder
         self._search, self._guard = search, guard
         self._one_by_one = asyncio.Lock()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 from ..config import Limits, SearchConfig
-from ..dialogue import Chunk, Emotion, Reply, Turn, Turns
+from ..dialogue import Chunk, Dialogue, Emotion, Reply, Turn, Turns
 from ..guard.protocol import Guard
 
 
@@ -20,12 +20,22 @@ class Responds(Protocol):
         """What the model reads at most."""
 
     def reply(
-        self, turns: Turns, search: SearchConfig | None = None, *, guard: Guard | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | None = None,
+        deadline_s: float | None = None,
     ) -> Reply:
         """Return the next turn of a dialogue."""
 
     def stream(
-        self, turns: Turns, search: SearchConfig | None = None, *, guard: Guard | None = None
+        self,
+        turns: Turns,
+        search: SearchConfig | None = None,
+        *,
+        guard: Guard | None = None,
+        deadline_s: float | None = None,
     ) -> Generator[Chunk, None, None]:
         """Yield the next turn of a dialogue in pieces, the whole reply last."""
 
@@ -35,11 +45,12 @@ class Window:
 
     Args:
         size: most turns that are kept.
+        turns: that were said already, oldest first.
     """
 
-    def __init__(self, size: int) -> None:
-        self.turns: deque[Turn] = deque(maxlen=size)
-        self._said = 0
+    def __init__(self, size: int, turns: Sequence[Turn] = ()) -> None:
+        self.turns: deque[Turn] = deque(turns, maxlen=size)
+        self._said = len(turns)
 
     def add(self, asked: Turn, reply: Reply) -> Reply:
         """Add a user's turn and the reply to it; return the reply, turns gone before counted.
@@ -69,11 +80,16 @@ class History:
 
     Args:
         max_turns: most turns that the model reads.
+        turns: that were said already, oldest first, such as `turns` of a session that was saved.
+
+    Raises:
+        InputError: one of them is neither a string nor a Turn.
     """
 
-    def __init__(self, max_turns: int) -> None:
+    def __init__(self, max_turns: int, turns: Turns = ()) -> None:
         self._max_turns = max_turns
-        self._window = Window(max_turns)
+        said = () if isinstance(turns, tuple | list) and not turns else Dialogue.of(turns).turns
+        self._window = Window(max_turns, said)
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -96,42 +112,59 @@ class Session(History):
         responder: answers; it may serve other sessions too.
         search: how to search; None for the responder's own.
         guard: who watches; None for the responder's own.
+        turns: that were said already, as `History`.
     """
 
     def __init__(
-        self, responder: Responds, search: SearchConfig | None = None, guard: Guard | None = None
+        self,
+        responder: Responds,
+        search: SearchConfig | None = None,
+        guard: Guard | None = None,
+        *,
+        turns: Turns = (),
     ) -> None:
-        super().__init__(responder.limits.max_turns)
+        super().__init__(responder.limits.max_turns, turns)
         self._responder = responder
         self._search, self._guard = search, guard
 
-    def say(self, text: str, *, emotion: Emotion | None = None) -> Reply:
+    def say(
+        self, text: str, *, emotion: Emotion | None = None, deadline_s: float | None = None
+    ) -> Reply:
         """Return the reply to a user's turn and remember both; neither if it raises or is blocked.
 
         Args:
             text: what the user says.
             emotion: what the user is known to feel; None lets the model recognise it.
+            deadline_s: seconds from now.
 
         Raises:
             InputError: the text or the emotion is not acceptable.
+            DeadlineError: the reply was not there in time.
             DivergenceError: the model computed NaN or infinity.
         """
         window, asked = self._window, Turn(text, emotion)
         dialogue = [*window.turns, asked]
-        return window.add(asked, self._responder.reply(dialogue, self._search, guard=self._guard))
+        reply = self._responder.reply(
+            dialogue, self._search, guard=self._guard, deadline_s=deadline_s
+        )
+        return window.add(asked, reply)
 
-    def stream(self, text: str, *, emotion: Emotion | None = None) -> Generator[Chunk, None, None]:
+    def stream(
+        self, text: str, *, emotion: Emotion | None = None, deadline_s: float | None = None
+    ) -> Generator[Chunk, None, None]:
         """Yield the reply to a user's turn in pieces; both are remembered with the last one.
 
         Closing the generator earlier cancels, and leaves the history as it was.
 
         Raises:
             InputError: as `say`, at once.
-            DivergenceError: the model computed NaN or infinity.
+            DeadlineError, DivergenceError: as `say`.
         """
         window, asked = self._window, Turn(text, emotion)
         dialogue = [*window.turns, asked]
-        chunks = self._responder.stream(dialogue, self._search, guard=self._guard)
+        chunks = self._responder.stream(
+            dialogue, self._search, guard=self._guard, deadline_s=deadline_s
+        )
 
         def remembering() -> Generator[Chunk, None, None]:
             for chunk in chunks:

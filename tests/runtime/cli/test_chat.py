@@ -38,7 +38,7 @@ def test_a_pipe_gets_one_reply_for_each_line(
 
 
 def test_json_lines(command: Command, toy_folder: Path, wanted: list[str]) -> None:
-    outcome = command("chat", toy_folder, "--json", stdin=lines_of(*LINES, ""))
+    outcome = command("chat", toy_folder, "--json", stdin=lines_of(*LINES, "\x00"))
     *replies, error = map(json.loads, outcome.out.splitlines())
     assert [reply["text"] for reply in replies] == wanted
     assert [len(reply["emotions"]) for reply in replies] == [1, 3, 5]
@@ -46,7 +46,7 @@ def test_json_lines(command: Command, toy_folder: Path, wanted: list[str]) -> No
 
 
 def test_bad_lines_stop_nothing(command: Command, toy_folder: Path, wanted: list[str]) -> None:
-    bad = ["", b"\xff\xfe", "a" * (1 << 20), "\x00", "/nonsense", "/", "/emotion joy"]
+    bad = [b"\xff\xfe", "a" * (1 << 20), "\x00", "/nonsense", "/", "/emotion joy"]
     stdin = lines_of(LINES[0], *bad, *LINES[1:])
     outcome = command("-q", "chat", toy_folder, stdin=stdin)
     assert outcome.code == 0
@@ -55,6 +55,16 @@ def test_bad_lines_stop_nothing(command: Command, toy_folder: Path, wanted: list
     assert len(complaints) == len(bad)
     assert all(line.startswith("error: ") for line in complaints)
     assert "neutral, anger, disgust, fear, happiness, sadness, surprise" in complaints[-1]
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_blank_lines_are_passed_over(
+    command: Command, toy_folder: Path, wanted: list[str], options: list[str]
+) -> None:
+    stdin = lines_of("", LINES[0], " \t", "\r", *LINES[1:], "")
+    outcome = command("-q", "chat", toy_folder, *options, stdin=stdin)
+    assert len(outcome.out.splitlines()) == len(wanted)
+    assert outcome.err == ""
 
 
 def test_quit_leaves(command: Command, toy_folder: Path, wanted: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -208,3 +209,14 @@ def test_goldens_of_another_model_end_with_4(
     outcome = command("inspect", folder, "--verify")
     assert outcome.code == 4
     assert "goldens.fp32.npz does not fit the model" in outcome.err
+
+
+def test_what_a_bundle_says_is_never_cut(command: Command, tmp_path: Path) -> None:
+    fields = write_staging(tmp_path / "toy")
+    scores = {f"score {n}": n / 7 for n in range(100)}
+    long = replace(fields, provenance={"scores": scores, "note": "so long " * 100 + "ends"})
+    Bundle.seal(tmp_path / "toy", long)
+    outcome = command("inspect", tmp_path / "toy")
+    (line,) = [line for line in outcome.out.splitlines() if line.split()[:1] == ["scores"]]
+    assert json.loads(line.split(maxsplit=1)[1]) == scores
+    assert "so long ends" in outcome.out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from collections.abc import Callable
@@ -282,3 +283,42 @@ def test_an_error_that_stdout_does_not_take_goes_to_stderr(
     outcome = command("nonsense", "--json")
     assert outcome.code == 2
     assert "nonsense" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "logged"),
+    [
+        (["chat"], ["told", "warned"]),
+        (["-q", "chat"], ["warned"]),
+        (["chat", "-q"], ["warned"]),
+        (["chat", "--quiet"], ["warned"]),
+        (["-v", "chat"], ["detail", "told", "warned"]),
+        (["chat", "-v"], ["detail", "told", "warned"]),
+        (["-q", "chat", "-v"], ["detail", "told", "warned"]),
+    ],
+)
+def test_what_is_logged_may_be_chosen_before_or_after_the_command(
+    command: Command,
+    stub: Callable[..., None],
+    caplog: pytest.LogCaptureFixture,
+    arguments: list[str],
+    logged: list[str],
+) -> None:
+    def act() -> None:
+        log = logging.getLogger("empgan_rt.somewhere")
+        log.debug("detail")
+        log.info("told")
+        log.warning("warned")
+
+    stub(act)
+    assert command(*arguments).code == 0
+    assert caplog.messages == logged
+
+
+def test_commands_below_a_command_take_the_log_options_too(command: Command) -> None:
+    for name in ("data", "engines", "human", "bench"):
+        group = cli.cli.get_command(click.Context(cli.cli), name)
+        assert isinstance(group, click.Group)
+        for below in group.commands.values():
+            flags = [flag for option in below.params for flag in option.opts]
+            assert (flags.count("-q"), flags.count("--verbose")) == (1, 1), below.name

@@ -187,7 +187,7 @@ def test_force_begins_anew(
     assert names(tmp_path) == NAMES
 
 
-@pytest.mark.parametrize("what", ["bundle_id", "search", "input", "engine", "nothing"])
+@pytest.mark.parametrize("what", ["bundle_id", "search", "guard", "input", "engine", "nothing"])
 def test_replies_of_two_models_settings_or_inputs_are_not_mixed(
     command: Command,
     toy_folder: Path,
@@ -204,6 +204,8 @@ def test_replies_of_two_models_settings_or_inputs_are_not_mixed(
         bundle = Path("tiny")
     elif what == "search":
         options += ["--beam", "1"]
+    elif what == "guard":
+        options += ["--guard"]
     elif what == "input":
         with source.open("a") as file:
             file.write('{"turns": ["we"]}\n')

@@ -104,6 +104,12 @@ def test_a_reply_without_a_second_chance_is_replaced(toy_folder: Path) -> None:
     assert len(reply.emotions) == 1  # the model was asked
 
 
+def test_what_the_guard_did_is_ready_for_json(toy_folder: Path) -> None:
+    told = guarded(toy_folder, ScriptedGuard(stops("bad", "block"))).reply(BAD).to_dict()
+    assert (told["text"], told["source"]) == ("Please stop.", "guard")
+    assert told["verdict"] == {"action": "block", "category": "test", "rule": "bad", "message": ""}
+
+
 def test_bad_turns_are_refused_before_the_guard(toy_folder: Path) -> None:
     guard = ScriptedGuard()
     for turns in ([], [""], ["\ud800"], [7]):
@@ -268,6 +274,12 @@ def test_a_deadline_counts_a_guard_that_blocks(toy_folder: Path) -> None:
     for guard in (ScriptedGuard(on_input), ScriptedGuard(on_reply=on_reply)):
         with pytest.raises(DeadlineError):
             guarded(toy_folder, guard).reply(GOOD, deadline_s=0.2)
+        with pytest.raises(DeadlineError):
+            list(guarded(toy_folder, guard).stream(GOOD, deadline_s=0.2))
+        session = guarded(toy_folder, guard).session(turns=["we", "what?"])
+        with pytest.raises(DeadlineError):
+            session.say(GOOD[0], deadline_s=0.2)
+        assert len(session.turns) == 2
 
     async def main() -> None:
         async with AsyncResponder.load(toy_folder, guard=ScriptedGuard(on_input)) as responder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -487,3 +488,26 @@ def test_what_is_no_tuple_of_turns_is_no_dialogue() -> None:
 def test_settings_of_another_type_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):
         SearchConfig(**wrong)
+
+
+def test_a_streams_deadline_ends_it(responder: Responder) -> None:
+    with pytest.raises(InputError, match="deadline_s"):
+        responder.stream(["I am"], deadline_s=0)
+    with pytest.raises(DeadlineError):
+        [*responder.stream(["I am"], deadline_s=1e-9)]
+    *_, last = responder.stream(["I am"], deadline_s=1e9)
+    assert last.reply is not None
+
+
+def test_a_reply_is_ready_for_json(responder: Responder) -> None:
+    search = SearchConfig(beam_size=2, num_hypotheses=2)
+    reply = responder.reply([Turn("I am", "sadness"), "we"], search)
+    told = json.loads(json.dumps(reply.to_dict()))
+    assert told["text"] == reply.text
+    assert told["bundle_id"] == responder.bundle.bundle_id
+    assert told["emotions"][0] == {"label": "sadness", "probability": 1.0, "given": True}
+    assert told["alternatives"] == [
+        {"text": other.text, "score": other.score, "finish_reason": other.finish_reason}
+        for other in reply.alternatives
+    ]
+    assert (told["source"], told["verdict"]) == ("model", None)

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from empgan_rt import Chunk, Emotion, InputError, Responder, SearchConfig, Session, Turn
+from empgan_rt import (
+    Chunk,
+    DeadlineError,
+    Emotion,
+    InputError,
+    Responder,
+    SearchConfig,
+    Session,
+    Turn,
+)
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.sessions.session import Window
 from support.replies import reply_saying
@@ -154,3 +164,39 @@ def test_a_chunk_without_the_reply_leaves_no_turn() -> None:
     window, chunk = Window(2), Chunk("I", None, 1)
     assert window.add_last(Turn("we"), chunk) is chunk
     assert not window.turns
+
+
+def test_a_session_goes_on_from_saved_turns(toy_folder: Path) -> None:
+    responder = Responder.load(toy_folder, search=SearchConfig(beam_size=2, min_length=3))
+    session = responder.session()
+    session.say("I am happy.", emotion=Emotion.HAPPINESS)
+    restored = responder.session(turns=session.turns)
+    assert restored.turns == session.turns
+    assert restored.say("what a day").token_ids == session.say("what a day").token_ids
+    assert restored.turns == session.turns
+    assert responder.session(turns=["we", Turn("the day")]).turns == (Turn("we"), Turn("the day"))
+    assert responder.session(turns=[]).turns == ()
+
+
+def test_more_saved_turns_than_are_read_count_as_dropped(toy_folder: Path) -> None:
+    responder = Responder.load(toy_folder)
+    most = responder.limits.max_turns
+    session = responder.session(turns=["we"] * (most + 3))
+    assert len(session.turns) == most
+    assert session.say("the day").turns_dropped == 3 + 1
+
+
+@pytest.mark.parametrize("turns", ["we", {"turns": ["we"]}, {"we"}, [3], None])
+def test_saved_turns_that_are_none_are_refused(toy_folder: Path, turns: Any) -> None:
+    with pytest.raises(InputError):
+        Responder.load(toy_folder).session(turns=turns)
+
+
+@pytest.mark.parametrize("how", ["say", "stream"])
+def test_a_reply_that_is_late_leaves_no_turn(session: Session, how: str) -> None:
+    with pytest.raises(DeadlineError):
+        [*getattr(session, how)("I am happy.", deadline_s=1e-9)]
+    assert session.turns == ()
+    with pytest.raises(InputError, match="deadline_s"):
+        getattr(session, how)("I am happy.", deadline_s=0)
+    assert session.say("I am happy.", deadline_s=1e9).token_ids
