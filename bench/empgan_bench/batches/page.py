@@ -30,8 +30,8 @@ def render_markdown(report: Report) -> str:
         markdown.table(*tables.row_table(outcome.rows)),
         "ms; total, encode, step and search are medians of a batch; the interval is that of the "
         "median (95 %, bootstrap). First token: the end of the first decoder step. Per token: a "
-        "decoder step with its search, without the first one. p99 needs 1,000 samples. Noise: an "
-        "engine against itself. Idle: cores used while the other ran.",
+        "decoder step with its search, without the first one. p95 needs 20 samples and p99 "
+        "1,000. Noise: an engine against itself. Idle: cores used while the other ran.",
     ]
     if outcome.breakdowns:  # reports of version 1.0 have none
         parts += ["## Where the time goes", markdown.table(*tables.stage_table(outcome.breakdowns))]

@@ -32,6 +32,12 @@ def _option(names: str, told: str, default: object = None, **more: Any) -> Decor
     return click.option(*names.split(), help=told, **more)
 
 
+def _quick(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """Give the options of a command that are not given the values of a first look."""
+    if value:
+        context.default_map = {"batch": "1,8", "warmup": 1, "min_time_s": 0.5}
+
+
 _ENGINES = (
     click.argument("bundle", default="default"),
     _option("--backends", "Engines to compare, separated by commas.", "onnxruntime,eager"),
@@ -93,6 +99,17 @@ peer = _option(
     multiple=True,
     metavar="NAME=PYTHON",
 )
+_QUICK = (
+    _option(
+        "--quick",
+        "A first look: batches of 1 and 8, one round to warm up, half a second a cell, unless "
+        "told otherwise.",
+        is_flag=True,
+        is_eager=True,  # before the options whose defaults it is
+        callback=_quick,
+        expose_value=False,
+    ),
+)
 _AGAINST = (
     _option(
         "--baseline",
@@ -153,6 +170,6 @@ def _with(*options: Decorator) -> Decorator:
     return given
 
 
-for_cells = _with(*_ENGINES, *_CELLS, *_TIMING, *_RUN, *_OBJECTIVES, *_AGAINST)
+for_cells = _with(*_ENGINES, *_CELLS, *_TIMING, *_QUICK, *_RUN, *_OBJECTIVES, *_AGAINST)
 for_serving = _with(*_ENGINES, *_LOAD, *_RUN, *_OBJECTIVES)
 for_scaling = _with(*_ENGINES, *_BASE_POINT, *_TIMING, *_RUN)

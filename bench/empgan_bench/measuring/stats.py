@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+MIN_FOR_P95 = 20  # below, p95 is next to nothing but the largest value
 MIN_FOR_P99 = 1000  # below, p99 rests on fewer than ten samples
 NOISE_LIMIT = 0.03
 _RESAMPLES = 2000
@@ -24,9 +25,14 @@ class Summary(msgspec.Struct, frozen=True):
     p50_low: float
     p50_high: float
     p90: float
-    p95: float
+    p95: float | None  # withheld below MIN_FOR_P95 values
     p99: float | None  # withheld below MIN_FOR_P99 values
     max: float
+
+    @property
+    def high(self) -> float:
+        """p95, or the largest value where p95 is withheld."""
+        return self.max if self.p95 is None else self.p95
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -48,7 +54,7 @@ def summarise(values: Sequence[float], seed: int = 0) -> Summary:
         p50_low=middle.low,
         p50_high=middle.high,
         p90=p90,
-        p95=p95,
+        p95=p95 if len(series) >= MIN_FOR_P95 else None,
         p99=p99 if len(series) >= MIN_FOR_P99 else None,
         max=float(series.max()),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -92,7 +93,7 @@ def load_workload(path: Path | None, featurizer: Featurizer) -> Workload:
             raise InputError(f"{path} cannot be read: {error.strerror}") from None
     read = [
         _context(line, f"{source}:{number}", featurizer)
-        for number, line in enumerate(data.splitlines(), start=1)
+        for number, line in enumerate(data.removeprefix(codecs.BOM_UTF8).splitlines(), start=1)
         if line.strip()
     ]
     if not read:

@@ -70,7 +70,8 @@ def _line(row: ServedRow, verdict: Verdict, look: Look) -> Line:
     good = f"goodput {row.goodput:.0%}"
     if row.e2e_ms is None:
         return Line(row.engine, "–", ["nothing was answered", good], look, doubt)
-    facts = [f"p95 {number(row.e2e_ms.p95)} ms", good]
+    p95 = row.e2e_ms.p95
+    facts = ["too few for p95" if p95 is None else f"p95 {number(p95)} ms", good]
     return Line(row.engine, f"{number(row.e2e_ms.p50)} ms", facts, look, doubt)
 
 

@@ -105,7 +105,9 @@ def _told(row: ServedRow, verdict: Verdict) -> str:
     if row.e2e_ms is None:
         return "nothing was answered"
     first = "" if row.ttft_ms is None else f", first text p50 {row.ttft_ms.p50:.1f} ms"
-    spread = f"p50 {row.e2e_ms.p50:.1f} ms, p95 {row.e2e_ms.p95:.1f} ms"
+    p95 = row.e2e_ms.p95
+    high = "too few for p95" if p95 is None else f"p95 {p95:.1f} ms"
+    spread = f"p50 {row.e2e_ms.p50:.1f} ms, {high}"
     return f"{spread}{first}, goodput {row.goodput:.1%}"
 
 

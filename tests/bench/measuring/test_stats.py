@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from empgan_bench.measuring.stats import (
+    MIN_FOR_P95,
     MIN_FOR_P99,
     median_interval,
     paired_ratio,
@@ -19,6 +20,13 @@ def test_percentiles_of_one_to_a_hundred_and_one():
 def test_percentiles_are_interpolated():
     assert summarise([10.0, 20.0]).p50 == 15.0
     assert summarise([10.0, 20.0]).p90 == pytest.approx(19.0)
+
+
+def test_p95_is_withheld_until_there_are_twenty_samples():
+    values = [float(v) for v in range(MIN_FOR_P95)]
+    few = summarise(values[:-1])
+    assert (few.p95, few.high) == (None, 18.0)
+    assert summarise(values).p95 == summarise(values).high == pytest.approx(18.05)
 
 
 def test_p99_is_withheld_until_there_are_a_thousand_samples():
