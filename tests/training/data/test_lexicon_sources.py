@@ -29,15 +29,28 @@ def test_vader_gives_lower_case_words_only() -> None:
     assert all(term == term.lower() for term in terms)
 
 
-def test_a_tsv_in_nrcs_form_counts_every_listed_word(tmp_path: Path) -> None:
+def test_a_tsv_in_nrcs_form_counts_the_words_that_are_associated(tmp_path: Path) -> None:
     name, terms = lexicon_terms(str(invented_tsv(tmp_path)))
     assert name == "nrc"
-    assert terms == {"glimful", "wurst-gram", "snorb"}
+    assert terms == {"glimful", "snorb"}
 
 
-def test_windows_line_ends_and_blank_lines_are_read(tmp_path: Path) -> None:
-    path = invented_tsv(tmp_path, INVENTED.replace("\n", "\r\n") + "\r\n\r\n")
-    assert lexicon_terms(str(path))[1] == {"glimful", "wurst-gram", "snorb"}
+def test_windows_line_ends_marks_and_blank_lines_are_read(tmp_path: Path) -> None:
+    path = invented_tsv(tmp_path, "\ufeff" + INVENTED.replace("\n", "\r\n") + "\r\n\r\n")
+    assert lexicon_terms(str(path))[1] == {"glimful", "snorb"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "term\temotion\temotion-intensity-score\nglimful\tjoy\t0.81\nsnorb\tanger\t0.004\n",
+        "glimful\tjoy\t0.81\nsnorb\tanger\t1\nwurst-gram\tfear\t0.0\n",
+        "English Word\tanger\tjoy\tGerman Word\n"
+        "glimful\t0\t1\tglimvoll\nsnorb\t1\t0\tschnorb\nwurst-gram\t0\t0\tWurst\n",
+    ],
+)
+def test_other_layouts_of_nrc_are_recognised(tmp_path: Path, text: str) -> None:
+    assert lexicon_terms(str(invented_tsv(tmp_path, text)))[1] == {"glimful", "snorb"}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +59,14 @@ def test_windows_line_ends_and_blank_lines_are_read(tmp_path: Path) -> None:
         ("glimful\tjoy\t1\nsnorb\tjoy\n", ":2: wanted"),
         ("", ":1: wanted"),
         ("a b c\n", ":1: wanted"),
+        ("glimful\tjoy\t1\nsnorb\tjoy\tyes\n", ":2: 'yes', wanted 0 or 1"),
+        ("glimful\tjoy\t1\nsnorb\tjoy\t7\n", ":2: '7', wanted 0 or 1"),
+        ("glimful\tjoy\t1\nsnorb\tjoy\tnan\n", ":2: 'nan', wanted 0 or 1"),
+        ("glimful\tjoy\t0\n", "associates no word"),
+        ("Word\tanger\tjoy\nglimful\t0\n", ":2: 2 columns, wanted 3"),
+        ("Word\tanger\tjoy\nglimful\t0\tx\n", ":2: wanted 0 or 1 for each"),
+        ("term\tvalence\tarousal\tdominance\nglimful\t0.9\t0.2\t0.4\n", "valence"),
+        ("glimful,joy,1\n", ":1: wanted word<TAB>"),
     ],
 )
 def test_a_bad_tsv_is_named_by_line(tmp_path: Path, text: str, place: str) -> None:
@@ -78,7 +99,9 @@ def test_the_lexicon_of_a_corpus_ranks_by_count_and_keeps_every_type(tmp_path: P
         ["snorb", "glimful", "and", "red"],
         ["the", "red", "car", "and", "one", "wurst-gram"],
     ]
-    options = VocabularyOptions(lexicon=str(invented_tsv(tmp_path)))
+    options = VocabularyOptions(
+        lexicon=str(invented_tsv(tmp_path, INVENTED.replace("anger\t0", "anger\t1")))
+    )
     lexicon = build_lexicon(sentences, options)
     assert lexicon.vocabulary[4:] == ("snorb", "glimful", "red")
     assert lexicon.sources["snorb"] == "nrc"

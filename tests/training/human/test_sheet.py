@@ -14,6 +14,7 @@ from empgan_rt.config import Limits
 from empgan_rt.dialogue import Emotion
 from empgan_rt.errors import DataError, InputError
 from empgan_training.data.prepared import PreparedData, all_samples
+from empgan_training.human.emotional_words import emotional_words
 from empgan_training.human.key import read_key
 from empgan_training.human.sheet import SheetOptions, make_sheets
 from support.human_sheets import read_csv, read_key_json, sample_ids, write_predictions
@@ -98,8 +99,8 @@ def test_emotional_words_stand_beside_the_labels(tmp_path: Path, prepared: Path)
     cells = " ".join(row["emotions"] for row in read_csv(out / "rater-1.csv"))
     listed = {word for part in cells.split("(")[1:] for word in part.split(")")[0].split(", ")}
     assert len(listed) > 3
-    assert listed <= data.featurizer.lexicon.sources.keys()
-    assert listed & wanted
+    assert emotional_words(sorted(listed), data.featurizer.lexicon) == sorted(listed)
+    assert {data.featurizer.lexicon.sources[word] for word in listed & wanted} == {"vader"}
 
 
 def test_raters_see_the_same_contexts_in_their_own_order_of_replies(out: Path) -> None:

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
-from empgan_rt.errors import DataError, DependencyError
+from empgan_rt.errors import DependencyError
 from empgan_rt.packages import import_module
+
+from .nrc_file import associated_words
 
 _EXTRA = "pip install 'empgan-rt[lexicon]'"
 
@@ -24,18 +26,18 @@ def lexicon_terms(choice: str) -> tuple[str, frozenset[str]]:
     """Return the name of a source and its lower-case single words.
 
     Args:
-        choice: "vader", "nrclex", or the path of NRC's word-level TSV
-            (`word<TAB>category<TAB>0|1`; every listed word counts, as in the EmpDG code).
+        choice: "vader", "nrclex", or the path of an NRC lexicon (see `nrc_file`), of which the
+            words count that are associated with anything.
 
     Raises:
         DependencyError: the package of the chosen lexicon is missing.
-        DataError: the TSV cannot be read.
+        DataError: the file cannot be read, or has another layout.
     """
     if choice == "vader":
         return "vader", _words(_vader())
     if choice == "nrclex":
         return "nrclex", _words(_nrclex())
-    return "nrc", _words(_nrc_file(Path(choice)))
+    return "nrc", _words(associated_words(Path(choice)))
 
 
 def _words(terms: Iterable[str]) -> frozenset[str]:
@@ -57,21 +59,6 @@ def _nrclex() -> Iterable[str]:
     if not terms:
         raise DependencyError("nrclex has no lexicon file", hint="pip install 'nrclex>=4.1'")
     return terms
-
-
-def _nrc_file(path: Path) -> Iterable[str]:
-    try:
-        rows = [line.split("\t") for line in path.read_text("utf-8").splitlines() if line]
-    except (OSError, ValueError) as error:  # ValueError: no UTF-8, or a path with a NUL
-        raise DataError(
-            f"lexicon {path} cannot be read", hint="give NRC's word-level TSV"
-        ) from error
-    bad = next((i for i, row in enumerate(rows, start=1) if len(row) != 3), None)
-    if bad is not None or not rows:
-        raise DataError(
-            f"{path}:{bad or 1}: wanted word<TAB>category<TAB>0|1", hint="give NRC's word-level TSV"
-        )
-    return {row[0] for row in rows}
 
 
 def adjectives(sentences: Iterable[list[str]]) -> frozenset[str]:

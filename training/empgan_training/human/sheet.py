@@ -25,6 +25,7 @@ from empgan_rt.text.featurizer import Featurizer
 from ..data.folder import write_folder
 from ..data.prepared import PreparedData, Sample, all_samples
 from ..scoring.predictions import common_ids, read_predictions
+from .emotional_words import emotional_words
 from .key import (
     COLUMNS,
     CRITERIA,
@@ -185,8 +186,8 @@ def _cells(row: str, sample: Sample, hypothesis: str, featurizer: Featurizer) ->
         if m == sample.response:
             break
         speaker = "AB"[m % 2]
-        words = (word.lower() for word in featurizer.tokenizer.words(text))
-        emotional = dict.fromkeys(w for w in words if w in featurizer.lexicon.sources)
+        words = [word.lower() for word in featurizer.tokenizer.words(text)]
+        emotional = emotional_words(words, featurizer.lexicon)
         label = Emotion(features.label).name.lower()
         context.append(f"{speaker}: {text}")
         emotions.append(f"{speaker}: {label}" + (f" ({', '.join(emotional)})" if emotional else ""))
