@@ -22,6 +22,18 @@ def replace_file(path: Path, data: bytes) -> None:
     replace_together(path.parent, {path.name: data})
 
 
+def check_writable(path: Path) -> None:
+    """Raise StorageError now if `replace_file` could not write a file; nothing is left of the try.
+
+    Its folder must be there.
+    """
+    try:
+        with staging_file(path):
+            pass
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+
+
 def replace_together(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
     """Write files that belong together and return their paths; the folder is made if need be.
 

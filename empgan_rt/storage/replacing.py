@@ -30,6 +30,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from .locks import take_lock
+
 _HERE = -100  # AT_FDCWD
 _EXCHANGE = 2  # RENAME_EXCHANGE
 # What kernels, file systems and sandboxes say that do not know it.
@@ -166,6 +168,26 @@ def replaced_file(out: Path) -> Iterator[BinaryIO]:
         yield file
         flush_to_disk(file)
         Path(file.name).replace(out)
+
+
+def others_write(out: Path, mine: Path | None = None) -> bool:
+    """Return whether another process is filling a folder that will get the name `out`.
+
+    Args:
+        mine: a staging folder of the caller's own, which does not count.
+    """
+    with suppress(OSError):
+        for path in _leftovers(out, "new"):
+            if path == mine:
+                continue
+            with suppress(OSError):  # it may go meanwhile
+                descriptor = os.open(path, _READ | os.O_DIRECTORY)
+                try:
+                    if not take_lock(descriptor):
+                        return True
+                finally:
+                    os.close(descriptor)
+    return False
 
 
 def sweep(out: Path) -> None:

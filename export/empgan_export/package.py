@@ -22,7 +22,7 @@ from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, StorageError
 from empgan_rt.storage.folders import publish
-from empgan_rt.storage.replacing import restored, staging_folder
+from empgan_rt.storage.replacing import others_write, restored, staging_folder
 from empgan_rt.verification import parity
 from empgan_rt.verification.goldens import seeded_goldens
 from empgan_training.checkpoint import Checkpoint
@@ -93,8 +93,8 @@ def export_bundle(
         on_progress: is told of graphs, goldens, values, tokens, and of the end.
 
     Raises:
-        InputError: `out` exists and `force` is not set or it is no bundle, or the model card
-            cannot be read.
+        InputError: `out` exists and `force` is not set or it is no bundle, another export to it is
+            under way, or the model card cannot be read.
         CheckpointError: the checkpoint is damaged, its generator was never trained, or its
             lexicon must not be passed on.
         DataError: the contexts cannot be read.
@@ -126,6 +126,7 @@ def export_bundle(
     backends = references(generator, variants)
     try:
         with staging_folder(out) as staging, on_progress("export", 5) as reporter:
+            _check_alone(out, staging)  # from here on others see this one
             _write_weights(generator, staging, options.weights)
             weights = (staging / WEIGHTS_FILE).read_bytes()
             write_graphs(variant_graphs(backends, variants, weights), staging)
@@ -154,7 +155,17 @@ def _write_weights(generator: Generator, staging: Path, weights: str) -> None:
     (staging / WEIGHTS_FILE).write_bytes(safetensors.torch.save(tensors))
 
 
+def _check_alone(out: Path, staging: Path | None = None) -> None:
+    """Raise InputError if another export to the same place is under way."""
+    if others_write(out, staging):
+        raise InputError(
+            f"another export to {out} is under way",
+            hint="wait until it has ended, or choose another folder",
+        )
+
+
 def _check_destination(out: Path, options: ExportOptions) -> None:
+    _check_alone(out)
     if not restored(out) or options.dry_run:
         return
     if not options.force:

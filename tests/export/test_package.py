@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from empgan_export.package import ExportOptions, export_bundle
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import CheckpointError, DataError, InputError, ParityError
+from empgan_rt.storage.replacing import staging_folder
 from empgan_rt.verification import parity
 from empgan_rt.verification.audit import audit
 from empgan_training.checkpoint import Checkpoint
@@ -87,6 +89,38 @@ def test_existing_bundle_is_kept_unless_forced(small_bundle, tmp_path, traced):
     again = export_bundle(checkpoint, out, dataclasses.replace(FEW, force=True))
     assert again.bundle_id == first.bundle_id  # the same checkpoint gives the same bytes
     assert [p.name for p in tmp_path.iterdir()] == ["x.empgan"]
+
+
+def test_a_second_export_to_one_place_is_refused_at_once(small_bundle, tmp_path, monkeypatch):
+    checkpoint, _ = small_bundle
+    out = tmp_path / "x.empgan"
+
+    def never(path):
+        raise AssertionError("the checkpoint was read")
+
+    with staging_folder(out) as first:
+        monkeypatch.setattr(package.Checkpoint, "load", never)
+        with pytest.raises(InputError, match="under way"):
+            export_bundle(checkpoint, out, dataclasses.replace(FEW, force=True))
+        assert [*tmp_path.iterdir()] == [first]
+
+
+def test_of_two_exports_that_begin_together_one_at_most_goes_on(
+    small_bundle, tmp_path, monkeypatch
+):
+    """The other one begins after the first look at the place."""
+    checkpoint, _ = small_bundle
+    out = tmp_path / "x.empgan"
+    load, stack = package.Checkpoint.load, ExitStack()
+
+    def overtaken(path):
+        stack.enter_context(staging_folder(out))
+        return load(path)
+
+    monkeypatch.setattr(package.Checkpoint, "load", overtaken)
+    with stack, pytest.raises(InputError, match="under way"):
+        export_bundle(checkpoint, out, FEW)
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_dry_run_publishes_nothing(small_bundle, tmp_path, traced):

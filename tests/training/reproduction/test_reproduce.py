@@ -15,7 +15,7 @@ import msgspec
 import pytest
 import torch
 
-from empgan_rt.errors import DivergenceError, InputError
+from empgan_rt.errors import DependencyError, DivergenceError, InputError
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.reproduction.options import ReproduceOptions, system_names, within
 from empgan_training.reproduction.reproduce import reproduce
@@ -255,3 +255,13 @@ def _run(*arguments: object) -> None:
     command = [sys.executable, "-m", "empgan_rt", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("package", ["sacrebleu.metrics.bleu", "rouge_score.rouge_scorer"])
+def test_what_the_tables_need_is_missed_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(DependencyError, match=package.partition(".")[0]):
+        reproduce(tmp_path / "nothing", tmp_path / "out", options(tmp_path))
+    assert [*tmp_path.iterdir()] == []

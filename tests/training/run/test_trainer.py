@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 
 from empgan_rt.errors import CheckpointError, DivergenceError, EmpganError, InputError, StorageError
 from empgan_rt.storage.file_set import replace_file
+from empgan_rt.storage.locks import only_writer
 from empgan_training import checkpoint as checkpoint_module
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import ModelSizes, StageConfig, TrainConfig
@@ -360,7 +362,7 @@ def test_a_finished_run_resumed_does_nothing(folder: Path, tmp_path: Path, whole
 
 def test_max_steps_already_taken_takes_no_more(folder: Path, tmp_path: Path) -> None:
     config = recipe(folder, tmp_path / "run")
-    Trainer(config).run(max_steps=3)
+    Trainer(config).run(max_steps=RECOGNISER_STEPS // 2 + 1)
     before = (tmp_path / "run" / "last.safetensors").read_bytes()
     Trainer(config, resume=True).run(max_steps=3)
     assert (tmp_path / "run" / "last.safetensors").read_bytes() == before
@@ -606,3 +608,74 @@ def test_bfloat16_trains_too(folder: Path, tmp_path: Path, monkeypatch: pytest.M
     assert {
         t.dtype for t in Checkpoint.load(tmp_path / "run" / "best.safetensors").model.values()
     } == {torch.float32}
+
+
+# Two runs in one folder, and what a run tells
+
+
+def test_a_second_run_in_the_folder_is_refused(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    config = recipe(folder, out)
+    Trainer(config).run(max_steps=3)
+    before = (out / "metrics.jsonl").read_bytes(), (out / "last.safetensors").read_bytes()
+    with only_writer(out), pytest.raises(InputError, match="another run is at work"):
+        Trainer(config, resume=True)
+    (empty := tmp_path / "empty").mkdir()
+    new = Trainer(recipe(folder, empty))
+    with only_writer(empty), pytest.raises(InputError, match="another run is at work"):
+        new.run()
+    assert [*empty.iterdir()] == []
+    after = (out / "metrics.jsonl").read_bytes(), (out / "last.safetensors").read_bytes()
+    assert after == before
+
+
+def test_who_was_overtaken_does_not_go_on(folder: Path, tmp_path: Path) -> None:
+    config = recipe(folder, tmp_path / "run")
+    early, other = Trainer(config), Trainer(config)
+    early.run(max_steps=2)
+    saved = (tmp_path / "run" / "last.safetensors").read_bytes()
+    with pytest.raises(InputError, match="another run was at work"):
+        other.run(max_steps=3)
+    assert (tmp_path / "run" / "last.safetensors").read_bytes() == saved
+    early.run(max_steps=4)  # its own work is no other's
+
+
+class Seen:
+    """An `on_progress` that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, int]] = []
+
+    @contextmanager
+    def __call__(self, title: str, total: int | None, /) -> Iterator[Any]:
+        told = self.told
+
+        class Reporter:
+            def update(self, done: int, note: str = "") -> None:
+                told.append((title, done))
+
+        yield Reporter()
+
+
+def test_a_run_tells_of_its_start_and_goes_on_where_it_was(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config, seen = recipe(folder, tmp_path / "run"), Seen()
+    Trainer(config).run(max_steps=RECOGNISER_STEPS // 2 + 2)
+    with caplog.at_level(logging.INFO, logger="empgan_training"):
+        trainer = Trainer(config, resume=True, on_progress=seen)
+        assert [title for title, _ in seen.told] == ["reading the data"] * 4
+        trainer.run(max_steps=RECOGNISER_STEPS // 2 + 3)
+    assert f"resuming at step {RECOGNISER_STEPS // 2 + 2}" in caplog.messages
+    assert seen.told[4:] == [("recogniser epoch 2", 2), ("recogniser epoch 2", 3)]
+
+
+def test_validations_are_lines_for_people(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="empgan_training"):
+        Trainer(recipe(folder, tmp_path / "run")).run(until="recogniser")
+    (first, *_) = [line for line in caplog.messages if line.startswith("recogniser")]
+    assert first.startswith(f"recogniser, epoch 1, step {RECOGNISER_STEPS // 2}: ")
+    assert "macro_f1" in first
+    assert not {*"{}'"} & {*first}

@@ -256,6 +256,16 @@ def test_predictions_are_refused_before_anything_is_computed(tmp_path: Path) -> 
         )
 
 
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file")
+def test_a_folder_that_takes_no_file_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be written"):
+        check_predictions_path(Path("/proc/self/predictions"), EvaluateOptions())
+    (tmp_path / "there").write_text("precious")
+    check_predictions_path(tmp_path / "there", EvaluateOptions())
+    assert (tmp_path / "there").read_text() == "precious"
+    assert [path.name for path in tmp_path.iterdir()] == ["there"]
+
+
 @pytest.mark.parametrize("package", ["sacrebleu.metrics.bleu", "rouge_score.rouge_scorer"])
 def test_a_missing_package_is_told_before_anything_is_computed(
     model: OpenedModel, prepared: Path, monkeypatch: pytest.MonkeyPatch, package: str

@@ -8,6 +8,8 @@ from typing import Any
 from empgan_rt.errors import DataError
 from empgan_rt.packages import import_module
 
+_EVAL_MODULES = ("sacrebleu.metrics.bleu", "rouge_score.rouge_scorer")
+
 TokenLists = Sequence[Sequence[str]]
 Ngram = tuple[str, ...]
 
@@ -54,6 +56,12 @@ def join_tokens(texts: TokenLists) -> list[str]:
 def ngrams(tokens: Sequence[str], order: int) -> list[Ngram]:
     """Return the n-grams of one text: of `["a", "b", "c"]` the bigrams ("a", "b"), ("b", "c")."""
     return [tuple(tokens[start : start + order]) for start in range(len(tokens) - order + 1)]
+
+
+def check_eval_packages() -> None:
+    """Raise DependencyError now if a package is missing that text metrics will need."""
+    for module in _EVAL_MODULES:
+        import_eval_package(module)
 
 
 def import_eval_package(module: str) -> Any:

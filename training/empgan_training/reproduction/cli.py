@@ -56,7 +56,10 @@ def reproduce(
     from .reproduce import reproduce as run  # needs torch
 
     options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget)
-    result = run(data, out, options, on_progress=console.progress)
+    with console.told_on_interrupt(
+        lambda: f"stopped; what is done stays in {out}, the same command goes on"
+    ):
+        result = run(data, out, options, on_progress=console.progress)
     console.emit(result, f"tables: {result['tables']}", as_json=as_json)
 
 

@@ -30,6 +30,7 @@ from ..checkpoint import Checkpoint
 from ..config import TrainConfig
 from ..data.prepare import prepare
 from ..data.protocol import PrepareOptions
+from ..metrics.inputs import check_eval_packages
 from ..progress import OnProgress, silent
 from ..run.processor import use_processor
 from ..run.trainer import Trainer
@@ -62,6 +63,7 @@ def reproduce(
         on_progress: is told of the steps, and of what goes on within one.
 
     Raises:
+        DependencyError: a package that the tables need is missing.
         InputError: `out` was begun with another recipe or budget, or `corpus` is none.
         EmpganError: whatever a step raises; what was finished before stays.
     """
@@ -80,6 +82,7 @@ class _Reproduction:
         self.data = corpus if (corpus / "report.json").is_file() else out / "prepared"
 
     def run(self) -> Mapping[str, Any]:
+        check_eval_packages()  # the tables come last, hours from now
         self._check_settings()
         use_processor(self.recipe.threads)
         diverged: list[tuple[SystemName, DivergenceError]] = []

@@ -94,6 +94,7 @@ class AdversarialStage(RunStage):
             self.data.on_progress(self.name, self.config.steps) as reporter,
             batches_of(self._upcoming(), self._collated, self.device) as batches,
         ):
+            reporter.update(state.generator_step)
             while True:
                 if self._validation_is_due():
                     saving.save(is_best=self._validate(on_log))

@@ -56,11 +56,19 @@ class RunLog:
             if isinstance(value, float):
                 self._writer.add_scalar(f"{stage}/{record['split']}/{key}", value, record["step"])
         if record["split"] == "validation":
-            log.info("%s %s", stage, {k: v for k, v in record.items() if k != "split"})
+            log.info("%s", _told(stage, record))
 
     def close(self) -> None:
         """Flush TensorBoard's events."""
         self._writer.close()
+
+
+def _told(stage: str, record: Mapping[str, Any]) -> str:
+    """Return a validation as a line for people."""
+    scores = ", ".join(f"{k} {v:.4g}" for k, v in record.items() if isinstance(v, float))
+    epoch = record.get("epoch")
+    when = f"step {record['step']}" if epoch is None else f"epoch {epoch}, step {record['step']}"
+    return f"{stage}, {when}: {scores}"
 
 
 def truncate_metrics(folder: Path, reached: Mapping[str, tuple[int, int]]) -> None:

@@ -76,6 +76,7 @@ class Stage(RunStage):
                 self.data.on_progress(title, len(groups)) as reporter,
                 batches_of(left, self._collated, self.device) as batches,
             ):
+                reporter.update(self.state.batch)
                 while self.state.batch < len(groups) and not self._spent():
                     samples, record = self._timed(batches, self._step)
                     self.state.batch += 1

@@ -10,8 +10,8 @@ of the last stage in `best.safetensors`, of others in a file of the stage's name
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
 from empgan_rt.graph_spec import UNKNOWN_LABEL
 from empgan_rt.storage.file_set import replace_file
+from empgan_rt.storage.locks import only_writer
 
 from ..checkpoint import Checkpoint, texts_of
 from ..config import TrainConfig
@@ -68,11 +69,17 @@ class Trainer:
         use_processor(config.threads)
         self.last, self.best = self.out / "last.safetensors", self.out / "best.safetensors"
         self._check_folder(resume)
-        self.data = PreparedData(Path(config.data), Limits())
-        train, validation = (self.data.split(name) for name in ("train", "validation"))
+        seen = on_progress if self.workers.leads else silent
+        with seen("reading the data", 3) as reporter:
+            reporter.update(0, config.data)
+            self.data = PreparedData(Path(config.data), Limits())
+            reporter.update(1, "train")
+            train = self.data.split("train")
+            reporter.update(2, "validation")
+            validation = self.data.split("validation")
+            reporter.update(3)
         torch.manual_seed(config.seed)
         self.generator = self._new_generator().to(self.device)
-        seen = on_progress if self.workers.leads else silent
         self.stages = make_stages(
             RunParts(config, self.generator, self.data, train, validation, self.workers, seen)
         )
@@ -81,8 +88,11 @@ class Trainer:
         self.best_scores: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # hashes of the weights that were taken over
         if resume:
-            self._restore(Checkpoint.load(self.last))
+            with self._alone():
+                self._found = self._stamp()
+                self._restore(Checkpoint.load(self.last))
         else:
+            self._found = self._stamp()
             self._start(train, validation)
         self.workers.wait()  # until all have looked for a run in the folder
 
@@ -97,34 +107,65 @@ class Trainer:
             until: stop, resumable, after the stage of this name.
 
         Raises:
+            InputError: another run is at work in the folder, or was since this one was made.
             DivergenceError: a loss is not finite; `last.safetensors` is from before it.
             StorageError: the run's folder cannot be written; `last.safetensors` is intact.
             KeyboardInterrupt: after Ctrl-C or SIGTERM, once a checkpoint is saved.
         """
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            if self.workers.leads:
-                replace_file(self.out / "recipe.json", json_file(self.config))
-                log.info("device %s, precision %s", self.facts["device"], self.facts["precision"])
-            begun = self.workers.any(self.last.exists(), self.device)
-            if not begun:  # so that there is a good checkpoint before the first step
-                self._save(self.last, resumable=True)
-            with (
-                interrupt_flag() as interrupted,
-                closing(RunLog(self.out)) if self.workers.leads else nullcontext() as run_log,
-            ):
-                for stage in self.stages:
-                    if interrupted or self._steps_left(max_steps) <= 0:
-                        break
-                    if not stage.state.finished:
-                        self._run_stage(stage, run_log, interrupted, max_steps)
-                    if stage.name == until:
-                        break
+            with self._alone():
+                interrupted = self._run(max_steps, until)
+                self._found = self._stamp()
         except OSError as error:
             raise StorageError(f"{self.out} cannot be written: {error.strerror}") from error
         if interrupted:
             raise KeyboardInterrupt
         return self.best_scores
+
+    def _run(self, max_steps: int | None, until: str | None) -> bool:
+        """Train in a folder that is this run's alone; return whether it was interrupted."""
+        if self.workers.leads and self._stamp() != self._found:
+            raise InputError(
+                f"another run was at work in {self.out} meanwhile",
+                hint="start again, with --resume",
+            )
+        if self.workers.leads:
+            replace_file(self.out / "recipe.json", json_file(self.config))
+            log.info("device %s, precision %s", self.facts["device"], self.facts["precision"])
+        begun = self.workers.any(self.last.exists(), self.device)
+        if not begun:  # so that there is a good checkpoint before the first step
+            self._save(self.last, resumable=True)
+        with (
+            interrupt_flag() as interrupted,
+            closing(RunLog(self.out)) if self.workers.leads else nullcontext() as run_log,
+        ):
+            for stage in self.stages:
+                if interrupted or self._steps_left(max_steps) <= 0:
+                    break
+                if not stage.state.finished:
+                    self._run_stage(stage, run_log, interrupted, max_steps)
+                if stage.name == until:
+                    break
+        return bool(interrupted)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other runs out of the folder while the block runs; the first process does so.
+
+        Raises:
+            InputError: another run is at work in it.
+        """
+        with only_writer(self.out) if self.workers.leads else nullcontext():
+            yield
+
+    def _stamp(self) -> tuple[int, int] | None:
+        """Return what changes when somebody saves; None of a run that nobody has saved yet."""
+        try:
+            found = self.last.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _run_stage(
         self, stage: RunStage, run_log: RunLog | None, interrupted: list[int], max_steps: int | None
@@ -230,6 +271,7 @@ class Trainer:
         reached = {stage.name: (stage.state.step, stage.state.validated) for stage in self.stages}
         if self.workers.leads:
             truncate_metrics(self.out, reached)
+            log.info("resuming at step %d", sum(step for step, _ in reached.values()))
 
 
 def _check_labels(*splits: Sequence[PreparedDialogue]) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from empgan_rt.errors import InputError
 from empgan_rt.graph_spec import UNK
-from empgan_rt.storage.file_set import replace_file
+from empgan_rt.storage.file_set import check_writable, replace_file
 
 from ..data.prepared import PreparedData, PreparedDialogue, Sample, all_samples
 from ..metrics.inputs import import_eval_package
@@ -91,6 +91,7 @@ def check_predictions_path(path: Path, options: EvaluateOptions) -> None:
 
     Raises:
         InputError: no metric generates replies, `path` is a folder, or its folder is missing.
+        StorageError: nothing can be written in its folder.
     """
     if not set(options.metrics).intersection(TEXT_METRICS):
         raise InputError(
@@ -105,6 +106,7 @@ def check_predictions_path(path: Path, options: EvaluateOptions) -> None:
         raise InputError(f"{path} is a folder", hint="name a file in it")
     if not has_folder:
         raise InputError(f"no folder {path.parent}", hint="make it first")
+    check_writable(path)
 
 
 def save_predictions(predictions: Sequence[Prediction], path: Path) -> None:
