@@ -51,7 +51,8 @@ COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("Show and verify a bundle.", "empgan_rt.cli.inspect:inspect", "cpu"),
     "doctor": Entry("Show and check this installation.", "empgan_rt.cli.doctor:doctor", "cpu"),
     "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "train"),
-    "train": Entry("Train a model from a recipe.", "empgan_training.cli:train", "train"),
+    "recipe": Entry("Show the recipes that ship.", "empgan_training.run.cli:recipe", "train"),
+    "train": Entry("Train a model from a recipe.", "empgan_training.run.cli:train", "train"),
     "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "train"),
     "human": Entry("Let people rate replies.", "empgan_training.human.cli:human", "eval"),
     "reproduce": Entry(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 
 from empgan_rt.cli.main import main
 from empgan_rt.errors import InputError
-from empgan_training.config import TrainConfig
+from empgan_training.config import TrainConfig, find_recipe, load_recipe
 from empgan_training.data.protocol import PrepareOptions
 from empgan_training.human.sheet import SheetOptions
 from empgan_training.metrics.bootstrap import resample_texts
@@ -310,3 +311,35 @@ def test_a_name_that_no_file_can_have_is_the_users_mistake(
     done = Outcome(capfd, *words, "--json")
     assert "this is a bug" not in done.json["error"]["message"]
     assert done.code in (2, 4, 7, 9)
+
+
+def test_recipes_that_ship_are_listed_and_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    listed = Outcome(capfd, "recipe", "list", "--json").json
+    assert {name: each["data"] for name, each in listed.items()} == {
+        "default": "prepared",
+        "paper": "prepared",
+        "tiny": "prepared-own",  # another corpus than the others'
+    }
+    assert "prepared-own" in Outcome(capfd, "recipe", "list").out
+    for name in listed:
+        shown = Outcome(capfd, "recipe", "show", name)
+        assert shown.code == 0
+        assert tomllib.loads(shown.out)["data"] == listed[name]["data"]
+        assert "data prepare" in shown.out
+    assert Outcome(capfd, "recipe", "show", "tiny", "--json").json["mle"]["clip_norm"] == 1.0
+    assert Outcome(capfd, "recipe", "show", "nonsense").code == 2
+
+
+def test_the_data_of_the_tiny_recipe_is_what_its_comment_prepares(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Outcome(capfd, "recipe", "show", "tiny").out.splitlines()
+    first = next(n for n, line in enumerate(lines) if "empgan-rt data prepare" in line)
+    command = " ".join(line.strip("# \\") for line in lines[first : first + 2])
+    arguments = [
+        str(OWN_DIALOGUES) if "own_dialogues" in part else part for part in command.split()[1:]
+    ]
+    monkeypatch.chdir(tmp_path)
+    assert Outcome(capfd, *arguments).code == 0
+    config = load_recipe(find_recipe("tiny"))
+    assert (Path(config.data) / "report.json").is_file()

@@ -1,4 +1,4 @@
-"""`empgan-rt data`, `train` and `evaluate`: parse, call one library function, print."""
+"""`empgan-rt data` and `evaluate`: parse, call one library function, print."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from empgan_rt.cli import console
 from empgan_rt.config import MAX_BEAM_SIZE, SearchConfig
 from empgan_rt.errors import InputError
 
-from .config import find_recipe, load_recipe
 from .data.corpora.corpus import SPLITS
 from .data.prepare import prepare as prepare_corpus
 from .data.protocol import PrepareOptions
@@ -25,7 +24,7 @@ from .scoring.evaluate import evaluate as evaluate_model
 from .scoring.evaluation import METRICS, EvaluateOptions
 from .scoring.files import score_stored
 from .scoring.opened_model import open_model
-from .scoring.report_text import evaluation_text, prepare_text, text_scores_text, train_text
+from .scoring.report_text import evaluation_text, prepare_text, text_scores_text
 
 _PATH = click.Path(path_type=Path)
 _WORDS = VocabularyOptions()
@@ -152,37 +151,6 @@ def prepare(
     )
     report = prepare_corpus(found, out, options, force=force, on_progress=console.progress)
     console.emit({**report, "out": str(out)}, prepare_text(report, out), as_json=as_json)
-
-
-@click.command()
-@click.argument("recipe")
-@click.option(
-    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Such as mle.patience=5."
-)
-@click.option("--resume", is_flag=True, help="Go on with the run in the recipe's folder.")
-@click.option("--max-steps", type=click.IntRange(1), help="Stop, resumable, after so many steps.")
-@console.json_option
-def train(
-    recipe: str, overrides: tuple[str, ...], resume: bool, max_steps: int | None, as_json: bool
-) -> None:
-    """Train by RECIPE, a TOML file or one that ships: default, paper, tiny."""
-    config = load_recipe(find_recipe(recipe), overrides)
-    from .run.trainer import Trainer  # needs torch, which the other commands can do without
-
-    trainer = Trainer(config, resume=resume, on_progress=console.progress)
-    scores = trainer.run(max_steps)
-    result = {
-        "best": str(trainer.best) if trainer.best.is_file() else None,
-        "finished": all(stage.state.finished for stage in trainer.stages),
-        "scores": {s.name: scores[s.name] for s in trainer.stages if s.name in scores},
-        "device": trainer.facts["device"],
-        "precision": trainer.facts["precision"],
-        "samples_per_second": {
-            s.name: s.speed.mean for s in trainer.stages if s.speed.mean is not None
-        },
-    }
-    if trainer.workers.leads:
-        console.emit(result, train_text(result), as_json=as_json)
 
 
 @click.command()
