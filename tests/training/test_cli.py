@@ -343,3 +343,25 @@ def test_the_data_of_the_tiny_recipe_is_what_its_comment_prepares(
     assert Outcome(capfd, *arguments).code == 0
     config = load_recipe(find_recipe("tiny"))
     assert (Path(config.data) / "report.json").is_file()
+
+
+def test_ctrl_c_is_told_what_was_saved(
+    capfd: pytest.CaptureFixture[str],
+    prepared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(trainer: Trainer, max_steps: int | None) -> None:
+        raise KeyboardInterrupt
+
+    sizes = [part for size in SMALL for part in ("--set", f"model.{size}")]
+    out = tmp_path / "run"
+    run = ("train", "tiny", "--set", f"data={prepared}", "--set", f"out={out}", *sizes)
+    assert Outcome(capfd, *run, "--max-steps", 2).code == 0
+    monkeypatch.setattr(Trainer, "run", interrupted)
+    stopped = Outcome(capfd, *run, "--resume")
+    assert stopped.code == 130
+    assert f"stopped at step 2; all is saved in {out}" in stopped.err
+    assert "--resume" in stopped.err
+    early = Outcome(capfd, *run, "--set", f"out={tmp_path / 'none'}")
+    assert "stopped before anything was saved" in early.err

@@ -435,3 +435,17 @@ def test_a_seed_that_no_report_can_hold_is_refused(kind, seed, bundle, tmp_path)
     assert refused.exit_code == 2
     assert f"0<=x<={2**63 - 1}" in refused.output
     assert not out.exists()
+
+
+def params(*arguments):
+    return commands.latency.make_context("latency", [*arguments]).params
+
+
+@pytest.mark.parametrize("place", [0, 2])
+def test_quick_changes_what_is_not_given(place):
+    given = ["--min-time", "3"]
+    quick = params(*given[:place], "--quick", *given[place:])
+    assert (quick["batch"], quick["warmup"], quick["min_time_s"]) == ("1,8", 1, 3.0)
+    assert params("--quick")["min_time_s"] == 0.5
+    slow = params()
+    assert (slow["batch"], slow["warmup"], slow["min_time_s"]) == ("1,8,32,128", 2, 5.0)

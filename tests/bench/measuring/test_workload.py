@@ -44,6 +44,14 @@ def test_turns_are_read_whole_and_dialogues_without_their_reply(tmp_path, featur
     assert workload.source == "work.jsonl"
 
 
+def test_a_byte_order_mark_blank_lines_and_windows_line_ends_are_read_over(tmp_path, featurizer):
+    plain = lines(tmp_path, {"turns": ["word1 word2"]}, {"turns": ["word3"]})
+    other = tmp_path / "other.ndjson"
+    other.write_bytes(b"\xef\xbb\xbf" + plain.read_bytes().replace(b"\n", b"\r\n") + b"\r\n \r\n")
+    found, wanted = (load_workload(file, featurizer).dialogues for file in (other, plain))
+    assert found == wanted
+
+
 @pytest.mark.parametrize(
     "record", [{}, {"turns": []}, {"turns": [""]}, {"turns": [3]}, [], {"turns": ["\ud800"]}]
 )
