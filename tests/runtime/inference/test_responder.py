@@ -501,7 +501,7 @@ def test_a_streams_deadline_ends_it(responder: Responder) -> None:
 
 def test_a_reply_is_ready_for_json(responder: Responder) -> None:
     search = SearchConfig(beam_size=2, num_hypotheses=2)
-    reply = responder.reply([Turn("I am", "sadness"), "we"], search)
+    reply = responder.reply([Turn("I am", Emotion.SADNESS), "we"], search)
     told = json.loads(json.dumps(reply.to_dict()))
     assert told["text"] == reply.text
     assert told["bundle_id"] == responder.bundle.bundle_id

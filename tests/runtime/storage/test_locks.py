@@ -42,7 +42,7 @@ def test_a_file_that_got_its_last_name_meanwhile_is_made_anew(
     """Between opening a file and locking it, whoever held the lock may have renamed it."""
     path = tmp_path / "file.part"
     path.write_bytes(b"another's")
-    renamed = []
+    renamed: list[Path] = []
 
     def late(descriptor: int) -> bool:
         if not renamed:
