@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empgan_rt import (
@@ -139,6 +139,7 @@ def test_a_long_dialogue_is_read_through_a_window(session: Session) -> None:
     assert session.say("we").turns_dropped == 0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.lists(st.tuples(st.sampled_from(["", "Oh."]), st.booleans())))
 def test_a_window_reads_and_counts_as_if_nothing_were_dropped(
     size: int, replies: list[tuple[str, bool]]
