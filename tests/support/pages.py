@@ -39,7 +39,10 @@ def console_examples(page: Path) -> list[Example]:
 
 
 def shell_commands(page: Path) -> Iterator[list[str]]:
-    """Yield the words of each command in a page's `bash` blocks; assignments before it are cut."""
+    """Yield the words of each command in a page's `bash` blocks.
+
+    Assignments before it are cut, and the file that it writes to.
+    """
     for block in blocks(page, "bash"):
         for line in block.replace("\\\n", " ").splitlines():
             words: list[str] = []
@@ -56,6 +59,9 @@ def _words(line: str) -> Iterator[str]:
     lexer.whitespace_split = True
     at_start = True
     for word in lexer:
+        if word == ">":
+            next(lexer)
+            continue
         if at_start and re.match(r"[A-Z_]+=", word):
             continue
         at_start = word in ("&&", ";", "|")
