@@ -137,8 +137,8 @@ def write(text: str) -> None:
 
 
 def notice(text: str) -> None:
-    """Print what users should know on stderr, unless the command line is to be quiet."""
-    if not click.get_current_context().find_root().params.get("quiet"):
+    """Print what users should know on stderr, unless warnings alone are logged, as -q asks."""
+    if logging.getLogger(__package__).isEnabledFor(logging.INFO):
         click.echo(text, err=True)
 
 

@@ -48,8 +48,11 @@ def test_chat_has_the_guard_on_and_says_so(command: Command, toy_folder: Path, h
     assert outcome.err.count("[you:") == 1
 
 
-def test_quiet_hides_the_notice_and_not_the_guard(command: Command, toy_folder: Path) -> None:
-    outcome = command("-q", "chat", toy_folder, stdin=lines(CRISIS))
+@pytest.mark.parametrize("words", [("-q", "chat"), ("chat", "-q"), ("-v", "chat", "--quiet")])
+def test_quiet_hides_the_notice_and_not_the_guard(
+    command: Command, toy_folder: Path, words: tuple[str, ...]
+) -> None:
+    outcome = command(*words, toy_folder, stdin=lines(CRISIS))
     assert "your local emergency number" in outcome.out
     assert outcome.err == ""
 
