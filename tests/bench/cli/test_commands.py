@@ -231,9 +231,7 @@ def test_engines_of_a_gpu(near, bundle, work, use, tmp_path, monkeypatch):
         *(("onnxruntime", each) for each in ("latency", "throughput", "serve", "scaling")),
     ],
 )
-def test_without_a_gpu_nothing_is_measured(
-    near, bundle, work, tmp_path, monkeypatch, command, name
-):
+def test_without_a_gpu_nothing_is_measured(bundle, work, tmp_path, monkeypatch, command, name):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setattr(CellTimer, "warm_up", None)
     out = tmp_path / "out"
