@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
 from .config import Limits, SearchConfig
-from .dialogue import (
-    Alternative,
-    Chunk,
-    Dialogue,
-    Emotion,
-    RecognisedEmotion,
-    Reply,
-    Timings,
-    Turn,
-)
+from .dialogue.reply import Alternative, Chunk, RecognisedEmotion, Reply, Timings
+from .dialogue.turns import Dialogue, Emotion, Turn
+from .dialogue.verdict import Verdict
 from .errors import (
     BundleError,
     CheckpointError,
@@ -40,7 +33,6 @@ from .guard.protocol import Guard
 from .inference.responder import Responder
 from .sessions.session import Session
 from .threads import set_num_threads
-from .verdict import Verdict
 
 if TYPE_CHECKING:
     from .guard.word_guard import WordGuard

@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from ..dialogue import Emotion, Reply
+from ..dialogue.reply import Reply
+from ..dialogue.turns import Emotion
 from ..errors import EmpganError, InputError, StorageError
 from ..inference.responder import Responder
 from ..sessions.session import Session

@@ -14,7 +14,8 @@ import msgspec
 
 from .._version import __version__
 from ..config import SearchConfig
-from ..dialogue import Emotion, Reply, Turn
+from ..dialogue.reply import Reply
+from ..dialogue.turns import Emotion, Turn
 from ..errors import DataError, EmpganError, InputError
 from ..inference.responder import Responder
 from . import console

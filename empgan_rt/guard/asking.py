@@ -11,9 +11,9 @@ import logging
 import traceback
 from collections.abc import Sequence
 
-from ..dialogue import Turn
+from ..dialogue.turns import Turn
+from ..dialogue.verdict import Verdict
 from ..errors import InputError
-from ..verdict import Verdict
 from .protocol import AsyncGuard, Guard
 
 FAILED_TEXT = "I am sorry, I cannot answer that now."

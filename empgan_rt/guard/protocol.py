@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
-from ..dialogue import Turn
-from ..verdict import Verdict
+from ..dialogue.turns import Turn
+from ..dialogue.verdict import Verdict
 
 
 class Guard(Protocol):

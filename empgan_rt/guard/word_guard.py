@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, get_args
 
-from ..dialogue import Turn
+from ..dialogue.turns import Turn
+from ..dialogue.verdict import Action, Verdict
 from ..errors import InputError
-from ..verdict import Action, Verdict
 from .keys import Keys
 from .normalise import Normaliser
 from .phrase_reader import Way, read_phrase

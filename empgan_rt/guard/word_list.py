@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..dialogue.verdict import Action
 from ..errors import InputError
-from ..verdict import Action
 
 SHIPPED = Path(__file__).with_name("words.toml")
 DEFAULT = "default"  # the locale that has every text and number

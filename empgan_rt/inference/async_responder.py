@@ -12,7 +12,8 @@ from typing import TypeVar
 from ..backend import Backend
 from ..bundle.bundle import Bundle
 from ..config import SearchConfig
-from ..dialogue import Chunk, Reply, Turns
+from ..dialogue.reply import Chunk, Reply
+from ..dialogue.turns import Turns
 from ..errors import InputError
 from ..guard.asking import check_guard
 from ..guard.protocol import AsyncGuard, Guard

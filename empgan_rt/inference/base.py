@@ -11,7 +11,8 @@ from ..backend import Backend
 from ..backends.loader import load_backend
 from ..bundle.bundle import Bundle
 from ..config import Limits, SearchConfig
-from ..dialogue import Reply, Turns
+from ..dialogue.reply import Reply
+from ..dialogue.turns import Turns
 from ..errors import InputError
 from .executor import Executor
 from .reply import Pieces, reply_of

@@ -9,7 +9,7 @@ from functools import partial
 from queue import SimpleQueue
 
 from ..config import SearchConfig
-from ..dialogue import Turns
+from ..dialogue.turns import Turns
 from ..errors import EmpganError, InputError
 from .request import Request, by_length
 from .ticket import Ticket

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..dialogue import Alternative, Chunk, Emotion, RecognisedEmotion, Reply, Timings
+from ..dialogue.reply import Alternative, Chunk, RecognisedEmotion, Reply, Timings
+from ..dialogue.turns import Emotion
 from ..errors import InputError
 from ..graph_spec import UNKNOWN_LABEL, FloatArray
 from ..text.featurizer import Featurizer, TurnFeatures

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..config import SearchConfig
-from ..dialogue import Dialogue, Turns
+from ..dialogue.turns import Dialogue, Turns
 from ..errors import InputError
 from ..text.bans import Bans
 from ..text.featurizer import DialogueFeatures, Featurizer

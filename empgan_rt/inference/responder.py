@@ -8,7 +8,8 @@ from collections.abc import Generator, Iterator, Sequence
 from ..backend import Backend
 from ..bundle.bundle import Bundle
 from ..config import SearchConfig
-from ..dialogue import Chunk, Reply, Turns
+from ..dialogue.reply import Chunk, Reply
+from ..dialogue.turns import Turns
 from ..errors import EmpganError, InputError
 from ..guard.asking import check_guard
 from ..guard.protocol import Guard

@@ -11,7 +11,9 @@ from dataclasses import replace
 from typing import Generic, TypeVar
 
 from ..config import SearchConfig
-from ..dialogue import Alternative, Dialogue, Reply, Timings, Turn, Turns
+from ..dialogue.reply import Alternative, Reply, Timings
+from ..dialogue.turns import Dialogue, Turn, Turns
+from ..dialogue.verdict import Verdict
 from ..guard.asking import (
     awaited_input_verdict,
     awaited_reply_verdict,
@@ -19,7 +21,6 @@ from ..guard.asking import (
     reply_verdict,
 )
 from ..guard.protocol import AsyncGuard, Guard
-from ..verdict import Verdict
 from .request import Request
 
 AnyGuard = TypeVar("AnyGuard", bound=Guard | AsyncGuard)

@@ -6,7 +6,7 @@ from bisect import insort
 from dataclasses import dataclass
 
 from ..config import SearchConfig
-from ..dialogue import FinishReason
+from ..dialogue.reply import FinishReason
 
 
 @dataclass(frozen=True)

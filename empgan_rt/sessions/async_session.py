@@ -8,7 +8,8 @@ from contextlib import aclosing
 from typing import Protocol
 
 from ..config import Limits, SearchConfig
-from ..dialogue import Chunk, Emotion, Reply, Turn, Turns
+from ..dialogue.reply import Chunk, Reply
+from ..dialogue.turns import Emotion, Turn, Turns
 from ..guard.protocol import AsyncGuard, Guard
 from .session import History
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..config import SearchConfig
-from ..dialogue import Chunk, Emotion, Reply, Turn
+from ..dialogue.reply import Chunk, Reply
+from ..dialogue.turns import Emotion, Turn
 from ..errors import InputError, QueueFullError
 from ..guard.protocol import AsyncGuard, Guard
 from .async_session import AsyncSession

@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Protocol
 
 from ..config import Limits, SearchConfig
-from ..dialogue import Chunk, Dialogue, Emotion, Reply, Turn, Turns
+from ..dialogue.reply import Chunk, Reply
+from ..dialogue.turns import Dialogue, Emotion, Turn, Turns
 from ..guard.protocol import Guard
 
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..config import Limits
-from ..dialogue import Dialogue, Turn
+from ..dialogue.turns import Dialogue, Turn
 from ..errors import InputError
 from ..graph_spec import EOS, UNK, UNKNOWN_LABEL, EncoderInput, IntArray
 from .banned_words import BannedWords

@@ -17,7 +17,7 @@ import msgspec
 from ..backends.loader import load_backend
 from ..bundle.bundle import Bundle
 from ..bundle.manifest import MAX_BUNDLE_BYTES, WEIGHTS_NAME
-from ..dialogue import Dialogue
+from ..dialogue.turns import Dialogue
 from ..errors import BundleError, EmpganError
 from ..threads import set_num_threads
 from .audit import graph_names

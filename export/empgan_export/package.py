@@ -19,7 +19,7 @@ from empgan_rt._version import __version__
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.bundle.manifest import ManifestFields, Variant
 from empgan_rt.config import Limits, SearchConfig
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, StorageError
 from empgan_rt.storage.folders import publish
 from empgan_rt.storage.replacing import others_write, restored, staging_folder

@@ -42,7 +42,7 @@ PATHS = module_paths()
 # Module -> an import that no contract allows, and what the report says of it.
 PLANTED: Mapping[str, tuple[str, str]] = {
     "empgan_rt.config": ("def f():\n    from .search import beam_search", "empgan_rt.search"),
-    "empgan_rt.dialogue": ("from .config import Limits", "empgan_rt.config"),
+    "empgan_rt.dialogue.turns": ("from ..config import Limits", "empgan_rt.config"),
     "empgan_rt.text.tokenizer": ("from ..bundle.bundle import Bundle", "empgan_rt.bundle.bundle"),
     "empgan_rt.search.decode": (
         "from ..backends.base import GraphBackend",

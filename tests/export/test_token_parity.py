@@ -5,7 +5,7 @@ import pytest
 from empgan_export.token_parity import best_replies, compare_replies
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend
 from support.small_data import small_checkpoint

@@ -9,7 +9,7 @@ import pytest
 
 import empgan_rt
 from empgan_rt import Emotion, InputError, Turn
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 
 
 def test_strings_and_turns_become_a_dialogue_in_their_order() -> None:

@@ -21,7 +21,7 @@ from empgan_bench.workers.requests import Arrival, Piece, RequestEvents
 from empgan_rt.backend import Encoded
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits, SearchConfig
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import BundleError
 from empgan_rt.graph_spec import (
     EOS,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import FinishReason
+from empgan_rt.dialogue.reply import FinishReason
 from empgan_rt.graph_spec import EOS, PAD, SOS, UNK
 from empgan_rt.search.hypothesis import Hypothesis
 from empgan_rt.text.bans import Phrase

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import Reply
+from empgan_rt.dialogue.reply import Reply
 from empgan_training.voice.candidates import Answers, answer
 from empgan_training.voice.contexts import Context
 from support.human_sheets import read_csv, write_csv

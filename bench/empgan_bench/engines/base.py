@@ -16,7 +16,7 @@ from empgan_rt.backend import Backend
 from empgan_rt.backends.loader import load_backend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import FinishReason
+from empgan_rt.dialogue.reply import FinishReason
 from empgan_rt.errors import DependencyError
 from empgan_rt.graph_spec import EOS, EncoderInput
 

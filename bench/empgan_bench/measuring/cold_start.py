@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import EmpganError
 
 from ..workers.client import import_path

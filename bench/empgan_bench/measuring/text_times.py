@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.text.featurizer import Featurizer, encoder_input
 from empgan_rt.text.tokenizer import Tokenizer
 

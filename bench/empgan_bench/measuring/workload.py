@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import DataError, EmpganError, InputError
 from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import DialogueFeatures, Featurizer, encoder_input

@@ -16,7 +16,7 @@ from contextlib import aclosing
 from empgan_rt.backend import Backend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import Reply
+from empgan_rt.dialogue.reply import Reply
 from empgan_rt.errors import DeadlineError, EmpganError, QueueFullError
 from empgan_rt.inference.async_responder import AsyncResponder
 

@@ -8,7 +8,7 @@ import pytest
 
 from empgan_bench.measuring import cold_start
 from empgan_bench.measuring.cold_start import ColdSample, cold_sample, measure_cold_starts
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import EmpganError
 
 HELLO = Dialogue.of(["Hello, how are you?"])

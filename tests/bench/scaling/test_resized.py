@@ -8,7 +8,7 @@ from empgan_bench.scaling.resized import resized_tokenizer, resized_weights, wri
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import Dialogue
+from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import BundleError
 from empgan_rt.search.decode import decode
 from empgan_rt.text.bans import Bans

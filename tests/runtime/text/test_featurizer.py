@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from empgan_rt.config import Limits
-from empgan_rt.dialogue import Dialogue, Emotion, Turn
+from empgan_rt.dialogue.turns import Dialogue, Emotion, Turn
 from empgan_rt.errors import InputError
 from empgan_rt.graph_spec import EOS, SOS, UNK, UNKNOWN_LABEL
 from empgan_rt.text.emotion_lexicon import EmotionLexicon

@@ -326,6 +326,6 @@ def test_an_empty_split_stops(tmp_path: Path) -> None:
 
 def test_emotion_names_are_dailydialogs() -> None:
     assert module.LABELS[0] == "neutral"
-    from empgan_rt.dialogue import Emotion
+    from empgan_rt.dialogue.turns import Emotion
 
     assert tuple(e.name.lower() for e in Emotion) == module.LABELS

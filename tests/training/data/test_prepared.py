@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from empgan_rt.config import Limits
-from empgan_rt.dialogue import Emotion, Turn
+from empgan_rt.dialogue.turns import Emotion, Turn
 from empgan_rt.errors import DataError, InputError
 from empgan_training.data.corpora.corpus import SPLITS
 from empgan_training.data.prepare import prepare

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from empgan_rt.config import Limits
-from empgan_rt.dialogue import Emotion
+from empgan_rt.dialogue.turns import Emotion
 from empgan_rt.errors import DataError, InputError
 from empgan_training.data.prepared import PreparedData, all_samples
 from empgan_training.human.emotional_words import emotional_words

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from empgan_rt.config import Limits
-from empgan_rt.dialogue import Turn
+from empgan_rt.dialogue.turns import Turn
 from empgan_rt.graph_spec import EOS
 from empgan_rt.text.featurizer import Featurizer
 from empgan_training.data.prepared import PreparedData

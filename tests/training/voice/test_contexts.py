@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from empgan_rt.dialogue import Emotion
+from empgan_rt.dialogue.turns import Emotion
 from empgan_rt.errors import DataError, InputError
 from empgan_training.voice.contexts import APART, Context, read_contexts
 from support.own_texts import ACCEPTANCE_CONTEXTS, OWN_DIALOGUES, VOICE_CONTEXTS, bare, read_lines

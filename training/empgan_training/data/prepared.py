@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from empgan_rt.config import Limits
-from empgan_rt.dialogue import Emotion, Turn
+from empgan_rt.dialogue.turns import Emotion, Turn
 from empgan_rt.errors import BundleError, DataError, InputError
 from empgan_rt.storage.replacing import restored
 from empgan_rt.text.emotion_lexicon import EmotionLexicon

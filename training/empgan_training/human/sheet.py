@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from empgan_rt.config import Limits, check_seed
-from empgan_rt.dialogue import Emotion
+from empgan_rt.dialogue.turns import Emotion
 from empgan_rt.errors import InputError
 from empgan_rt.storage.replacing import restored
 from empgan_rt.text.detokenizer import detokenise

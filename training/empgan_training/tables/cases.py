@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from empgan_rt.dialogue import Dialogue, Emotion, Turn
+from empgan_rt.dialogue.turns import Dialogue, Emotion, Turn
 
 from ..systems import SystemName
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from empgan_rt.config import SearchConfig
-from empgan_rt.dialogue import Reply
+from empgan_rt.dialogue.reply import Reply
 from empgan_rt.errors import InputError
 
 from ..stored_json import decode_json

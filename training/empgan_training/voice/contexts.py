@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from empgan_rt.dialogue import Emotion
+from empgan_rt.dialogue.turns import Emotion
 from empgan_rt.errors import DataError, InputError
 
 from ..stored_json import decode_json

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from empgan_rt.dialogue import Emotion
+from empgan_rt.dialogue.turns import Emotion
 from empgan_rt.errors import DataError, DependencyError, InputError
 from empgan_training.data.corpora.corpus import Corpus
 from empgan_training.data.corpora.emotions import LABELS, NAMES, label_of

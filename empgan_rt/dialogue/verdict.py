@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from .errors import InputError
+from ..errors import InputError
 
 Action = Literal["allow", "replace", "block", "hand_over"]
 

@@ -1,0 +1,1 @@
+"""What goes in and what comes out: turns and dialogues, replies, and a guard's verdicts."""
