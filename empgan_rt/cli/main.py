@@ -50,10 +50,10 @@ COMMANDS: Mapping[str, Entry] = {
     "reply": Entry("Answer a file of dialogues.", "empgan_rt.cli.reply:reply", "cpu"),
     "inspect": Entry("Show and verify a bundle.", "empgan_rt.cli.inspect:inspect", "cpu"),
     "doctor": Entry("Show and check this installation.", "empgan_rt.cli.doctor:doctor", "cpu"),
-    "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "train"),
-    "recipe": Entry("Show the recipes that ship.", "empgan_training.run.cli:recipe", "train"),
+    "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "lexicon"),
+    "recipe": Entry("Show the recipes that ship.", "empgan_training.run.cli:recipe", "cpu"),
     "train": Entry("Train a model from a recipe.", "empgan_training.run.cli:train", "train"),
-    "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "train"),
+    "evaluate": Entry("Score a model or text files.", "empgan_training.cli:evaluate", "eval"),
     "human": Entry("Let people rate replies.", "empgan_training.human.cli:human", "eval"),
     "reproduce": Entry(
         "Train every system, and make the paper's tables.",
