@@ -79,8 +79,9 @@ def test_a_run_tells_of_epochs_and_what_goes_on_within(folder: Path) -> None:
     told = Told()
     config = recipe(folder, folder / "run", system="EmpWD", recogniser=FEW, mle=FEW)
     Trainer(config, on_progress=told).run()
-    assert told.works[:3] == [("recogniser epoch 1",), ("mle epoch 1",), ("adversarial",)]
-    assert set(told.works[3:]) == {("adversarial", "generation, beam 1")}
+    assert told.works[0] == ("reading the data",)
+    assert told.works[1:4] == [("recogniser epoch 1",), ("mle epoch 1",), ("adversarial",)]
+    assert set(told.works[4:]) == {("adversarial", "generation, beam 1")}
     done, note = told.updates["mle epoch 1"][-1]
     assert done == told.totals["mle epoch 1"]
     assert note.startswith("loss ")
