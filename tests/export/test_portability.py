@@ -32,6 +32,7 @@ portability = script()
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:divide by zero")
 @pytest.mark.parametrize(("name", "precision"), SAME_IDS)
 def test_goldens_replay_in_readers_that_are_installed(name: str, precision: str) -> None:
     reader = portability.READERS[name]
