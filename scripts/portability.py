@@ -155,7 +155,7 @@ READERS = {
         ("tinygrad==0.14.0", ONNX),
         "tinygrad",
         tinygrad_graph,
-        "weights inside the files; a C compiler or a GPU",
+        "weights inside the files; a device of its own",
     ),
 }
 
@@ -256,7 +256,7 @@ def page(cells: dict[str, list[str]], bundle_id: str) -> str:
 _BEFORE = """\
 # Our graphs in other readers
 
-A bundle's graphs are plain ONNX of opset 19 over `weights.safetensors`: no operators but the
+A bundle's graphs are plain ONNX of opset 18 over `weights.safetensors`: no operators but the
 standard's, every constant a tensor. `scripts/portability` installs each reader below into an
 environment of its own, runs the three graphs of `tiny` there (bundle `{bundle_id}`) on the recorded
 inputs, forced tokens and parents, and counts the candidates that are not those that PyTorch

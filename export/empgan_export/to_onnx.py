@@ -22,10 +22,10 @@ from torch.export import Dim
 from empgan_rt.errors import ParityError
 from empgan_rt.graph_spec import GraphSpec
 
+from .lint import OPSET
 from .plain_constants import write_constants_as_tensors
 from .translations import TRANSLATIONS
 
-OPSET = 19  # onnx.reference has no DequantizeLinear below it
 WEIGHTS_FILE = "weights.safetensors"
 _TRACED_SIZES = {
     "U": 9,
