@@ -55,15 +55,14 @@ def numbered_lines(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     try:
         while line := file.readline(MAX_LINE_BYTES):
             number += 1
-            if number == 1:
-                line = line.removeprefix(codecs.BOM_UTF8)
             part = line
             while len(part) == MAX_LINE_BYTES and not part.endswith(b"\n"):
                 part = file.readline(MAX_LINE_BYTES)
+            text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
             if part is not line:
                 yield number, None
-            elif line.strip():
-                yield number, line
+            elif text.strip():
+                yield number, text
     except OSError as error:
         raise InputError(f"the input cannot be read on: {error.strerror}") from None
 
@@ -73,7 +72,7 @@ def file_digest(path: str) -> str | None:
     if path == STANDARD or not Path(path).is_file():
         return None
     with open_input(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]  # typeshed asks for readinto
 
 
 def check_output(path: str, source: BinaryIO, *, force: bool, resume: bool) -> None:

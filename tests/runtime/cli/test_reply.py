@@ -131,7 +131,8 @@ def test_a_line_beyond_all_bounds_is_skipped(
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     good = b'{"turns": ["I am"]}'
     exact = good + b" " * (99 - len(good))  # 100 bytes with its newline
-    source.write_bytes(b"\n".join([good, b"x" * 1234, b"", good, exact, good + b" " * 100]))
+    lines = [good, b"x" * 1234, b"", good, exact, good + b" " * 100]
+    source.write_bytes(b"\n".join(lines))
     assert command("reply", toy_folder, source, out).code == 7
     rows = read(out)
     assert [(row["line"], "error" in row) for row in rows] == [
@@ -141,6 +142,9 @@ def test_a_line_beyond_all_bounds_is_skipped(
         (5, False),
         (6, True),
     ]
+    source.write_bytes(b"\xef\xbb\xbf" + b"\n".join([b"x" * 1234, good]))
+    assert command("reply", toy_folder, source, out, "--force").code == 7
+    assert [(row["line"], "error" in row) for row in read(out)] == [(1, True), (2, False)]
 
 
 def test_one_dialogue_that_breaks_the_model_takes_no_other_along(
