@@ -167,6 +167,7 @@ def test_an_invalid_graph_is_refused(tmp_path):
     missing = helper.make_node("Add", ["x", "nowhere"], ["y"])
     value = helper.make_tensor_value_info("x", FLOAT, [1])
     result = helper.make_tensor_value_info("y", FLOAT, [1])
-    model = helper.make_model(helper.make_graph([missing], "trial", [value], [result]))
+    graph = helper.make_graph([missing], "trial", [value], [result])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     with pytest.raises(ParityError, match=r"trial\.onnx is no valid ONNX"):
         write_graphs({"trial.onnx": model}, tmp_path)
