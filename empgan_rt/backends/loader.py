@@ -9,6 +9,7 @@ from typing import Any, cast
 from ..backend import Backend
 from ..bundle.bundle import Bundle
 from ..errors import InputError
+from .heap import release_free_memory
 
 BACKENDS: Mapping[str, Mapping[str, str]] = {
     "onnxruntime": {
@@ -53,4 +54,6 @@ def load_backend(
         )
     module, _, attribute = BACKENDS[name][device].partition(":")
     backend = getattr(import_module(module), attribute)
-    return cast(Backend, backend(bundle, device=device, precision=precision, **options))
+    opened = backend(bundle, device=device, precision=precision, **options)
+    release_free_memory()
+    return cast(Backend, opened)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..config import GeneratorConfig, Limits, SearchConfig
@@ -167,8 +167,22 @@ class Bundle:
 
     @property
     def weights(self) -> bytes:
-        """The safetensors file that the graphs refer to as external data."""
+        """The safetensors file that the graphs refer to as external data.
+
+        Raises:
+            InputError: they were given back.
+        """
+        if WEIGHTS_NAME not in self.files:
+            raise InputError(
+                "the weights of this bundle were given back when a backend had loaded them",
+                hint="open the bundle again",
+            )
         return self.files[WEIGHTS_NAME]
+
+    def without_weights(self) -> Bundle:
+        """Return the bundle without its weights, for whoever keeps it beside a loaded backend."""
+        files = {name: data for name, data in self.files.items() if name != WEIGHTS_NAME}
+        return replace(self, files=files)
 
     def graph(self, precision: str, which: str) -> bytes:
         """Return the ONNX bytes of a graph of `graph_spec.GRAPH_NAMES`.

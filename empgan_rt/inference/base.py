@@ -116,6 +116,7 @@ def open_model(
     """
     opened = Bundle.open(bundle)
     opened_backend = load_backend(opened, backend, device, precision, turn_cache=turn_cache)
+    opened = opened.without_weights()
     if opened.manifest.licence != _CODE_LICENCE:
         _log.info("the weights of this model are licensed %r", opened.manifest.licence)
     return opened, opened_backend

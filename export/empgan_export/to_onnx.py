@@ -1,8 +1,9 @@
 """Traces a graph and makes it what `empgan_rt.graph_spec` promises.
 
 Weights are traced as inputs, so that no exporter folds, copies or renames them; afterwards they
-become initialisers that refer to `weights.safetensors`, each under its parameter's name, with a
-Cast where the graph computes in another type than the file holds.
+become initialisers that refer to `weights.safetensors`, each under its parameter's name. Where the
+graph computes in another type than the file holds, a Cast follows: of the weight, or of the rows
+that are looked up in it.
 """
 
 from __future__ import annotations
@@ -143,38 +144,60 @@ def _attach_weights(
     graph: onnx.GraphProto, names: Mapping[str, str], stored: Mapping[str, StoredTensor]
 ) -> None:
     """Turn weight inputs that are read into external initialisers, cast to their own types."""
-    read = {name for node in graph.node for name in node.input}
     types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
-    casts = []
+    nodes = list(graph.node)
     for name, traced in sorted(names.items()):
-        if traced not in read:
+        readers = [node for node in nodes if traced in node.input]
+        if not readers:
             continue
-        place = stored[name]
-        tensor = graph.initializer.add()
-        tensor.name = name
-        tensor.data_type = _STORED[place.dtype]
-        tensor.dims.extend(place.shape)
-        tensor.data_location = TensorProto.EXTERNAL
-        for key, value in (
-            ("location", WEIGHTS_FILE),
-            ("offset", str(place.offset)),
-            ("length", str(place.length)),
-        ):
-            entry = tensor.external_data.add()
-            entry.key, entry.value = key, value
-        source = name
-        if tensor.data_type != types[traced]:
-            source = f"{name}:cast"
-            casts.append(
-                helper.make_node("Cast", [name], [source], f"cast {name}", to=types[traced])
-            )
-        for node in graph.node:
-            for i, used in enumerate(node.input):
-                if used == traced:
-                    node.input[i] = source
-    nodes = [*casts, *graph.node]
+        graph.initializer.append(_external(name, stored[name]))
+        casts = graph.initializer[-1].data_type != types[traced]
+        for node in readers:
+            looks_up = _is_lookup(node, traced)
+            source = f"{name}:cast" if casts and not looks_up else name
+            node.input[:] = [source if used == traced else used for used in node.input]
+            if casts and looks_up:
+                nodes.insert(nodes.index(node) + 1, _cast_of_rows(node, types[traced]))
+        if casts and not all(_is_lookup(node, name) for node in readers):
+            nodes.insert(0, _cast(name, f"{name}:cast", types[traced]))
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _external(name: str, place: StoredTensor) -> onnx.TensorProto:
+    """Return an initialiser that refers to the weights file."""
+    tensor = onnx.TensorProto(
+        name=name,
+        data_type=_STORED[place.dtype],
+        dims=place.shape,
+        data_location=TensorProto.EXTERNAL,
+    )
+    for key, value in (
+        ("location", WEIGHTS_FILE),
+        ("offset", str(place.offset)),
+        ("length", str(place.length)),
+    ):
+        tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def _is_lookup(node: onnx.NodeProto, table: str) -> bool:
+    """Return whether a node takes rows of a table, and reads it in no other way."""
+    return node.op_type == "Gather" and node.input[0] == table and table not in node.input[1:]
+
+
+def _cast_of_rows(lookup: onnx.NodeProto, to: int) -> onnx.NodeProto:
+    """Return the node that casts the rows of a lookup, which is renamed to make room for it.
+
+    ONNX Runtime would keep the cast of a whole table beside the table.
+    """
+    rows = lookup.output[0]
+    lookup.output[0] = f"{rows}:stored"
+    return _cast(lookup.output[0], rows, to)
+
+
+def _cast(source: str, result: str, to: int) -> onnx.NodeProto:
+    return helper.make_node("Cast", [source], [result], f"cast {source}", to=to)
 
 
 def _declare(graph: onnx.GraphProto, spec: GraphSpec) -> None:

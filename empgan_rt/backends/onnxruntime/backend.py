@@ -46,6 +46,7 @@ class OrtBackend(GraphBackend):
         self._specs = graph_specs(bundle.model)
         graphs = {which: bundle.graph(precision, which) for which in self._specs}
         self._sessions = {which: self.open_graph(which, graph) for which, graph in graphs.items()}
+        self.bundle = bundle.without_weights()  # ONNX Runtime has copied what it needs of them
         self._guard = ProcessGuard()
 
     def open_graph(self, which: str, graph: bytes) -> Any:

@@ -75,6 +75,16 @@ def test_round_trip(pristine: Path) -> None:
     assert "joy\town\n" in opened.text("emotion_lexicon.tsv")
 
 
+def test_weights_that_were_given_back_are_missed_with_a_hint(pristine: Path) -> None:
+    opened = Bundle.open(pristine)
+    light = opened.without_weights()
+    assert light.files == {n: d for n, d in opened.files.items() if n != "weights.safetensors"}
+    assert light.bundle_id == opened.bundle_id
+    with pytest.raises(InputError, match="open the bundle again"):
+        _ = light.weights
+    assert opened.weights
+
+
 def test_the_root_may_be_a_link(pristine: Path, tmp_path: Path) -> None:
     (tmp_path / "current").symlink_to(pristine)
     assert Bundle.open(tmp_path / "current").bundle_id == Bundle.open(pristine).bundle_id

@@ -218,7 +218,7 @@ def test_a_step_sends_ids_up_and_brings_candidates_down(
 
 
 def test_a_closed_backend_opens_nothing(backends: tuple[OrtBackend, DeviceBackend]) -> None:
-    backend = DeviceBackend(backends[1].bundle, "cpu")
+    backend = DeviceBackend(Bundle.open("tiny"), "cpu")
     backend.close()
     with pytest.raises(InputError, match="closed"):
         backend.open(1, 1)
