@@ -55,6 +55,11 @@ def test_a_few_of_the_toy(toy_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_some_of_the_embedded_model(tmp_path: Path) -> None:
+    check("tiny", range(400), tmp_path)
+
+
+@pytest.mark.soak
 @pytest.mark.parametrize("part", range(4))
 def test_many_of_the_embedded_model(part: int, tmp_path: Path) -> None:
     check("tiny", range(part * 1300, (part + 1) * 1300), tmp_path)

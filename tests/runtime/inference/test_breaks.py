@@ -185,6 +185,11 @@ def test_whatever_line_breaks_nobody_is_lost_or_crossed() -> None:
 
 
 @pytest.mark.slow
+def test_hundreds_of_lines_may_break() -> None:
+    assert check_all({KeyboardInterrupt: 300, MemoryError: 700}) >= 1_000
+
+
+@pytest.mark.soak
 def test_every_line_may_break() -> None:
     assert check_all({KeyboardInterrupt: 2_000, MemoryError: 10**9}) >= 10_000
 
@@ -243,7 +248,10 @@ def break_thread(at: int | None) -> Break:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.parametrize("most", [30, pytest.param(500, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "most",
+    [30, pytest.param(150, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.soak)],
+)
 def test_a_thread_that_breaks_tells_everybody(most: int) -> None:
     lines = break_thread(None).lines
     assert lines > 1000

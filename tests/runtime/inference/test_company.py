@@ -12,7 +12,6 @@ import pytest
 
 CORPUS = Path(os.environ.get("EMPGAN_DATA", "../shared/data")) / "dailydialog"
 TEST_SPLIT = CORPUS / "test.jsonl"
-COUNT = 1000
 ANSWER = """
 import json, sys
 import empgan_rt
@@ -25,22 +24,27 @@ for size in map(int, sys.argv[3].split(",")):
 """
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.skipif(not TEST_SPLIT.is_file(), reason="EMPGAN_DATA holds no DailyDialog"),
 ]
 
 
-def contexts() -> list[list[str]]:
+def contexts(count: int) -> list[list[str]]:
     """Return the beginnings of the test dialogues, of one turn and more in rotation."""
-    lines = TEST_SPLIT.read_text("utf-8").splitlines()[:COUNT]
+    lines = TEST_SPLIT.read_text("utf-8").splitlines()[:count]
     dialogues = [json.loads(line)["dialogue"] for line in lines]
     return [turns[: 1 + i % max(1, len(turns) - 1)] for i, turns in enumerate(dialogues)]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-def test_a_reply_is_the_same_alone_and_in_any_company(tmp_path: Path, precision: str) -> None:
+@pytest.mark.parametrize(
+    "count",
+    [pytest.param(150, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)],
+)
+def test_a_reply_is_the_same_alone_and_in_any_company(
+    tmp_path: Path, precision: str, count: int
+) -> None:
     file = tmp_path / "contexts.json"
-    file.write_text(json.dumps(contexts()), "utf-8")
+    file.write_text(json.dumps(contexts(count)), "utf-8")
     found = {}
     for threads in (1, 2):
         command = [sys.executable, "-c", ANSWER, str(file), str(threads), "1,2,7,32", precision]
@@ -49,8 +53,8 @@ def test_a_reply_is_the_same_alone_and_in_any_company(tmp_path: Path, precision:
         for size, line in zip((1, 2, 7, 32), done.stdout.splitlines(), strict=True):
             found[threads, size] = json.loads(line)
     alone = found[1, 1]
-    assert len(alone) == COUNT
-    assert len({text for _, text, *_ in alone}) > COUNT // 10
+    assert len(alone) == count
+    assert len({text for _, text, *_ in alone}) > count // 10
     for key, replies in found.items():
         other = [i for i, (a, b) in enumerate(zip(alone, replies, strict=True)) if a[:3] != b[:3]]
         assert other == [], f"threads and batch {key}"

@@ -81,7 +81,7 @@ def test_a_reply_knows_nothing_of_its_company(
     check(bundle, precision, company)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @BUNDLES
 @PRECISIONS
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -35,6 +35,8 @@ SHAPES: dict[Any, SystemName] = {}
 for _name, _system in SYSTEMS.items():
     SHAPES.setdefault(_system.generator_config(vocabulary_size=9, emotion_vocabulary_size=9), _name)
 
+IN_CI = ("EmpG", "SeqGAN")  # a memory of turns, and one of words
+
 
 @pytest.fixture(scope="module")
 def trt() -> Any:
@@ -140,8 +142,13 @@ def exported(system: SystemName) -> Bundle:
     return bundle
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [*SHAPES.values(), "default"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in IN_CI else pytest.mark.soak)
+        for name in (*SHAPES.values(), "default")
+    ],
+)
 def test_every_graph_with_every_profile(trt: Any, name: Any) -> None:
     bundle = Bundle.open(name) if name == "default" else exported(name)
     built = set()
