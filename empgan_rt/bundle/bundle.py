@@ -207,8 +207,11 @@ class Bundle:
             raise InputError(f"precision {precision!r}", hint=f"this bundle has {have}")
         return variant
 
-    def featurizer(self) -> Featurizer:
+    def featurizer(self, remembered: int = 0) -> Featurizer:
         """Return the reader and writer of text for this model.
+
+        Args:
+            remembered: turns whose ids it keeps.
 
         Raises:
             BundleError: a text file is damaged, of another size than the model's vocabularies, or
@@ -226,7 +229,7 @@ class Bundle:
                 f"{wanted[1]}",
                 hint="export the bundle again",
             )
-        featurizer = Featurizer(tokenizer, lexicon, self.limits)
+        featurizer = Featurizer(tokenizer, lexicon, self.limits, remembered)
         try:
             featurizer.bans(self.search.banned_words)
         except InputError as error:

@@ -19,13 +19,14 @@ from ..guard.asking import check_guard
 from ..guard.protocol import AsyncGuard, Guard
 from ..sessions.async_session import AsyncSession
 from ..sessions.pool import SessionPool
-from .base import BaseResponder, open_model
+from .base import BaseResponder, deadline_in, open_model
 from .reply import whole
 from .request import MAX_BATCH, TURN_CACHE
 from .ticket import Ticket, late
 from .watched import AsyncWatched
 
 MAX_QUEUE = 256  # requests that wait for a slot
+READ_AT_ONCE = 8192  # characters that are read on the event loop, which takes about 5 ms
 Awaited = TypeVar("Awaited")
 
 
@@ -42,6 +43,7 @@ class AsyncResponder(BaseResponder):
         search: how to search unless a call says otherwise; None for the bundle's defaults.
         max_batch: most dialogues in decoding at once.
         max_queue: most requests that wait for a slot; what comes then is refused.
+        turn_cache: turns that are remembered as ids; `load` gives its own to the backend too.
         guard: as `Responder`'s, or an asynchronous one; it is asked before a request waits. One
             without coroutines holds up the event loop while it thinks.
 
@@ -58,12 +60,13 @@ class AsyncResponder(BaseResponder):
         *,
         max_batch: int = MAX_BATCH,
         max_queue: int = MAX_QUEUE,
+        turn_cache: int = 0,
         guard: Guard | AsyncGuard | None = None,
     ) -> None:
         self._guard = _checked(guard)
         if max_queue < 0:
             raise InputError(f"max_queue is {max_queue}", hint="give 0 or more")
-        super().__init__(bundle, backend, search, max_batch)
+        super().__init__(bundle, backend, search, max_batch, turn_cache)
         self.max_queue = max_queue
 
     @classmethod
@@ -93,7 +96,14 @@ class AsyncResponder(BaseResponder):
         """
         _checked(guard)
         opened = open_model(bundle, backend, device, precision, turn_cache)
-        return cls(*opened, search, max_batch=max_batch, max_queue=max_queue, guard=guard)
+        return cls(
+            *opened,
+            search,
+            max_batch=max_batch,
+            max_queue=max_queue,
+            turn_cache=turn_cache,
+            guard=guard,
+        )
 
     async def reply(
         self,
@@ -113,7 +123,7 @@ class AsyncResponder(BaseResponder):
             DivergenceError: the model computed NaN or infinity.
         """
         watched = self._watched(turns, search, guard)
-        ticket = self._ticket(watched.turns, watched.search, deadline_s)
+        ticket = await self._read(watched, deadline_s)
         return await self._answer(watched, ticket)
 
     async def stream(
@@ -133,7 +143,7 @@ class AsyncResponder(BaseResponder):
             EmpganError: as `reply`.
         """
         watched = self._watched(turns, search, guard)
-        ticket = self._ticket(watched.turns, watched.search, deadline_s)
+        ticket = await self._read(watched, deadline_s)
         if watched.guard is not None:
             yield whole(await self._answer(watched, ticket))
             return
@@ -199,6 +209,18 @@ class AsyncResponder(BaseResponder):
             self.search if search is None else search,
             self._guard if guard is None else _checked(guard),
         )
+
+    async def _read(self, watched: AsyncWatched, deadline_s: float | None) -> Ticket:
+        """Return a checked request, its time running from now; a long one is read by a thread.
+
+        Raises:
+            InputError: a turn, label or setting is not acceptable.
+        """
+        if watched.characters <= READ_AT_ONCE:
+            return self._ticket(watched.turns, watched.search, deadline_s)
+        deadline = deadline_in(deadline_s)
+        request = await asyncio.to_thread(self._request, watched.turns, watched.search)
+        return Ticket(request, deadline)
 
     async def _answer(self, watched: AsyncWatched, ticket: Ticket) -> Reply:
         """Return what is said to a dialogue, by the model or by the guard."""

@@ -31,6 +31,7 @@ class BaseResponder:
         backend: open on that bundle; the responder owns it from now on.
         search: how to search unless a call says otherwise; None for the bundle's defaults.
         max_running: most dialogues in decoding at once, whoever asked.
+        turn_cache: turns that are remembered as ids, the last used ones.
 
     Attributes:
         bundle: the model.
@@ -48,10 +49,11 @@ class BaseResponder:
         backend: Backend,
         search: SearchConfig | None = None,
         max_running: int = MAX_RUNNING,
+        turn_cache: int = 0,
     ) -> None:
         self.bundle = bundle
         self.search = bundle.search if search is None else search
-        self._featurizer = bundle.featurizer()
+        self._featurizer = bundle.featurizer(turn_cache)
         self._executor = Executor(backend, bundle.model.vocabulary_size, max_running)
 
     @property
@@ -75,11 +77,7 @@ class BaseResponder:
         Raises:
             InputError: a turn, label or setting is not acceptable.
         """
-        deadline = None
-        if deadline_s is not None:
-            if not 0 < deadline_s < math.inf:
-                raise InputError(f"deadline_s is {deadline_s!r}", hint="give seconds above 0")
-            deadline = time.perf_counter() + deadline_s
+        deadline = deadline_in(deadline_s)
         return Ticket(self._request(turns, search), deadline)
 
     def _reply_of(self, ticket: Ticket) -> Reply:
@@ -104,6 +102,19 @@ class BaseResponder:
     def _pieces_of(self, ticket: Ticket) -> Pieces:
         """Return what cuts the reply to a request into chunks."""
         return Pieces(ticket, self._featurizer)
+
+
+def deadline_in(seconds: float | None) -> float | None:
+    """Return the `time.perf_counter()` of so many seconds from now.
+
+    Raises:
+        InputError: they are not above 0.
+    """
+    if seconds is None:
+        return None
+    if not 0 < seconds < math.inf:
+        raise InputError(f"deadline_s is {seconds!r}", hint="give seconds above 0")
+    return time.perf_counter() + seconds
 
 
 def open_model(

@@ -34,6 +34,7 @@ class Responder(BaseResponder):
         backend: open on that bundle; the responder owns it from now on.
         search: how to search unless a call says otherwise; None for the bundle's defaults.
         max_running: most dialogues in decoding at once, whoever asked.
+        turn_cache: turns that are remembered as ids; `load` gives its own to the backend too.
         guard: sees every message before the model and every reply before the user, unless a call
             names another one; None lets all through (docs/guard.md).
 
@@ -49,10 +50,11 @@ class Responder(BaseResponder):
         search: SearchConfig | None = None,
         max_running: int = MAX_RUNNING,
         *,
+        turn_cache: int = 0,
         guard: Guard | None = None,
     ) -> None:
         self._guard = _checked(guard)
-        super().__init__(bundle, backend, search, max_running)
+        super().__init__(bundle, backend, search, max_running, turn_cache)
 
     @classmethod
     def load(
@@ -77,8 +79,9 @@ class Responder(BaseResponder):
             precision: one of the bundle's variants.
             search: how to search unless a call says otherwise; None for the bundle's defaults.
             max_running: most dialogues in decoding at once, whoever asked; the others wait.
-            turn_cache: turns whose encodings are kept, the last used ones, so that a dialogue that
-                goes on costs no more than what is new of it; 0 keeps nothing of what users say.
+            turn_cache: turns whose ids and encodings are kept, the last used ones, so that a
+                dialogue that goes on costs no more than what is new of it; 0 keeps nothing of
+                what users say.
             guard: see the class.
 
         Raises:
@@ -91,7 +94,7 @@ class Responder(BaseResponder):
         """
         _checked(guard)
         opened = open_model(bundle, backend, device, precision, turn_cache)
-        return cls(*opened, search, max_running, guard=guard)
+        return cls(*opened, search, max_running, turn_cache=turn_cache, guard=guard)
 
     def reply(
         self,

@@ -38,15 +38,18 @@ class _Watching(Generic[AnyGuard]):
 
     def __init__(self, turns: Turns, search: SearchConfig, guard: AnyGuard | None) -> None:
         self.guard = guard
-        self.turns, self.search, self._wanted = turns, search, search
-        if guard is not None:
-            self.turns = Dialogue.of(turns)
-            if isinstance(search, SearchConfig) and not search.sample:
-                self.search = replace(search, num_hypotheses=search.beam_size)
+        self.turns, self.search, self._wanted = Dialogue.of(turns), search, search
+        if guard is not None and isinstance(search, SearchConfig) and not search.sample:
+            self.search = replace(search, num_hypotheses=search.beam_size)
+
+    @property
+    def characters(self) -> int:
+        """How long its turns are together."""
+        return sum(len(turn.text) for turn in self._read)
 
     @property
     def _read(self) -> Sequence[Turn]:
-        return Dialogue.of(self.turns).turns
+        return self.turns.turns
 
     def _said(self, reply: Reply, verdict: Verdict) -> Reply:
         """Return what a verdict leaves of a model's reply."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 
 import numpy as np
 
 from ..config import Limits
-from ..dialogue.turns import Dialogue, Turn
+from ..dialogue.turns import Dialogue, Emotion, Turn
 from ..errors import InputError
 from ..graph_spec import EOS, UNK, UNKNOWN_LABEL, EncoderInput, IntArray
 from .banned_words import BannedWords
@@ -58,13 +59,22 @@ class DialogueFeatures:
 
 
 class Featurizer:
-    """Reads dialogues and writes text for one tokenizer, one emotion lexicon, one set of limits."""
+    """Reads dialogues and writes text for one tokenizer, one emotion lexicon, one set of limits.
 
-    def __init__(self, tokenizer: Tokenizer, lexicon: EmotionLexicon, limits: Limits) -> None:
+    Args:
+        tokenizer, lexicon, limits: of the model.
+        remembered: turns whose ids are kept, the last used ones, so that a dialogue that goes on
+            is not read from its beginning again; they are found by a digest of their text.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, lexicon: EmotionLexicon, limits: Limits, remembered: int = 0
+    ) -> None:
         self.tokenizer = tokenizer
         self.lexicon = lexicon
         self.limits = limits
         self._bans = lru_cache(_BAN_LISTS)(BannedWords(tokenizer).bans)
+        self._place = lru_cache(remembered)(_empty_place)
 
     def turn_features(self, turn: Turn) -> TurnFeatures:
         """Return the ids of one turn.
@@ -79,11 +89,23 @@ class Featurizer:
                 hint=f"shorten it to {limits.max_characters:,}",
             )
         try:
-            turn.text.encode("utf-8")
+            text = turn.text.encode("utf-8")
         except UnicodeEncodeError:
             raise InputError(
                 "a turn with a lone surrogate", hint="decode the text as UTF-8 before passing it"
             ) from None
+        place = self._place(blake2b(text, digest_size=16).digest(), turn.emotion)
+        if not place:  # two threads may both read a turn: they read the same
+            place.append(self._read(turn))
+        return place[0]
+
+    def _read(self, turn: Turn) -> TurnFeatures:
+        """Return the ids of a turn of acceptable length.
+
+        Raises:
+            InputError: it has no word at all.
+        """
+        limits = self.limits
         words = self.tokenizer.words(turn.text)
         if not words:
             raise InputError("a turn without any word", hint="leave empty turns out")
@@ -119,6 +141,11 @@ class Featurizer:
     def text_of(self, token_ids: Sequence[int]) -> str:
         """Return readable text; the text of a prefix is a prefix of the text."""
         return detokenise(self.tokenizer.words_of(token_ids))
+
+
+def _empty_place(digest: bytes, emotion: Emotion | None) -> list[TurnFeatures]:
+    """Return where the ids of one turn are to be kept."""
+    return []
 
 
 def encoder_input(dialogues: Sequence[DialogueFeatures]) -> EncoderInput:

@@ -21,6 +21,8 @@ from empgan_rt import (
     SearchConfig,
 )
 from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.dialogue.turns import Dialogue
+from empgan_rt.text.featurizer import DialogueFeatures, Featurizer
 from support.counting_backend import CountingBackend, counting_async, same
 
 LONG = SearchConfig(beam_size=1, min_length=100, max_length=100, no_repeat_ngram=0)
@@ -55,6 +57,36 @@ def test_they_share_steps(toy_folder: Path) -> None:
             assert backend.steps < 2 * 100
 
     asyncio.run(main())
+
+
+def test_a_long_dialogue_is_read_off_the_event_loop(
+    toy_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[bool] = []
+    features = Featurizer.features
+
+    def reading(self: Featurizer, dialogue: Dialogue) -> DialogueFeatures:
+        readers.append(threading.current_thread() is threading.main_thread())
+        return features(self, dialogue)
+
+    monkeypatch.setattr(Featurizer, "features", reading)
+    turn = "I am happy. " * 500
+
+    async def main() -> None:
+        async with opened(toy_folder) as (answers, _):
+            short = await answers.reply([turn], SHORT)
+            long = await answers.reply([turn, turn], SHORT)
+            assert short.tokens_dropped
+            assert long.tokens_dropped == 2 * short.tokens_dropped
+            async for _ in answers.stream([turn, turn], SHORT):
+                pass
+            with pytest.raises(InputError, match="without any word"):
+                await answers.reply([turn, turn, " "], SHORT)
+            with pytest.raises(DeadlineError):
+                await answers.reply([turn, turn], LONG, deadline_s=1e-9)
+
+    asyncio.run(main())
+    assert readers == [True, False, False, False, False]
 
 
 def test_a_cancelled_coroutine_frees_its_slot(toy_folder: Path) -> None:

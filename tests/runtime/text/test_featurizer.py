@@ -118,3 +118,22 @@ def test_text_of_ids_is_readable() -> None:
 def test_text_of_a_prefix_is_a_prefix(ids: list[int]) -> None:
     whole = FEATURIZER.text_of(ids)
     assert all(whole.startswith(FEATURIZER.text_of(ids[:end])) for end in range(len(ids)))
+
+
+@pytest.mark.parametrize(("remembered", "reads"), [(0, 6), (1, 5), (2, 3)])
+def test_turns_are_read_once_while_they_are_remembered(
+    monkeypatch: pytest.MonkeyPatch, remembered: int, reads: int
+) -> None:
+    read: list[str] = []
+
+    def words(self: Tokenizer, text: str) -> list[str]:
+        read.append(text)
+        return text.split()
+
+    monkeypatch.setattr(Tokenizer, "words", words)
+    featurizer = Featurizer(TOKENIZER, LEXICON, LIMITS, remembered)
+    sad, now = Turn("I sad"), Turn("not now .")
+    found = [featurizer.turn_features(turn) for turn in (sad, now, sad, now, now)]
+    assert featurizer.turn_features(Turn("I sad", Emotion.SADNESS)).label == Emotion.SADNESS
+    assert len(read) == reads
+    assert found == [FEATURIZER.turn_features(turn) for turn in (sad, now, sad, now, now)]
