@@ -11,6 +11,7 @@ Context = Literal["hierarchical", "flat"]
 Stream = Literal["utterances", "emotion_words", "emotion_labels"]
 
 MAX_BEAM_SIZE = 128
+MAX_LENGTH = 200  # tokens of a reply
 MAX_SEED = 2**63 - 1  # what JSON, PyTorch and msgspec all hold
 MAX_BANNED_WORDS = 10_000
 MAX_BANNED_CHARACTERS = 200  # of one entry
@@ -211,7 +212,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         _check(self, "beam_size", 1, MAX_BEAM_SIZE)
         _check(self, "num_hypotheses", 1, MAX_BEAM_SIZE)
-        _check(self, "max_length", 1, 200)
+        _check(self, "max_length", 1, MAX_LENGTH)
         _check(self, "min_length", 0, self.max_length)
         _check(self, "length_penalty", -10.0, 10.0)
         _check(self, "no_repeat_ngram", 0, 20)

@@ -88,6 +88,7 @@ class Reply:
         source: "guard" if the text is a guard's, who then leaves score, token_ids and alternatives
             empty, and emotions too if the model was not asked.
         verdict: the guard's last one; None if there is no guard.
+        context_tokens: tokens of the dialogue that were read, whoever answered.
     """
 
     text: str
@@ -103,11 +104,12 @@ class Reply:
     bundle_id: str
     source: Literal["model", "guard"] = "model"
     verdict: Verdict | None = None
+    context_tokens: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the reply as plain JSON values, as the commands print it.
 
-        What says how it was computed is left out: token ids and timings.
+        What says how it was computed is left out: tokens and timings.
         """
         return {
             "text": self.text,

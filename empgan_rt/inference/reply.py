@@ -40,6 +40,7 @@ def reply_of(ticket: Ticket, featurizer: Featurizer, bundle_id: str) -> Reply:
         turns_dropped=features.turns_dropped,
         tokens_dropped=features.tokens_dropped,
         bundle_id=bundle_id,
+        context_tokens=features.context_tokens,
     )
 
 

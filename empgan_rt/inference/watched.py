@@ -143,5 +143,6 @@ def _instead(verdict: Verdict, request: Request, bundle_id: str) -> Reply | None
         turns_dropped=features.turns_dropped,
         tokens_dropped=features.tokens_dropped,
         bundle_id=bundle_id,
+        context_tokens=features.context_tokens,
     )
     return _guards(nothing, verdict)

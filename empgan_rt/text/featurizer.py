@@ -52,6 +52,11 @@ class DialogueFeatures:
         return sum(turn.tokens_dropped for turn in self.turns)
 
     @property
+    def context_tokens(self) -> int:
+        """Tokens of the turns that are kept."""
+        return sum(len(turn.token_ids) for turn in self.turns)
+
+    @property
     def unk_ratio(self) -> float:
         """Share of the kept tokens that are outside the vocabulary, 0 to 1."""
         ids = [i for turn in self.turns for i in turn.token_ids]

@@ -1,0 +1,1 @@
+"""Our own dialect: replies with all that is known of them, dialogues by key, and probes."""

@@ -1,0 +1,1 @@
+"""OpenAI's dialect: chat completions, responses, and the list of models."""
