@@ -16,6 +16,7 @@ from .models import Models
 from .observer import SILENT, Observer
 from .operation import Operation
 from .operations import operations
+from .page import page_routes
 from .resource import Resource
 from .settings import ServerSettings
 
@@ -47,8 +48,8 @@ def app(
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
     models = Models(responders, settings.aliases)
     made = operations(models, settings, observer, lifecycle)
-    router = Router([_route(each, settings, lifecycle) for each in _by_path(made)])
-    router.redirect_slashes = False
+    routes = [_route(each, settings, lifecycle) for each in _by_path(made)]
+    router = Router([*routes, *page_routes()], redirect_slashes=False)
     inner: ASGIApp = JsonErrors(router, observer)
     if settings.cors_origins:
         inner = CORSMiddleware(

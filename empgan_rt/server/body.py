@@ -58,7 +58,7 @@ async def read_body(headers: Headers, receive: Receive, most: int, timeout_s: fl
         timeout_s: from now until it must be there.
 
     Raises:
-        RefusedError: it is longer, or slower; the connection is to be closed, for the rest is unread.
+        RefusedError: it is longer, or slower; the rest is unread, so the connection is to close.
         ClientGoneError: the client went away before its end.
     """
     length = headers.get("content-length", "")

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from .refusal import bad_request, late
+from .refusal import ErrorBody, bad_request, late
 
 TIMEOUT_HEADER = "x-request-timeout"
 
@@ -106,7 +106,7 @@ class Stream:
     """
 
     events: AsyncGenerator[bytes, None]
-    on_error: Callable[[dict[str, Any]], bytes]
+    on_error: Callable[[ErrorBody], bytes]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ import logging
 import traceback
 from collections.abc import Mapping
 
+import msgspec
 from starlette.exceptions import HTTPException
 
 from ..errors import DeadlineError, EmpganError, InputError, QueueFullError
@@ -20,6 +21,21 @@ from ..errors import DeadlineError, EmpganError, InputError, QueueFullError
 NO_RETRY = {"x-should-retry": "false"}
 _TYPES = {401: "authentication_error", 429: "rate_limit_error"}
 _log = logging.getLogger(__name__)
+
+
+class ErrorDetails(msgspec.Struct, frozen=True):
+    """What is wrong: a sentence, and what programs tell errors apart by."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """The body of every answer that is an error, and the last event of a stream that fails."""
+
+    error: ErrorDetails
 
 
 class RefusedError(InputError):
@@ -46,17 +62,12 @@ class RefusedError(InputError):
         self.status, self.reason, self.param = status, code, param
         self.headers = dict(headers or {})
 
-    def body(self) -> dict[str, dict[str, str | None]]:
-        """Return the answer's body as plain JSON values."""
+    def body(self) -> ErrorBody:
+        """Return the answer's body."""
         usual = "server_error" if self.status >= 500 else "invalid_request_error"
-        return {
-            "error": {
-                "message": self.message.encode("utf-8", "backslashreplace").decode(),
-                "type": _TYPES.get(self.status, usual),
-                "param": self.param,
-                "code": self.reason,
-            }
-        }
+        message = self.message.encode("utf-8", "backslashreplace").decode()
+        kind = _TYPES.get(self.status, usual)
+        return ErrorBody(ErrorDetails(message, kind, self.param, self.reason))
 
 
 def bad_request(code: str, message: str, param: str | None = None) -> RefusedError:

@@ -128,7 +128,7 @@ async def _answer(
     """Answer a request.
 
     Raises:
-        EmpganError: what it failed with, if nothing was sent yet; a RefusedError if its time is over.
+        EmpganError: what it failed with, or that its time is over, if nothing was sent yet.
     """
     async with _in_time(call):
         answer = await operation.handler(call, body)
@@ -168,7 +168,11 @@ async def send_whole(answer: Answer, send: Send) -> None:
 
 async def _send_events(stream: Stream, call: Call, send: Send) -> None:
     """Send a stream as it comes; once it has begun, an error is its last event."""
-    headers = {"content-type": "text/event-stream; charset=utf-8", **stream.headers}
+    headers = {
+        "content-type": "text/event-stream; charset=utf-8",
+        "x-accel-buffering": "no",  # or nginx keeps the events until the last
+        **stream.headers,
+    }
     has_begun = False
     async with aclosing(stream.events) as events:
         try:

@@ -25,7 +25,7 @@ class HeardEmotion(msgspec.Struct, frozen=True):
     """What the model took the emotion of one turn to be, or was told that it is."""
 
     label: EmotionName
-    probability: Annotated[float, msgspec.Meta(ge=0.0, le=1.001)]
+    probability: float
     given: bool
 
 
@@ -70,3 +70,8 @@ def known(reply: Reply, choices: int = 1) -> Known:
 def turn_of(text: str, emotion: EmotionName | None) -> Turn:
     """Return a turn of a body."""
     return Turn(text, None if emotion is None else Emotion.parse(emotion))
+
+
+def name_of(emotion: Emotion | None) -> EmotionName | None:
+    """Return what an emotion is called in bodies."""
+    return None if emotion is None else msgspec.convert(emotion.name.lower(), EmotionName)

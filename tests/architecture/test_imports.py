@@ -33,9 +33,17 @@ LATE_USERS: Mapping[str, tuple[str, ...]] = {
     "tensorrt": ("empgan_rt.backends",),
     "tensorrt_rtx": ("empgan_rt.backends.tensorrt",),
     "cuda": ("empgan_rt.backends",),
+    "starlette": (),
+    "uvicorn": (),
+    "prometheus_client": (),
 }
 # The same, at the top of a module too.
-USERS: Mapping[str, tuple[str, ...]] = {"onnx": ("empgan_export",)}
+USERS: Mapping[str, tuple[str, ...]] = {
+    "onnx": ("empgan_export",),
+    "starlette": ("empgan_rt.server",),
+    "uvicorn": ("empgan_rt.server",),
+    "prometheus_client": ("empgan_rt.server",),
+}
 
 PATHS = module_paths()
 
@@ -170,6 +178,7 @@ def test_engines_are_imported_late_and_where_they_are_run() -> None:
         ("empgan_rt.backends.tensorrt.build", "import tensorrt"),
         ("empgan_rt.verification.audit", "import onnx"),
         ("empgan_rt.bundle.bundle", "def f():\n    import onnx"),
+        ("empgan_rt.cli.chat", "def f():\n    import uvicorn"),
     ],
 )
 def test_a_planted_engine_is_found(module: str, source: str) -> None:

@@ -31,11 +31,10 @@ from .chat_types import (
     FinishReason,
     Usage,
 )
-from .messages import turns_of
+from .messages import IGNORED, turns_of
 from .search_fields import refuse_unsupported, search_of, unsupported
 from .stop_texts import StopTexts, cut
 
-IGNORED = {"x-empgan-ignored": "system"}  # instructions have no effect on the model
 DONE = b"data: [DONE]\n\n"
 
 

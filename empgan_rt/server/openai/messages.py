@@ -13,6 +13,7 @@ from ..vocabulary import MAX_TURNS, EmotionName, turn_of
 
 ROLES = ("user", "assistant", "system", "developer")
 TEXT_PARTS = ("text", "input_text", "output_text")
+IGNORED = {"x-empgan-ignored": "system"}  # the header that tells that instructions had no effect
 MAX_PARTS = 100  # of one message
 
 

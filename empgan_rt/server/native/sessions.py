@@ -1,0 +1,116 @@
+"""`/v1/sessions/{key}`: dialogues that the server remembers, each under a key of the client's.
+
+Whoever knows a key can read and go on with its dialogue, so a key is to be as hard to guess as a
+password where strangers use the server. Models have dialogues of their own.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ...sessions.pool import SessionPool
+from ..asking import Asked
+from ..models import Model, Models
+from ..observer import Observer
+from ..operation import Answer, Call, Stream, event
+from ..refusal import RefusedError, bad_request
+from ..settings import ServerSettings
+from ..vocabulary import name_of
+from .replies import reply_events
+from .reply_types import GivenTurn, SayRequest, search_of, whole_reply
+
+MAX_KEY = 200  # characters
+
+
+class KeptDialogue(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest turns of a dialogue, oldest first: the user's and the model's in turn."""
+
+    key: str
+    model: str
+    turns: list[GivenTurn]
+
+
+class Forgotten(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a dialogue that was to be forgotten; `deleted` tells whether it was there."""
+
+    key: str
+    model: str
+    deleted: bool
+
+
+class Sessions:
+    """Goes on with dialogues, shows and forgets them.
+
+    Args:
+        models: who may be asked.
+        settings: how many dialogues are remembered, and how long.
+        observer: who is told.
+    """
+
+    def __init__(self, models: Models, settings: ServerSettings, observer: Observer) -> None:
+        self._models, self._observer = models, observer
+        self._pools = {model.name: _pool(model, settings) for model in models.own}
+
+    async def say(self, call: Call, body: SayRequest) -> Answer | Stream:
+        """Return the reply to what the user says, and remember both.
+
+        Raises:
+            EmpganError: the request is not acceptable, or the model cannot answer now; then
+                nothing is remembered of it.
+        """
+        model, key = self._models.find(body.model), _key(call)
+        pool, said = self._pools[model.name], GivenTurn(body.text, body.emotion).turn
+        asked = Asked(self._observer, call, model)
+        if body.stream:
+            chunks = asked.chunks(pool.stream(key, said.text, emotion=said.emotion))
+            return Stream(reply_events(chunks, model.name), event)
+        reply = await asked.reply(pool.say(key, said.text, emotion=said.emotion))
+        return Answer(whole_reply(reply, model.name))
+
+    async def show(self, call: Call, body: None) -> Answer:
+        """Return the turns that are remembered under a key.
+
+        Raises:
+            RefusedError: there are none.
+        """
+        model, key = self._model(call), _key(call)
+        turns = self._pools[model.name].turns(key)
+        if not turns:
+            raise RefusedError(404, "session_not_found", "no dialogue is remembered under this key")
+        shown = [GivenTurn(turn.text, name_of(turn.emotion)) for turn in turns]
+        return Answer(KeptDialogue(key=key, model=model.name, turns=shown))
+
+    async def forget(self, call: Call, body: None) -> Answer:
+        """Forget what is remembered under a key, and a reply that is still to come."""
+        model, key = self._model(call), _key(call)
+        pool = self._pools[model.name]
+        was_there = bool(pool.turns(key))
+        pool.forget(key)
+        return Answer(Forgotten(key=key, model=model.name, deleted=was_there))
+
+    def _model(self, call: Call) -> Model:
+        return self._models.find(call.query.get("model"))
+
+
+def _pool(model: Model, settings: ServerSettings) -> SessionPool:
+    responder = model.responder
+    return responder.sessions(
+        search_of(responder.search, None),
+        limit=settings.limit_sessions,
+        ttl_s=settings.session_ttl_s,
+    )
+
+
+def _key(call: Call) -> str:
+    """Return the key in a request's path.
+
+    Raises:
+        RefusedError: it is too long, or holds what may stand for several things.
+    """
+    key = call.path_params["key"]
+    # U+FFFD stands for any bytes that were no UTF-8: several users would share a dialogue.
+    if len(key) > MAX_KEY or not key.isprintable() or "\ufffd" in key:
+        raise bad_request(
+            "invalid_value", f"give a key of 1 to {MAX_KEY} characters that can be printed", "key"
+        )
+    return key
