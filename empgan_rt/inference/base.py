@@ -61,6 +61,11 @@ class BaseResponder:
         """The most turns, and tokens of each, that the model reads."""
         return self.bundle.limits
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether new requests are refused, because it was closed or its thread has ended."""
+        return self._executor.is_closed
+
     def _request(self, turns: Turns, search: SearchConfig | None) -> Request:
         """Return a checked request.
 

@@ -62,6 +62,11 @@ class Executor:
         """Whether there is nothing to do."""
         return self._intake.is_idle
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is accepted."""
+        return self._intake.is_closed
+
     def submit(self, ticket: Ticket, most_waiting: int | None = None) -> Ticket:
         """Hand in a request, and return it; this waits for no step.
 

@@ -45,6 +45,11 @@ class Intake:
         return not (self._accepted or self._batches)
 
     @property
+    def is_closed(self) -> bool:
+        """Whether nothing more is accepted."""
+        return self._draining or self._stopped
+
+    @property
     def is_over(self) -> bool:
         """Whether no further step is to be taken."""
         return self._stopped or (self._draining and self.is_idle)
@@ -119,7 +124,7 @@ class Intake:
         try:
             # In this order: what is in the table when the last step is over will be told so.
             table[asked] = None
-            if self._draining or self._stopped:
+            if self.is_closed:
                 raise closed()
             if most_waiting is not None:
                 self._refuse_if_full(most_waiting)

@@ -10,6 +10,7 @@ from ..dialogue.reply import Chunk, Reply
 from .models import Model
 from .observer import Finished, FinishedReason, Observer
 from .operation import Call
+from .refusal import shutting_down
 
 FINISH_REASONS: dict[str, FinishedReason] = {"eos": "stop", "length": "length"}
 
@@ -22,9 +23,14 @@ class Asked:
         call: the request.
         model: who is asked.
         choices: how many of the replies found are given to the client.
+
+    Raises:
+        RefusedError: the model is closed.
     """
 
     def __init__(self, observer: Observer, call: Call, model: Model, choices: int = 1) -> None:
+        if model.responder.is_closed:
+            raise shutting_down()
         self._observer, self._call, self._model = observer, call, model
         self._choices = choices
         self._reply: Reply | None = None

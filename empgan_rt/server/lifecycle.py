@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .refusal import RefusedError
+from .refusal import shutting_down
 
 
 class Lifecycle:
@@ -44,12 +44,7 @@ class Lifecycle:
             RefusedError: no more are accepted.
         """
         if self.is_draining:
-            raise RefusedError(
-                503,
-                "shutting_down",
-                "the server is shutting down",
-                headers={"retry-after": "1", "connection": "close"},
-            )
+            raise shutting_down()
         self.running += 1
         self._idle.clear()
         try:

@@ -74,6 +74,11 @@ class Models:
         """The models, each once."""
         return [*self._models.values()]
 
+    @property
+    def are_open(self) -> bool:
+        """Whether all of them accept requests."""
+        return not any(model.responder.is_closed for model in self._models.values())
+
     def find(self, name: str | None) -> Model:
         """Return the model of a name, or the first one for None.
 

@@ -29,7 +29,7 @@ def operations(
     made = [
         *_openai(models, observer),
         *_native(models, settings, observer),
-        *_probes(lifecycle, observer),
+        *_probes(models, lifecycle, observer),
     ]
     description = Description(made, needs_key=bool(settings.api_keys))
     return [
@@ -140,8 +140,8 @@ def _native(models: Models, settings: ServerSettings, observer: Observer) -> lis
     ]
 
 
-def _probes(lifecycle: Lifecycle, observer: Observer) -> list[Operation]:
-    probes = Probes(lifecycle, observer)
+def _probes(models: Models, lifecycle: Lifecycle, observer: Observer) -> list[Operation]:
+    probes = Probes(models, lifecycle, observer)
     return [
         Operation(
             "GET",

@@ -75,6 +75,12 @@ def bad_request(code: str, message: str, param: str | None = None) -> RefusedErr
     return RefusedError(400, code, message, param=param)
 
 
+def shutting_down() -> RefusedError:
+    """Return the refusal of a request that comes too late to be answered."""
+    headers = {"retry-after": "1", "connection": "close"}
+    return RefusedError(503, "shutting_down", "the server is shutting down", headers=headers)
+
+
 def late() -> RefusedError:
     """Return the refusal of a request whose time is over."""
     return RefusedError(504, "deadline", "no reply within the time allowed", headers=NO_RETRY)

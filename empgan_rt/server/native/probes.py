@@ -8,6 +8,7 @@ import msgspec
 from starlette.exceptions import HTTPException
 
 from ..lifecycle import Lifecycle
+from ..models import Models
 from ..observer import Observer
 from ..operation import Answer, Call
 
@@ -22,12 +23,13 @@ class Probes:
     """Answers probes.
 
     Args:
+        models: that are to be open.
         lifecycle: whether requests are accepted.
         observer: what was counted.
     """
 
-    def __init__(self, lifecycle: Lifecycle, observer: Observer) -> None:
-        self._lifecycle, self._observer = lifecycle, observer
+    def __init__(self, models: Models, lifecycle: Lifecycle, observer: Observer) -> None:
+        self._models, self._lifecycle, self._observer = models, lifecycle, observer
 
     async def health(self, call: Call, body: None) -> Answer:
         """Return that the process answers."""
@@ -35,7 +37,7 @@ class Probes:
 
     async def ready(self, call: Call, body: None) -> Answer:
         """Return whether requests are accepted."""
-        if self._lifecycle.is_draining:
+        if self._lifecycle.is_draining or not self._models.are_open:
             return Answer(Status("shutting_down"), 503)
         return Answer(Status("ready"))
 

@@ -21,7 +21,9 @@ Tokens = Annotated[int, msgspec.Meta(ge=1)]
 
 def only(*values: Any) -> msgspec.Meta:
     """Return the mark of a field that may be sent, but ask for nothing: it has these values."""
-    return msgspec.Meta(extra_json_schema={"enum": [*values]})
+    shown = ", ".join(msgspec.json.encode(value).decode() for value in values)
+    # The sentence also keeps marks apart that Python takes for equal, those of 0 and of False.
+    return msgspec.Meta(description=f"Supported: {shown}.", extra_json_schema={"enum": [*values]})
 
 
 class SearchFields(msgspec.Struct, kw_only=True, frozen=True):
