@@ -159,7 +159,7 @@ def _timeout(asked: str | None, most_s: float | None) -> float | None:
     if asked is None:
         return most_s
     try:
-        seconds = float(asked[:40])
+        seconds = float(asked)
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
