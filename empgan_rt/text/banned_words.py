@@ -38,16 +38,16 @@ class BannedWords:
             InputError: an entry has no word, or too many spellings.
         """
         phrases: list[Phrase] = []
-        unspelled = []
+        unspelled: list[int] = []  # places: the words may be a stranger's, and logs last
         for place, entry in enumerate(entries):
             found = self._spellings(place, entry)
             phrases += found
             if not found:
-                unspelled.append(entry)
+                unspelled.append(place)
         if unspelled:
             _log.warning(
                 "%d of %d banned words can never come, because the model's vocabulary lacks a "
-                "word of theirs; the first is %r",
+                "word of theirs; the first is banned_words[%d]",
                 len(unspelled),
                 len(entries),
                 unspelled[0],

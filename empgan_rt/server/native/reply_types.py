@@ -80,7 +80,8 @@ def search_of(own: SearchConfig, wanted: Search | None) -> SearchConfig:
     if "seed" in changes:
         changes["seed"] %= MAX_SEED + 1
     if not changes.get("sample", own.sample):
-        changes.setdefault("num_hypotheses", changes.get("beam_size", own.beam_size))
+        beam_size = max(own.beam_size, changes.get("num_hypotheses", 1))
+        changes.setdefault("num_hypotheses", changes.setdefault("beam_size", beam_size))
     return replace(own, **changes)
 
 

@@ -193,6 +193,7 @@ def test_errors_and_logs_hold_no_words_of_the_dialogue(
         {"turns": [{"text": SECRET, "emotion": SECRET}], "input": [{"emotion": SECRET}]},
         {**body_of(path), "search": {"seed": SECRET}, "stop": [SECRET * 40], "emotion": SECRET},
         {**body_of(path), "stream": SECRET},
+        {**body_of(path), "bad_words": [SECRET], "search": {"banned_words": [SECRET]}},
         {SECRET: SECRET},
     ]
     for body in spoilt:

@@ -53,6 +53,8 @@ def test_a_dialogue_is_answered_as_the_sdk_answers_it(client: TestClient) -> Non
         ({"beam_size": 3}, 3),
         ({"beam_size": 3, "num_hypotheses": 2}, 2),
         ({"beam_size": 1}, 1),
+        ({"num_hypotheses": 2}, 2),
+        ({"num_hypotheses": 9}, 9),
         ({"sample": True}, 1),
         ({"sample": True, "num_hypotheses": 3, "seed": 1}, 3),
     ],
