@@ -13,19 +13,25 @@ class Lifecycle:
     """What the application and the process that runs it know of each other; for one event loop.
 
     Attributes:
+        is_leaving: whether /ready tells load balancers to send requests elsewhere.
         is_draining: whether new requests are refused.
         running: requests that were accepted and are not answered yet.
     """
 
     def __init__(self) -> None:
+        self.is_leaving = False
         self.is_draining = False
         self.running = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
+    def leave(self) -> None:
+        """Withdraw readiness; whoever asks all the same is answered."""
+        self.is_leaving = True
+
     def drain(self) -> None:
         """Refuse new requests; those that were accepted are answered."""
-        self.is_draining = True
+        self.is_leaving = self.is_draining = True
 
     async def wait_idle(self, timeout_s: float | None = None) -> bool:
         """Return whether every accepted request is answered, after at most so many seconds."""

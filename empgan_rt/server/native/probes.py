@@ -37,7 +37,7 @@ class Probes:
 
     async def ready(self, call: Call, body: None) -> Answer:
         """Return whether requests are accepted."""
-        if self._lifecycle.is_draining or not self._models.are_open:
+        if self._lifecycle.is_leaving or not self._models.are_open:
             return Answer(Status("shutting_down"), 503)
         return Answer(Status("ready"))
 

@@ -224,6 +224,20 @@ def test_a_server_that_drains_finishes_and_refuses(responder: AsyncResponder) ->
     asyncio.run(main())
 
 
+def test_a_server_that_leaves_says_so_and_answers(responder: AsyncResponder) -> None:
+    async def main() -> None:
+        lifecycle = Lifecycle()
+        made = app(responder, lifecycle=lifecycle)
+        lifecycle.leave()
+        ready = await call(made, "/ready", parts(b""), method="GET")
+        assert (ready.status, ready.json()) == (503, {"status": "shutting_down"})
+        assert (await call(made, "/v1/reply", parts(b'{"turns": ["Hello."]}'))).status == 200
+        lifecycle.drain()
+        assert lifecycle.is_leaving
+
+    asyncio.run(main())
+
+
 def test_a_model_that_was_closed_is_not_ready() -> None:
     async def main() -> None:
         closed = AsyncResponder.load("tiny")
