@@ -62,6 +62,16 @@ class BaseResponder:
         return self.bundle.limits
 
     @property
+    def num_waiting(self) -> int:
+        """How many requests wait for a slot now."""
+        return self._executor.num_waiting
+
+    @property
+    def num_running(self) -> int:
+        """How many requests are in decoding now."""
+        return self._executor.num_running
+
+    @property
     def is_closed(self) -> bool:
         """Whether new requests are refused, because it was closed or its thread has ended."""
         return self._executor.is_closed

@@ -63,6 +63,16 @@ class Executor:
         return self._intake.is_idle
 
     @property
+    def num_waiting(self) -> int:
+        """How many requests wait for a slot."""
+        return self._intake.num_waiting
+
+    @property
+    def num_running(self) -> int:
+        """How many requests are in decoding."""
+        return self._intake.num_running
+
+    @property
     def is_closed(self) -> bool:
         """Whether nothing more is accepted."""
         return self._intake.is_closed

@@ -54,6 +54,16 @@ class Intake:
         """Whether no further step is to be taken."""
         return self._stopped or (self._draining and self.is_idle)
 
+    @property
+    def num_waiting(self) -> int:
+        """How many requests wait for a slot."""
+        return len(self.queue)
+
+    @property
+    def num_running(self) -> int:
+        """How many requests are in decoding."""
+        return max(0, len(self._accepted) - len(self.queue))  # it may move on between the two
+
     def submit(self, ticket: Ticket, most_waiting: int | None = None) -> Ticket:
         """Accept a request, and return it; this waits for no step.
 

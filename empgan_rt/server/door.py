@@ -8,6 +8,7 @@ import secrets
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .access_log import ENDPOINT
 from .body import ClientGoneError
 from .observer import Observer
 from .operation import Answer
@@ -77,7 +78,14 @@ class JsonErrors:
             return
         except Exception as error:
             refusal = refusal_of(error)
-            endpoint = getattr(inside.get("endpoint"), "path", "")
-            self._observer.refused(endpoint, refusal.status, refusal.reason)
+            self._observer.refused(_path(inside), refusal.status, refusal.reason)
             if not has_begun:  # else the connection ends too early, which tells the client
                 await send_whole(Answer(refusal.body(), refusal.status, refusal.headers), send)
+        finally:
+            if ENDPOINT in scope:
+                scope[ENDPOINT].append(_path(inside))
+
+
+def _path(scope: Scope) -> str:
+    """Return the path that a request met, as the API's document writes it; "" for none."""
+    return getattr(scope.get("endpoint"), "path", "")
