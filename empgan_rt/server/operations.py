@@ -28,7 +28,8 @@ def operations(
     """Return what the API consists of, the operations of a path next to each other."""
     made = [
         *_openai(models, observer),
-        *_native(models, settings, observer),
+        *_native(models, observer),
+        *(_sessions(models, settings, observer) if settings.with_sessions else ()),
         *_probes(models, lifecycle, observer),
     ]
     description = Description(made, needs_key=bool(settings.api_keys))
@@ -92,8 +93,8 @@ def _openai(models: Models, observer: Observer) -> list[Operation]:
     ]
 
 
-def _native(models: Models, settings: ServerSettings, observer: Observer) -> list[Operation]:
-    replies, sessions = Replies(models, observer), Sessions(models, settings, observer)
+def _native(models: Models, observer: Observer) -> list[Operation]:
+    replies = Replies(models, observer)
     return [
         Operation(
             "POST",
@@ -106,6 +107,12 @@ def _native(models: Models, settings: ServerSettings, observer: Observer) -> lis
             events=ReplyEvent,
             errors=(404,),
         ),
+    ]
+
+
+def _sessions(models: Models, settings: ServerSettings, observer: Observer) -> list[Operation]:
+    sessions = Sessions(models, settings, observer)
+    return [
         Operation(
             "POST",
             _SESSION,

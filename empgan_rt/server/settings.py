@@ -21,6 +21,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         body_timeout_s: seconds that a whole body may take to arrive.
         request_timeout_s: most seconds from a request's head to its answer; a client may ask for
             fewer by `x-request-timeout`. None for no limit.
+        with_sessions: whether dialogues are remembered, at /v1/sessions/{key}; several processes
+            on one port must not, for each would remember its own part of one.
         limit_sessions: most dialogues that are remembered, of each model.
         session_ttl_s: seconds from the end of a reply until its dialogue is forgotten; may be
             infinite.
@@ -35,6 +37,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_body_bytes: int = _MIB
     body_timeout_s: float = 10.0
     request_timeout_s: float | None = None
+    with_sessions: bool = True
     limit_sessions: int = 1000
     session_ttl_s: float = 3600.0
     cors_origins: tuple[str, ...] = ()

@@ -127,3 +127,12 @@ def test_a_bundle_of_another_folder_is_named_in_the_reply(
     found = say(client, "ida", "I am happy.")
     assert (found.model, found.bundle_id) == ("toy", toy.bundle.bundle_id)
     client.portal.call(toy.aclose)
+
+
+def test_a_server_may_remember_nobody(make_client: Any) -> None:
+    client = make_client(with_sessions=False)
+    for method in ("GET", "POST", "DELETE"):
+        answer = client.request(method, "/v1/sessions/anna")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+    assert not [path for path in client.get("/openapi.json").json()["paths"] if "sessions" in path]
+    assert client.post("/v1/reply", json={"turns": SAID[:1]}).status_code == 200
