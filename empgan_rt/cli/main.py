@@ -48,6 +48,7 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = {
     "chat": Entry("Talk with a model.", "empgan_rt.cli.chat:chat", "cpu"),
     "reply": Entry("Answer a file of dialogues.", "empgan_rt.cli.reply:reply", "cpu"),
+    "serve": Entry("Answer over HTTP.", "empgan_rt.cli.serve:serve", "serve"),
     "inspect": Entry("Show and verify a bundle.", "empgan_rt.cli.inspect:inspect", "cpu"),
     "doctor": Entry("Show and check this installation.", "empgan_rt.cli.doctor:doctor", "cpu"),
     "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "lexicon"),
@@ -72,6 +73,9 @@ COMMANDS: Mapping[str, Entry] = {
 # Packages that another extra brings than the command's own.
 PACKAGE_EXTRAS: Mapping[str, str] = {
     "onnxruntime": "cpu",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "prometheus_client": "serve",
     "onnx": "export",
     "onnxscript": "export",
     "torch": "train",
