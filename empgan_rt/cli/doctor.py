@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
-from contextlib import closing
+import resource
+import socket
+from contextlib import closing, suppress
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import click
@@ -30,8 +33,10 @@ EXTRAS = {
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
     "eval": ("sacrebleu", "rouge-score", "krippendorff"),
     "bench": ("psutil", "plotly", "jinja2"),
+    "serve": ("starlette", "uvicorn", "prometheus-client"),
 }
 PROBE = "tiny"  # the model that other devices are tried with
+PORT = 8000  # that `serve` takes unless told
 PACKAGES = ("numpy", "tokenizers", "msgspec", "click", "rich", "onnxruntime", "onnxruntime-gpu")
 
 
@@ -84,6 +89,7 @@ def examine() -> tuple[dict[str, Any], list[EmpganError]]:
         "providers": providers,
         "devices": devices,
         "extras": {name: _extra(packages) for name, packages in EXTRAS.items()},
+        "server": _server(),
         "bundles": bundles,
     }
     return record, problems
@@ -119,12 +125,49 @@ def as_text(record: dict[str, Any]) -> str:
     for name, extra in record["extras"].items():
         state = f"missing {', '.join(extra['missing'])}" if extra["missing"] else "installed"
         lines.append(f"extra        {name}: {state}")
+    lines.append(f"server       {_of_server(record['server'])}")
     for name, bundle in record["bundles"].items():
         state = f"{bundle['bundle_id']}, {bundle['licence']}" if bundle else "not usable"
         lines.append(f"model        {name}: {state}")
     for problem in record["problems"]:
         lines += [f"problem      {problem['message']}", *_indented(problem["hint"])]
     return "\n".join([*lines, "" if record["problems"] else "all is well"]).rstrip()
+
+
+def _server() -> dict[str, Any]:
+    """Return what limits `serve` here: its usual port, open files, and clients at the door."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_free = False
+    with socket.socket() as tried, suppress(OSError):
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        tried.bind(("127.0.0.1", PORT))
+        tried.listen(1)
+        is_free = True
+    waiting = None
+    with suppress(OSError, ValueError):
+        waiting = int(Path("/proc/sys/net/core/somaxconn").read_text())
+    return {
+        "port": PORT,
+        "port_is_free": is_free,
+        "open_files": {"now": _limit(soft), "most": _limit(hard)},
+        "waiting_connections": waiting,
+    }
+
+
+def _limit(number: int) -> int | None:
+    """Return a limit of the system; None for none."""
+    return None if number == resource.RLIM_INFINITY else number
+
+
+def _of_server(server: dict[str, Any]) -> str:
+    files = server["open_files"]
+    parts = [
+        f"port {server['port']} {'free' if server['port_is_free'] else 'in use'}",
+        f"{files['now'] or 'unlimited'} open files, {files['most'] or 'unlimited'} at most",
+    ]
+    if server["waiting_connections"] is not None:
+        parts.append(f"{server['waiting_connections']} connections may wait")
+    return "; ".join(parts)
 
 
 def _telemetry(on: dict[str, bool]) -> str:
