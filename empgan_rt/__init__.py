@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from .inference.async_responder import AsyncResponder
     from .sessions.async_session import AsyncSession
     from .sessions.pool import SessionPool
+    from .sessions.sqlite_store import SqliteStore
+    from .sessions.store import SessionStore, StoredDialogue
 
 __all__ = [
     "Alternative",
@@ -67,7 +69,10 @@ __all__ = [
     "SearchConfig",
     "Session",
     "SessionPool",
+    "SessionStore",
+    "SqliteStore",
     "StorageError",
+    "StoredDialogue",
     "Timings",
     "Turn",
     "Verdict",
@@ -90,6 +95,14 @@ def __getattr__(name: str) -> Any:
         from .sessions.pool import SessionPool
 
         return SessionPool
+    if name == "SqliteStore":
+        from .sessions.sqlite_store import SqliteStore
+
+        return SqliteStore
+    if name in ("SessionStore", "StoredDialogue"):
+        from .sessions import store
+
+        return getattr(store, name)
     if name == "WordGuard":
         from .guard.word_guard import WordGuard
 

@@ -147,10 +147,14 @@ def _groups(root: Path, membership: Path) -> list[Path]:
 
 
 class ProcessGuard:
-    """Remembers the process that made it: neither threads nor devices outlive a fork."""
+    """Remembers the process that made it: neither threads nor devices outlive a fork.
 
-    def __init__(self) -> None:
-        self._process = os.getpid()
+    Args:
+        made: what happened when it was made.
+    """
+
+    def __init__(self, made: str = "the model was loaded") -> None:
+        self._process, self._made = os.getpid(), made
 
     @property
     def is_here(self) -> bool:
@@ -165,6 +169,6 @@ class ProcessGuard:
         """
         if not self.is_here:
             raise ProviderError(
-                "the model was loaded before this process was forked",
-                hint="load it in the child, or start the child with the spawn method",
+                f"{self._made} before this process was forked",
+                hint="do that in the child, or start the child with the spawn method",
             )

@@ -19,6 +19,7 @@ from ..guard.asking import check_guard
 from ..guard.protocol import AsyncGuard, Guard
 from ..sessions.async_session import AsyncSession
 from ..sessions.pool import SessionPool
+from ..sessions.store import SessionStore
 from .base import BaseResponder, deadline_in, open_model
 from .reply import whole
 from .request import MAX_BATCH, TURN_CACHE
@@ -174,6 +175,7 @@ class AsyncResponder(BaseResponder):
         search: SearchConfig | None = None,
         *,
         guard: Guard | AsyncGuard | None = None,
+        store: SessionStore | None = None,
         limit: int = 1000,
         ttl_s: float = 3600.0,
     ) -> SessionPool:
@@ -182,13 +184,14 @@ class AsyncResponder(BaseResponder):
         Args:
             search: how to search; None for the responder's own.
             guard: who watches; None for the responder's own.
+            store: has the turns, such as a `SqliteStore`; None for one in memory.
             limit: most dialogues that are remembered.
             ttl_s: seconds from the end of a reply until its dialogue is forgotten.
 
         Raises:
             InputError: limit or ttl_s is out of range, or the guard is none.
         """
-        return SessionPool(self, search, _checked(guard), limit=limit, ttl_s=ttl_s)
+        return SessionPool(self, search, _checked(guard), store=store, limit=limit, ttl_s=ttl_s)
 
     async def aclose(self) -> None:
         """Refuse new requests, answer those that were accepted, and release the model."""

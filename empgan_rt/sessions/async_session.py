@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
 from ..config import Limits, SearchConfig
 from ..dialogue.reply import Chunk, Reply
 from ..dialogue.turns import Emotion, Turn, Turns
 from ..guard.protocol import AsyncGuard, Guard
-from .session import History
+from .session import History, Window
 
 
 class AsyncResponds(Protocol):
@@ -82,12 +83,12 @@ class AsyncSession(History):
             EmpganError: as `AsyncResponder.reply`.
         """
         async with self._one_by_one:
-            window, asked = self._window, Turn(text, emotion)
+            window, asked = await self._opened(), Turn(text, emotion)
             dialogue = [*window.turns, asked]
             reply = await self._responder.reply(
                 dialogue, self._search, guard=self._guard, deadline_s=deadline_s
             )
-            return window.add(asked, reply)
+            return await self._remembered(window, asked, reply)
 
     async def stream(
         self, text: str, *, emotion: Emotion | None = None, deadline_s: float | None = None
@@ -101,11 +102,22 @@ class AsyncSession(History):
             EmpganError: as `say`.
         """
         async with self._one_by_one:
-            window, asked = self._window, Turn(text, emotion)
+            window, asked = await self._opened(), Turn(text, emotion)
             dialogue = [*window.turns, asked]
             chunks = self._responder.stream(
                 dialogue, self._search, guard=self._guard, deadline_s=deadline_s
             )
             async with aclosing(chunks):
                 async for chunk in chunks:
-                    yield window.add_last(asked, chunk)
+                    if chunk.reply is not None:
+                        reply = await self._remembered(window, asked, chunk.reply)
+                        chunk = replace(chunk, reply=reply)
+                    yield chunk
+
+    async def _opened(self) -> Window:
+        """Return the window that a message is said in."""
+        return self._window
+
+    async def _remembered(self, window: Window, asked: Turn, reply: Reply) -> Reply:
+        """Return a reply once it and the user's turn are in that window."""
+        return window.add(asked, reply)

@@ -47,23 +47,30 @@ class Window:
     Args:
         size: most turns that are kept.
         turns: that were said already, oldest first.
+        dropped: older turns that are not among them.
     """
 
-    def __init__(self, size: int, turns: Sequence[Turn] = ()) -> None:
+    def __init__(self, size: int, turns: Sequence[Turn] = (), dropped: int = 0) -> None:
         self.turns: deque[Turn] = deque(turns, maxlen=size)
-        self._said = len(turns)
+        self._said = dropped + len(turns)
+
+    @property
+    def dropped(self) -> int:
+        """How many older turns there were."""
+        return self._said - len(self.turns)
+
+    def extend(self, turns: Sequence[Turn], dropped: int = 0) -> None:
+        """Add turns that were said, after others that are not kept."""
+        self.turns += turns
+        self._said += dropped + len(turns)
 
     def add(self, asked: Turn, reply: Reply) -> Reply:
         """Add a user's turn and the reply to it; return the reply, turns gone before counted.
 
         Of a message that a guard blocks neither is kept.
         """
-        gone = self._said - len(self.turns)
-        is_blocked = reply.verdict is not None and reply.verdict.action == "block"
-        # A turn without words would be refused when the next reply is asked for.
-        said = [] if is_blocked else [asked, Turn(reply.text)] if reply.text else [asked]
-        self.turns += said
-        self._said += len(said)
+        gone = self.dropped
+        self.extend(said_in(asked, reply))
         return replace(reply, turns_dropped=reply.turns_dropped + gone)
 
     def add_last(self, asked: Turn, chunk: Chunk) -> Chunk:
@@ -71,6 +78,16 @@ class Window:
         if chunk.reply is None:
             return chunk
         return replace(chunk, reply=self.add(asked, chunk.reply))
+
+
+def said_in(asked: Turn, reply: Reply) -> list[Turn]:
+    """Return what is remembered of a message and the reply to it; nothing of one that is blocked.
+
+    A turn without words would be refused when the next reply is asked for.
+    """
+    if reply.verdict is not None and reply.verdict.action == "block":
+        return []
+    return [asked, Turn(reply.text)] if reply.text else [asked]
 
 
 class History:

@@ -41,8 +41,12 @@ def test_python_and_console_blocks_are_found() -> None:
 @needs_default
 @pytest.mark.parametrize("page", PYTHON_PAGES, **by_page)
 def test_python_blocks_run_one_after_the_other(
-    page: Path, capsys: pytest.CaptureFixture[str]
+    page: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
     names: dict[str, object] = {"__name__": "__main__"}
     for number, block in enumerate(blocks(page, "python"), start=1):
         code = compile(block, f"{page.name}, Python block {number}", "exec")

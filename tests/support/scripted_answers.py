@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import Any
 
-from empgan_rt import AsyncSession, Chunk, Limits, Reply, Turn
+from empgan_rt import Chunk, Limits, Reply, SessionStore, Turn, Verdict
 from support.replies import reply_saying
 
 
-async def settle() -> None:
-    """Let every coroutine go on as far as it can."""
+async def settle(store: SessionStore | None = None) -> None:
+    """Let every coroutine go on as far as it can; some wait for a store."""
     for _ in range(12):
         await asyncio.sleep(0)
+        if store is not None:
+            await store.get("nobody", 1.0)  # after all that was called before
 
 
 class ScriptedAnswers:
@@ -27,7 +30,7 @@ class ScriptedAnswers:
         self.limits = Limits(max_turns=max_turns)
         self.max_turns, self.max_queue = max_turns, max_queue
         self.read: dict[str, list[str]] = {}
-        self._open: dict[str, asyncio.Future[str]] = {}
+        self._open: dict[str, asyncio.Future[str | None]] = {}
 
     @property
     def asked(self) -> list[str]:
@@ -36,11 +39,11 @@ class ScriptedAnswers:
     def answer(self, text: str, answer: str) -> None:
         self._open[text].set_result(answer)
 
+    def block(self, text: str) -> None:
+        self._open[text].set_result(None)
+
     def fail(self, text: str, error: Exception) -> None:
         self._open[text].set_exception(error)
-
-    def session(self, search: Any = None, *, guard: Any = None) -> AsyncSession:
-        return AsyncSession(self, search, guard)
 
     async def reply(
         self,
@@ -57,7 +60,8 @@ class ScriptedAnswers:
             answer = await self._open[text]
         finally:
             del self._open[text]
-        return reply_saying(answer, turns_dropped=max(0, len(texts) - self.max_turns))
+        reply = reply_saying(answer or "", turns_dropped=max(0, len(texts) - self.max_turns))
+        return reply if answer is not None else replace(reply, verdict=Verdict.block("No."))
 
     async def stream(
         self,

@@ -64,10 +64,10 @@ def test_sessions_and_pools_of_an_event_loop(
                 assert (await session.say(line)).text == answer
                 chunks = [chunk async for chunk in pool.stream("somebody", line)]
                 assert "".join(chunk.text for chunk in chunks) == answer
-            assert session.turns == pool.turns("somebody")
+            assert session.turns == await pool.turns("somebody")
             assert [turn.text for turn in session.turns][2] == LINES[2]
             await pool.say("another", "a bad day")
-            assert len(pool) == 1  # of what was blocked nothing is kept
+            assert await pool.count() == 1  # of what was blocked nothing is kept
 
     asyncio.run(main())
 

@@ -23,6 +23,7 @@ from empgan_rt import (
     Turn,
 )
 from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.sessions.memory_store import MemoryStore
 from support.counting_backend import CountingBackend, counting_async
 from support.scripted_answers import ScriptedAnswers, settle
 
@@ -62,7 +63,8 @@ def with_pool(
 ) -> None:
     """Run a talk with a pool, those who answer, and its clock."""
     answers, clock = ScriptedAnswers(max_queue=max_queue), Clock()
-    asyncio.run(talk(SessionPool(answers, **options, clock=clock), answers, clock))
+    store = MemoryStore(clock=clock)
+    asyncio.run(talk(SessionPool(answers, store=store, **options), answers, clock))
 
 
 async def say(pool: SessionPool, answers: ScriptedAnswers, key: str) -> None:
@@ -98,9 +100,9 @@ def test_each_key_is_a_dialogue_of_its_own(toy_folder: Path) -> None:
             return [*found, "".join(chunk.text for chunk in chunks)]
 
         assert await asyncio.gather(*(speak(key) for key in keys)) == [wanted] * 4
-        assert [pool.turns(key) for key in keys] == [alone.turns] * 4
-        assert len(pool) == 4
-        assert pool.turns("nobody") == ()
+        assert [await pool.turns(key) for key in keys] == [alone.turns] * 4
+        assert await pool.count() == 4
+        assert await pool.turns("nobody") == ()
 
     with_responder(toy_folder, talk)
 
@@ -112,7 +114,7 @@ def test_those_of_one_key_wait_and_those_of_different_keys_share_steps(toy_folde
         assert backend.steps < 2 * 100
         one, other = await asyncio.gather(pool.say("a", "I am happy."), pool.say("a", "we"))
         said = ["I am happy.", one.text, "we", other.text]
-        assert pool.turns("a") == tuple(Turn(text) for text in said)
+        assert await pool.turns("a") == tuple(Turn(text) for text in said)
         assert backend.steps >= 3 * 100
 
     with_responder(toy_folder, talk, pause_s=0.002)
@@ -127,12 +129,12 @@ def test_what_fails_leaves_no_turn_and_no_dialogue(toy_folder: Path) -> None:
             await pool.say("a", "I am happy.", deadline_s=0.05)
         with pytest.raises(DeadlineError):
             _ = [chunk async for chunk in pool.stream("a", "I am happy.", deadline_s=0.05)]
-        assert len(pool) == 0
+        assert await pool.count() == 0
         await pool.say("a", "we")
-        before = pool.turns("a")
+        before = await pool.turns("a")
         with pytest.raises(InputError):
             await pool.say("a", "")
-        assert pool.turns("a") == before
+        assert await pool.turns("a") == before
         assert len(before) == 2
 
     with_responder(toy_folder, talk, pause_s=0.005)
@@ -152,9 +154,9 @@ def test_cancelling_frees_the_slot_and_the_place(toy_folder: Path) -> None:
         assert waiting.cancelled()
         stream = pool.stream("b", "I am happy.")
         await anext(stream)
-        assert len(pool) == 1
+        assert await pool.count() == 1
         await stream.aclose()
-        assert len(pool) == 0
+        assert await pool.count() == 0
         while not answers._executor.is_idle:
             await asyncio.sleep(0.001)
         assert backend.steps < 100
@@ -173,9 +175,9 @@ def test_it_refuses_when_every_dialogue_has_a_reply_to_come() -> None:
             await anext(pool.stream("c", "c"))
         await finished(answers, streams[1])
         await say(pool, answers, "c")
-        assert pool.turns("b") == ()  # it was unused, "a" was not
+        assert await pool.turns("b") == ()  # it was unused, "a" was not
         await finished(answers, streams[0])
-        assert len(pool.turns("a")) == len(pool.turns("c")) == 2
+        assert len(await pool.turns("a")) == len(await pool.turns("c")) == 2
 
     with_pool(talk, limit=2)
 
@@ -184,8 +186,8 @@ def test_the_dialogue_unused_longest_makes_room() -> None:
     async def talk(pool: SessionPool, answers: ScriptedAnswers, clock: Clock) -> None:
         for key in ("a", "b", "a", "c"):
             await say(pool, answers, key)
-        assert [len(pool.turns(key)) for key in ("a", "b", "c")] == [4, 0, 2]
-        assert len(pool) == 2
+        assert [len(await pool.turns(key)) for key in ("a", "b", "c")] == [4, 0, 2]
+        assert await pool.count() == 2
 
     with_pool(talk, limit=2)
 
@@ -199,7 +201,7 @@ def test_no_more_messages_wait_in_a_dialogue_than_at_the_responder() -> None:
         for task, text in zip(said, "abc", strict=True):
             answers.answer(text, "Oh.")
             await task
-        assert len(pool.turns("a")) == 6
+        assert len(await pool.turns("a")) == 6
 
     with_pool(talk, max_queue=2)
 
@@ -208,17 +210,17 @@ def test_a_dialogue_is_forgotten_after_its_time_and_not_in_the_middle() -> None:
     async def talk(pool: SessionPool, answers: ScriptedAnswers, clock: Clock) -> None:
         await say(pool, answers, "a")
         clock.now_s += 59
-        assert len(pool.turns("a")) == 2  # which is no use of it
+        assert len(await pool.turns("a")) == 2  # which is no use of it
         await say(pool, answers, "a")
         stream = pool.stream("a", "a")
         await anext(stream)
         clock.now_s += 1000
-        assert len(pool.turns("a")) == 4
+        assert len(await pool.turns("a")) == 4
         await finished(answers, stream)
         clock.now_s += 59
-        assert len(pool.turns("a")) == 6
+        assert len(await pool.turns("a")) == 6
         clock.now_s += 1
-        assert len(pool) == 0
+        assert await pool.count() == 0
         await say(pool, answers, "a")
         assert answers.read["a"] == ["a"]
 
@@ -229,19 +231,19 @@ def test_forgetting_includes_the_reply_that_is_still_to_come() -> None:
     async def talk(pool: SessionPool, answers: ScriptedAnswers, clock: Clock) -> None:
         for key in ("a", "b"):
             await say(pool, answers, key)
-        pool.forget("a")
-        pool.forget("nobody")
-        assert len(pool) == 1
+        await pool.forget("a")
+        await pool.forget("nobody")
+        assert await pool.count() == 1
         stream = pool.stream("b", "b")
         await anext(stream)
         waiting = asyncio.create_task(pool.say("b", "c"))
         await settle()
-        pool.forget("b")
+        await pool.forget("b")
         assert (await finished(answers, stream)).reply is not None
         await settle()
         answers.answer("c", "I see.")
         await waiting
-        assert pool.turns("b") == (Turn("c"), Turn("I see."))
+        assert await pool.turns("b") == (Turn("c"), Turn("I see."))
 
     with_pool(talk)
 
@@ -252,7 +254,7 @@ def test_a_closed_responder_refuses(toy_folder: Path) -> None:
             pool = answers.sessions(SEARCH)
         with pytest.raises(InputError, match="closed"):
             await pool.say("a", "we")
-        assert len(pool) == 0
+        assert await pool.count() == 0
 
     asyncio.run(main())
 
@@ -274,9 +276,9 @@ def test_settings_out_of_range_are_refused(options: dict[str, float], message: s
 def test_what_is_no_key_is_refused(key: object) -> None:
     async def talk(pool: SessionPool, answers: ScriptedAnswers, clock: Clock) -> None:
         with pytest.raises(InputError, match=r"key is None or not hashable.*give a string"):
-            pool.turns(key)
+            await pool.turns(key)
         with pytest.raises(InputError, match="key"):
-            pool.forget(key)
+            await pool.forget(key)
         with pytest.raises(InputError, match="key"):
             await pool.say(key, "we")
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from empgan_rt import DivergenceError, QueueFullError, Reply, SessionPool
+from empgan_rt import DivergenceError, QueueFullError, Reply, SessionPool, SessionStore, SqliteStore
+from empgan_rt.sessions.memory_store import MemoryStore
 from support.scripted_answers import ScriptedAnswers, settle
 
-KEYS = ("a", "b", "c", "d", 5)
 LIMIT, TTL_S, MAX_QUEUE, MAX_TURNS = 3, 10, 2, 5
 
 
@@ -34,16 +36,34 @@ class Talk:
 
 
 class PoolBesideLists(RuleBasedStateMachine):
+    """A pool over a store in memory."""
+
+    last_key: Hashable = 5
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.now_s, self.count = 0.0, 0
+        self.keys = ("a", "b", "c", "d", self.last_key)
         self.answers = ScriptedAnswers(MAX_TURNS, MAX_QUEUE)
-        self.pool = SessionPool(self.answers, limit=LIMIT, ttl_s=TTL_S, clock=lambda: self.now_s)
+        self.store: SessionStore = self.opened()
+        self.pool = self.new_pool()
         self.talks: dict[object, Talk] = {}
 
-    @rule(key=st.sampled_from(KEYS), streamed=st.booleans())
-    def say(self, key: object, streamed: bool) -> None:
+    def clock(self) -> float:
+        """Return seconds that are a little more each time, as those of two uses are."""
+        self.now_s += 1e-7
+        return self.now_s
+
+    def opened(self) -> SessionStore:
+        return MemoryStore(clock=self.clock)
+
+    def new_pool(self) -> SessionPool:
+        return SessionPool(self.answers, store=self.store, limit=LIMIT, ttl_s=TTL_S)
+
+    @rule(data=st.data(), streamed=st.booleans())
+    def say(self, data: st.DataObject, streamed: bool) -> None:
+        key = data.draw(st.sampled_from(self.keys))
         self.count += 1
         text = str(self.count)
         speak = self._streamed if streamed else self.pool.say
@@ -80,6 +100,15 @@ class PoolBesideLists(RuleBasedStateMachine):
 
     @precondition(lambda self: self.answers.asked)
     @rule(data=st.data())
+    def block(self, data: st.DataObject) -> None:
+        talk, message = self._running(data)
+        self.answers.block(message.text)
+        self._settle()
+        assert message.task.result().verdict.action == "block"
+        self._end(talk, message)
+
+    @precondition(lambda self: self.answers.asked)
+    @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         talk = data.draw(st.sampled_from([t for t in self.talks.values() if t.messages]))
         message = data.draw(st.sampled_from(talk.messages))
@@ -95,21 +124,30 @@ class PoolBesideLists(RuleBasedStateMachine):
             if not talk.messages and self.now_s - talk.unused_since >= TTL_S:
                 del self.talks[key]
 
-    @rule(key=st.sampled_from(KEYS))
-    def forget(self, key: object) -> None:
-        self.pool.forget(key)
+    @rule(data=st.data())
+    def forget(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(self.keys))
+        self.loop.run_until_complete(self.pool.forget(key))
         talk = self.talks.get(key, Talk())
         talk.turns = []
         for message in talk.messages[:1]:  # the others will be read in the new dialogue
             message.counts = False
         self._drop_empty()
 
+    @precondition(lambda self: not self.answers.asked)
+    @rule()
+    def begin_anew(self) -> None:
+        """Another pool, as of the next process, finds what the store has."""
+        self.pool = self.new_pool()
+
     @invariant()
     def what_is_remembered_is_the_same(self) -> None:
-        for key in KEYS:
-            turns = [turn.text for turn in self.pool.turns(key)]
+        for key in self.keys:
+            found = self.loop.run_until_complete(self.pool.turns(key))
+            turns = [turn.text for turn in found]
             assert turns == self.talks.get(key, Talk()).turns[-MAX_TURNS:]
-        assert len(self.pool) == len(self.talks) <= LIMIT
+        count = self.loop.run_until_complete(self.pool.count())
+        assert count == len(self.talks) <= LIMIT
 
     def teardown(self) -> None:
         for talk in self.talks.values():
@@ -117,14 +155,18 @@ class PoolBesideLists(RuleBasedStateMachine):
                 message.task.cancel()
         self._settle()
         assert self.answers.asked == []
+        self.close()
         self.loop.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
 
     async def _streamed(self, key: object, text: str) -> Reply:
         *_, last = [chunk async for chunk in self.pool.stream(key, text)]
         return last.reply
 
     def _settle(self) -> None:
-        self.loop.run_until_complete(settle())
+        self.loop.run_until_complete(settle(self.store))
 
     def _accepts(self, key: object) -> bool:
         """Return whether a message is accepted, and make room for it."""
@@ -154,7 +196,33 @@ class PoolBesideLists(RuleBasedStateMachine):
         self.talks = {key: t for key, t in self.talks.items() if t.turns or t.messages}
 
 
+class SqlitePoolBesideLists(PoolBesideLists):
+    """A pool over a file, which the next pool opens again."""
+
+    last_key = "5"
+
+    def opened(self) -> SessionStore:
+        self.folder = tempfile.TemporaryDirectory()
+        return SqliteStore(f"{self.folder.name}/sessions.db", clock=self.clock)
+
+    @precondition(lambda self: not self.answers.asked)
+    @rule()
+    def begin_anew(self) -> None:
+        self.loop.run_until_complete(self.store.aclose())
+        self.store = SqliteStore(f"{self.folder.name}/sessions.db", clock=self.clock)
+        self.pool = self.new_pool()
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.store.aclose())
+        self.loop.run_until_complete(self.loop.shutdown_default_executor())
+        self.folder.cleanup()
+
+
 TestPoolBesideLists = PoolBesideLists.TestCase
 TestPoolBesideLists.settings = settings(
     max_examples=100, stateful_step_count=40, deadline=None, database=None
+)
+TestSqlitePoolBesideLists = SqlitePoolBesideLists.TestCase
+TestSqlitePoolBesideLists.settings = settings(
+    max_examples=40, stateful_step_count=40, deadline=None, database=None
 )
