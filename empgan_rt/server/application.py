@@ -10,6 +10,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from ..inference.async_responder import AsyncResponder
+from ..sessions.store import SessionStore
 from .door import JsonErrors, RequestIds
 from .lifecycle import Lifecycle
 from .models import Models
@@ -27,6 +28,7 @@ def app(
     responders: AsyncResponder | Mapping[str, AsyncResponder],
     *,
     settings: ServerSettings | None = None,
+    sessions: SessionStore | None = None,
     observer: Observer = SILENT,
     lifecycle: Lifecycle | None = None,
 ) -> ASGIApp:
@@ -38,6 +40,8 @@ def app(
         responders: one, called "default", or several by their names, of which the first answers
             who names none. A guard is one of a responder's own.
         settings: limits, keys, names; None for the defaults, without keys.
+        sessions: has the turns of dialogues that are remembered, and stays the caller's too; it is
+            of this application alone. None for memory.
         observer: is told of each request.
         lifecycle: through which requests are counted, and refused; None for one of its own.
 
@@ -47,7 +51,7 @@ def app(
     settings = ServerSettings() if settings is None else settings
     lifecycle = Lifecycle() if lifecycle is None else lifecycle
     models = Models(responders, settings.aliases)
-    made = operations(models, settings, observer, lifecycle)
+    made = operations(models, settings, sessions, observer, lifecycle)
     routes = [_route(each, settings, lifecycle) for each in _by_path(made)]
     router = Router([*routes, *page_routes()], redirect_slashes=False)
     inner: ASGIApp = JsonErrors(router, observer)

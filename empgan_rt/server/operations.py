@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..sessions.store import SessionStore
 from .lifecycle import Lifecycle
 from .models import Models
 from .native.probes import Probes, Status
@@ -23,13 +24,17 @@ _WHOSE = {"model": "The model whose dialogue it is; the first one if it is left 
 
 
 def operations(
-    models: Models, settings: ServerSettings, observer: Observer, lifecycle: Lifecycle
+    models: Models,
+    settings: ServerSettings,
+    store: SessionStore | None,
+    observer: Observer,
+    lifecycle: Lifecycle,
 ) -> list[Operation]:
     """Return what the API consists of, the operations of a path next to each other."""
     made = [
         *_openai(models, observer),
         *_native(models, observer),
-        *(_sessions(models, settings, observer) if settings.with_sessions else ()),
+        *(_sessions(models, settings, store, observer) if settings.with_sessions else ()),
         *_probes(models, lifecycle, observer),
     ]
     description = Description(made, needs_key=bool(settings.api_keys))
@@ -110,8 +115,10 @@ def _native(models: Models, observer: Observer) -> list[Operation]:
     ]
 
 
-def _sessions(models: Models, settings: ServerSettings, observer: Observer) -> list[Operation]:
-    sessions = Sessions(models, settings, observer)
+def _sessions(
+    models: Models, settings: ServerSettings, store: SessionStore | None, observer: Observer
+) -> list[Operation]:
+    sessions = Sessions(models, settings, store, observer)
     return [
         Operation(
             "POST",

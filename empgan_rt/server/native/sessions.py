@@ -1,7 +1,8 @@
 """`/v1/sessions/{key}`: dialogues that the server remembers, each under a key of the client's.
 
 Whoever knows a key can read and go on with its dialogue, so a key is to be as hard to guess as a
-password where strangers use the server. Models have dialogues of their own.
+password where strangers use the server. Models have dialogues of their own: in a store, keys of
+all but the first one begin with the model's name and a slash, which no key of a client's holds.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from ...sessions.pool import SessionPool
+from ...sessions.store import SessionStore
 from ..asking import Asked
 from ..models import Model, Models
 from ..observer import Observer
@@ -44,12 +46,19 @@ class Sessions:
     Args:
         models: who may be asked.
         settings: how many dialogues are remembered, and how long.
+        store: has their turns; None for memory.
         observer: who is told.
     """
 
-    def __init__(self, models: Models, settings: ServerSettings, observer: Observer) -> None:
+    def __init__(
+        self,
+        models: Models,
+        settings: ServerSettings,
+        store: SessionStore | None,
+        observer: Observer,
+    ) -> None:
         self._models, self._observer = models, observer
-        self._pools = {model.name: _pool(model, settings) for model in models.own}
+        self._pools = {model.name: _pool(model, settings, store) for model in models.own}
 
     async def say(self, call: Call, body: SayRequest) -> Answer | Stream:
         """Return the reply to what the user says, and remember both.
@@ -58,8 +67,9 @@ class Sessions:
             EmpganError: the request is not acceptable, or the model cannot answer now; then
                 nothing is remembered of it.
         """
-        model, key = self._models.find(body.model), _key(call)
-        pool, said = self._pools[model.name], GivenTurn(body.text, body.emotion).turn
+        model = self._models.find(body.model)
+        pool, key = self._pools[model.name], self._stored(model, call)
+        said = GivenTurn(body.text, body.emotion).turn
         asked = Asked(self._observer, call, model)
         if body.stream:
             chunks = asked.chunks(pool.stream(key, said.text, emotion=said.emotion))
@@ -73,29 +83,39 @@ class Sessions:
         Raises:
             RefusedError: there are none.
         """
-        model, key = self._model(call), _key(call)
-        turns = self._pools[model.name].turns(key)
+        model = self._model(call)
+        turns = await self._pools[model.name].turns(self._stored(model, call))
         if not turns:
             raise RefusedError(404, "session_not_found", "no dialogue is remembered under this key")
         shown = [GivenTurn(turn.text, name_of(turn.emotion)) for turn in turns]
-        return Answer(KeptDialogue(key=key, model=model.name, turns=shown))
+        return Answer(KeptDialogue(key=_key(call), model=model.name, turns=shown))
 
     async def forget(self, call: Call, body: None) -> Answer:
         """Forget what is remembered under a key, and a reply that is still to come."""
-        model, key = self._model(call), _key(call)
-        pool = self._pools[model.name]
-        was_there = bool(pool.turns(key))
-        pool.forget(key)
-        return Answer(Forgotten(key=key, model=model.name, deleted=was_there))
+        model = self._model(call)
+        pool, key = self._pools[model.name], self._stored(model, call)
+        was_there = bool(await pool.turns(key))
+        await pool.forget(key)
+        return Answer(Forgotten(key=_key(call), model=model.name, deleted=was_there))
 
     def _model(self, call: Call) -> Model:
         return self._models.find(call.query.get("model"))
 
+    def _stored(self, model: Model, call: Call) -> str:
+        """Return the key that a dialogue has in the store.
 
-def _pool(model: Model, settings: ServerSettings) -> SessionPool:
+        Raises:
+            RefusedError: the client's key is not acceptable.
+        """
+        key = _key(call)
+        return key if model == self._models.find(None) else f"{model.name}/{key}"
+
+
+def _pool(model: Model, settings: ServerSettings, store: SessionStore | None) -> SessionPool:
     responder = model.responder
     return responder.sessions(
         search_of(responder.search, None),
+        store=store,
         limit=settings.limit_sessions,
         ttl_s=settings.session_ttl_s,
     )

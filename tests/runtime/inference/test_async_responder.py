@@ -158,7 +158,9 @@ def test_closing_answers_what_was_accepted_and_refuses_the_rest(toy_folder: Path
         answers, _ = counting_async(Bundle.open(toy_folder), 0.002)
         task = asyncio.create_task(answers.reply(["I am"], LONG))
         await asyncio.sleep(0.01)
+        assert not answers.is_closed
         await answers.aclose()
+        assert answers.is_closed
         assert len((await task).token_ids) == 100
         with pytest.raises(InputError, match="closed"):
             await answers.reply(["I am"], SHORT)

@@ -73,6 +73,13 @@ def test_the_model_does_not_see_what_is_stopped(toy_folder: Path, action: str) -
     assert responder.reply(GOOD).source == "model"
 
 
+def test_tokens_that_were_read_are_counted_whoever_answers(toy_folder: Path) -> None:
+    guarded = Responder.load(toy_folder, guard=ScriptedGuard(stops("happy")))
+    model, guard = guarded.reply(["we are here"]), guarded.reply(["I am happy."])
+    assert (model.source, model.context_tokens) == ("model", 3)
+    assert (guard.source, guard.context_tokens) == ("guard", 4)
+
+
 def test_a_guard_reads_the_whole_dialogue_and_every_candidate(toy_folder: Path) -> None:
     guard = ScriptedGuard()
     turns = ["we", Turn("what?"), "I am happy."]

@@ -96,6 +96,22 @@ def test_a_stream_whose_reader_leaves_in_the_middle_ends(gated: Served) -> None:
     assert backend.begun == 6
 
 
+def test_a_piece_is_sent_before_the_next_step_is_taken(gated: Served) -> None:
+    backend, _, recorder, address = gated
+    path, body = CASES["chat in pieces"]
+    connection = ask(address, path, {**body, **SAMPLED, "max_tokens": 3})
+    received = b""
+    for step in (1, 2, 3):
+        backend.let(1)
+        while received.count(b'"content":"') < step + 1:  # one is the role's
+            received += connection.recv(10_000)
+        assert backend.begun <= step + 1
+    while b"[DONE]" not in received:
+        received += connection.recv(10_000)
+    assert len(recorder.first_tokens) == 1
+    connection.close()
+
+
 def test_those_who_stay_are_answered(gated: Served) -> None:
     backend, _, recorder, address = gated
     path, body = CASES["reply"]

@@ -54,6 +54,7 @@ def test_oldest_turns_are_left_out_and_everything_cut_is_counted() -> None:
     assert [turn.tokens_dropped for turn in features.turns] == [2, 0, 3]
     assert features.tokens_dropped == 5
     assert features.unk_ratio == 1 / 14
+    assert features.context_tokens == 14
 
 
 def test_turns_outside_the_window_are_not_even_read() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from empgan_rt import AsyncResponder, Responder
+from empgan_rt import AsyncResponder, Responder, SqliteStore
+from empgan_rt.server import app
 from empgan_rt.server.native.reply_types import ReplyEvent, WholeReply
 from empgan_rt.server.native.sessions import Forgotten, KeptDialogue
+from support.asgi_calls import call, parts
 from support.event_streams import documents
 
 SAID = ["I lost my keys today.", "I have looked everywhere.", "I got a new job!"]
@@ -117,6 +120,28 @@ def test_so_many_dialogues_are_remembered(make_client: Any) -> None:
     for key in ("a", "b", "c"):
         say(client, key, SAID[0])
     assert [len(kept(client, key)) for key in ("a", "b", "c")] == [0, 2, 2]
+
+
+def test_a_store_has_the_turns_before_the_reply_is_given(
+    responder: AsyncResponder, guarded: AsyncResponder, tmp_path: Path
+) -> None:
+    """A second application over the same file goes on where the first one was."""
+    for place, text in enumerate(SAID[:2]):
+
+        async def main(place: int = place, text: str = text) -> None:
+            async with SqliteStore(tmp_path / "sessions.db") as store:
+                made = app({"one": responder, "two/b": guarded}, sessions=store)
+                for model in ("one", "two/b"):
+                    body = msgspec.json.encode({"text": text, "model": model})
+                    answered = await call(made, "/v1/sessions/jan", parts(body))
+                    assert answered.status == 200
+                for key in ("jan", "two/b/jan"):
+                    kept_one = await store.get(key, 60.0)
+                    assert kept_one is not None
+                    assert len(kept_one.turns) == 2 * (place + 1)
+                    assert kept_one.turns[-2].text == text
+
+        asyncio.run(main())
 
 
 def test_a_bundle_of_another_folder_is_named_in_the_reply(

@@ -278,7 +278,6 @@ def test_a_stream_is_the_reply_in_pieces(client: TestClient) -> None:
     chunks, whole = stream(client), ask(client)
     assert chunks[0].choices[0].delta.role == "assistant"
     assert [said(chunks)] == texts(whole)
-    assert len(stream(client, temperature=0.5, seed=1)) > 5
     assert [choice.finish_reason for chunk in chunks for choice in chunk.choices][-1] == "stop"
     assert all(c.finish_reason is None for chunk in chunks[:-1] for c in chunk.choices)
     assert len({(chunk.id, chunk.created, chunk.model) for chunk in chunks}) == 1
@@ -343,7 +342,8 @@ def test_the_observer_is_told_of_each_request(client: TestClient, recorder: Reco
     assert 0 < one.timings.total_ms / 1e3 <= one.elapsed_s
     assert other.endpoint == PATH
     assert len(recorder.first_tokens) == 2
-    assert len(recorder.token_counts) >= len(chunks) - 4
+    assert len(recorder.token_counts) < len(chunks)
+    assert sum(recorder.token_counts) < other.generation_tokens
     refused(client, tools=[1])
     assert recorder.refused_ones == [(PATH, 400, "unsupported_parameter")]
     assert len(recorder.finished_ones) == 2
