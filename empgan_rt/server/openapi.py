@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from .._version import __version__
-from .native.sessions import MAX_KEY
+from .native.sessions import KEY_PATTERN
 from .operation import TIMEOUT_HEADER, Answer, Call, Operation
 from .refusal import ErrorBody
 
@@ -30,8 +30,7 @@ _MEANINGS = {
 }
 _WITH_BODY = (400, 408, 413, 415)
 _PATH_SCHEMAS: dict[str, dict[str, Any]] = {
-    # printable, without what stands for bytes that are no UTF-8
-    "key": {"type": "string", "minLength": 1, "maxLength": MAX_KEY, "pattern": r"^[ -.0-~]+$"},
+    "key": {"type": "string", "pattern": KEY_PATTERN},
     "model": {"type": "string", "minLength": 1},
 }
 
@@ -120,6 +119,16 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     return [*in_path, *in_query, timeout]
 
 
+def _event(schema: Any) -> dict[str, Any]:
+    """Return the schema of each event, as OpenAPI 3.2 writes it for `itemSchema`."""
+    data = {"type": "string", "contentMediaType": _JSON, "contentSchema": schema}
+    return {
+        "type": "object",
+        "required": ["data"],
+        "properties": {"event": {"type": "string"}, "data": data},
+    }
+
+
 def _responses(
     operation: Operation, known: dict[Any, Any], *, needs_key: bool
 ) -> dict[str, dict[str, Any]]:
@@ -127,8 +136,7 @@ def _responses(
     if operation.answers is not None:
         content = {_JSON: {"schema": known[operation.answers]}}
     if operation.events is not None:
-        said = f"Server-sent events; the data of each is as {known[operation.events]['$ref']}."
-        content["text/event-stream"] = {"schema": {"type": "string", "description": said}}
+        content["text/event-stream"] = {"schema": _event(known[operation.events])}
     statuses = {500, *operation.errors}
     if operation.body is not None:
         statuses |= {*_WITH_BODY, 429, 504}

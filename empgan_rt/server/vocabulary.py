@@ -15,6 +15,19 @@ MAX_TURNS = 2000  # of one request; the model reads the newest ones
 MAX_HYPOTHESES = 32  # wanted of one request, and beams: what a stranger may make the model compute
 MAX_BANNED = 100  # words and phrases of one request
 
+# Spaces and invisible characters are no words to a tokenizer of ours; beyond U+FFFF a few more are.
+NOT_IN_WORDS = (
+    r"\s\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e"
+    r"\u200b-\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb"
+)
+# The document says it; the tokenizer holds it, for turns that are read at all.
+Said = Annotated[
+    str,
+    msgspec.Meta(
+        description="At least one word or punctuation mark.",
+        extra_json_schema={"pattern": f"[^{NOT_IN_WORDS}]"},
+    ),
+]
 EmotionName = Literal["neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"]
 ModelName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 BannedWord = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BANNED_CHARACTERS)]

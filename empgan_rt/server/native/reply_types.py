@@ -25,6 +25,7 @@ from ..vocabulary import (
     Hypotheses,
     ModelName,
     OtherReply,
+    Said,
     turn_of,
 )
 
@@ -32,7 +33,7 @@ from ..vocabulary import (
 class GivenTurn(msgspec.Struct, frozen=True):
     """What one speaker said, and the emotion if it is known."""
 
-    text: str
+    text: Said
     emotion: EmotionName | None = None
 
     @property
@@ -88,7 +89,7 @@ def search_of(own: SearchConfig, wanted: Search | None) -> SearchConfig:
 class ReplyRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A dialogue that is to be answered, oldest turn first. Fields not listed are ignored."""
 
-    turns: Annotated[list[str | GivenTurn], msgspec.Meta(min_length=1, max_length=MAX_TURNS)]
+    turns: Annotated[list[Said | GivenTurn], msgspec.Meta(min_length=1, max_length=MAX_TURNS)]
     model: ModelName | None = None
     search: Search | None = None
     stream: bool = False
@@ -97,7 +98,7 @@ class ReplyRequest(msgspec.Struct, frozen=True, kw_only=True):
 class SayRequest(msgspec.Struct, frozen=True, kw_only=True):
     """What the user says in a dialogue that the server remembers."""
 
-    text: str
+    text: Said
     emotion: EmotionName | None = None
     model: ModelName | None = None
     stream: bool = False

@@ -7,6 +7,8 @@ all but the first one begin with the model's name and a slash, which no key of a
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from ...sessions.pool import SessionPool
@@ -21,7 +23,10 @@ from ..vocabulary import name_of
 from .replies import reply_events
 from .reply_types import GivenTurn, SayRequest, search_of, whole_reply
 
-MAX_KEY = 200  # characters
+# Any characters but controls and a slash. U+FFFD stands for any bytes that were no UTF-8: several
+# users would share a dialogue.
+KEY_PATTERN = r"^[^/\u0000-\u001f\u007f-\u009f\ufffd]{1,200}$"
+_KEY = re.compile(KEY_PATTERN)
 
 
 class KeptDialogue(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,9 +133,8 @@ def _key(call: Call) -> str:
         RefusedError: it is too long, or holds what may stand for several things.
     """
     key = call.path_params["key"]
-    # U+FFFD stands for any bytes that were no UTF-8: several users would share a dialogue.
-    if len(key) > MAX_KEY or not key.isprintable() or "\ufffd" in key:
+    if not _KEY.fullmatch(key):
         raise bad_request(
-            "invalid_value", f"give a key of 1 to {MAX_KEY} characters that can be printed", "key"
+            "invalid_value", "give a key of 1 to 200 characters, without controls", "key"
         )
     return key

@@ -11,6 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from empgan_rt._version import __version__
+from empgan_rt.bundle.bundle import Bundle
+from empgan_rt.server.vocabulary import NOT_IN_WORDS
 from support.event_streams import documents
 from support.schema_samples import allowed, forbidden
 
@@ -137,7 +139,8 @@ def test_answers_have_the_fields_that_the_document_names(
     answer = client.post(there, json=GOOD[path]).json()
     schema = named(answers["application/json"]["schema"]["$ref"], document)
     assert {*schema["required"]} <= {*answer} <= {*schema["properties"]}
-    events = named(answers["text/event-stream"]["schema"]["description"].rstrip("."), document)
+    data = answers["text/event-stream"]["schema"]["properties"]["data"]
+    events = named(data["contentSchema"]["$ref"], document)
     streamed = client.post(there, json={**GOOD[path], "stream": True})
     for each in documents(streamed.text):
         assert {*events["required"]} <= {*each} <= {*events["properties"]}
@@ -153,6 +156,13 @@ def body_schema(document: dict[str, Any], path: str) -> tuple[dict[str, Any], di
 
 def named(reference: str, document: dict[str, Any]) -> dict[str, Any]:
     return document["components"]["schemas"][reference.rpartition("/")[2]]
+
+
+def test_texts_without_a_word_are_those_that_the_document_says() -> None:
+    words = Bundle.open("tiny").featurizer().tokenizer.words
+    pattern = re.compile(f"[^{NOT_IN_WORDS}]")
+    characters = [chr(i) for i in range(0x10000) if not 0xD800 <= i <= 0xDFFF]
+    assert [c for c in characters if bool(words(c)) is not bool(pattern.search(c))] == []
 
 
 def test_it_is_json_of_a_moderate_size(client: TestClient) -> None:
