@@ -7,6 +7,7 @@ plain reply and a stream's first piece too, and the model takes at most the step
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
@@ -46,7 +47,7 @@ class Resource:
             if operation.body is not None
         }
         self._settings, self._lifecycle = settings, lifecycle
-        self._keys = [key.encode() for key in settings.api_keys]
+        self._keys = [_digest(key.encode()) for key in settings.api_keys]
 
     @property
     def methods(self) -> list[str]:
@@ -84,9 +85,9 @@ class Resource:
         if not self._keys:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        key = given.strip().encode("utf-8", "surrogateescape")
-        # All of them are compared, whichever is equal.
-        equal = [hmac.compare_digest(key, known) for known in self._keys]
+        digest = _digest(given.strip().encode("utf-8", "surrogateescape"))
+        # All of them are compared, whichever is equal; digests have no lengths to be told apart.
+        equal = [hmac.compare_digest(digest, known) for known in self._keys]
         if scheme.lower() != "bearer" or not any(equal):
             raise RefusedError(
                 401,
@@ -94,6 +95,10 @@ class Resource:
                 "give a key that this server knows, as `Authorization: Bearer KEY`",
                 headers={"www-authenticate": "Bearer"},
             )
+
+
+def _digest(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()
 
 
 @asynccontextmanager
