@@ -17,6 +17,7 @@ from ..threads import set_num_threads
 from .access_log import AccessLog
 from .application import app
 from .lifecycle import Lifecycle
+from .local_names import LocalNames
 from .metrics import Metrics
 from .process import Process
 from .serving import Serving
@@ -86,6 +87,8 @@ async def _serve(
         metrics = Metrics(responders, folder=metrics_folder)
         lifecycle = Lifecycle()
         answers = app(responders, settings=settings, observer=metrics, lifecycle=lifecycle)
+        if not (settings.api_keys or serving.no_auth):
+            answers = LocalNames(answers)
         process = Process(
             AccessLog(answers),
             delay_s=serving.shutdown_delay_s,

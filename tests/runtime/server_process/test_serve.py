@@ -89,6 +89,9 @@ def test_all_of_it_from_start_to_end(tmp_path: Path) -> None:
     with serve("--config", str(config)) as served:
         said = served.ask(chat("connection: close", text=WORDS, user=WORDS))
         assert json.loads(said.partition(b"\r\n\r\n")[2])["model"] == "tiny"
+        assert b" 403 " in served.ask(
+            b"GET / HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n"
+        )
         served.ask(request(f"/{WORDS.replace(' ', '-')}?{WORDS.split()[0]}", "connection: close"))
         page = served.ask(request("/metrics", "connection: close")).decode()
         ended = 'empgan_request_success_total{finished_reason="stop",model_name="tiny"} 1.0'
