@@ -1,0 +1,48 @@
+"""Thousands of hostile connections to a real server, which answers everybody else meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import psutil
+import pytest
+
+from support.hostile_clients import KINDS, MANNERS, attack
+from support.served import Served, chat, request, serve, wait_until
+
+COUNT, AT_ONCE = 5000, 500
+PATIENCE_S = 20.0  # longer than headers or a body may take
+MIB = 1 << 20
+
+
+async def storm(port: int, seeds: range) -> list[bytes]:
+    pairs = [(kind, manner) for kind in KINDS for manner in MANNERS]
+    calls = [attack(port, *pairs[seed % len(pairs)], seed, PATIENCE_S) for seed in seeds]
+    return await asyncio.gather(*calls)
+
+
+def connections(served: Served) -> int:
+    return sum(
+        each.status != psutil.CONN_LISTEN
+        for each in psutil.Process(served.process.pid).net_connections("tcp")
+    )
+
+
+@pytest.mark.slow
+def test_thousands_of_hostile_connections() -> None:
+    with serve("tiny", "--no-auth", "-q") as served:
+        process = psutil.Process(served.process.pid)
+        asyncio.run(storm(served.port, range(AT_ONCE)))  # memory that is kept for the next time
+        before = process.memory_info().rss
+        statuses: set[bytes] = set()
+        for first in range(0, COUNT, AT_ONCE):
+            for got in asyncio.run(storm(served.port, range(first, first + AT_ONCE))):
+                statuses |= {*re.findall(rb"HTTP/1\.1 (\d\d\d) ", got)}
+            assert b" 200 " in served.ask(chat("connection: close"))
+        assert not [status for status in statuses if status >= b"500"]
+        assert {b"200", b"400", b"404", b"405", b"408", b"413", b"431"} <= statuses
+        wait_until(lambda: connections(served) == 0)
+        assert process.memory_info().rss - before <= 8 * MIB
+        assert b" 200 " in served.ask(request("/ready", "connection: close"))
+        assert process.num_fds() < 50
