@@ -72,6 +72,24 @@ MOST_FILES = 65536  # connections that are open at once, and a few files
     multiple=True,
     help="Whose pages may call, such as https://example.org; none unless told.",
 )
+@click.option(
+    "--sessions",
+    metavar="FILE",
+    help="Where dialogues are remembered (SQLite); in memory unless told. One worker only.",
+)
+@click.option(
+    "--ttl",
+    "session_ttl_s",
+    type=float,
+    metavar="SECONDS",
+    help="How long an unused dialogue is remembered, inf for ever; 3600 unless told.",
+)
+@click.option(
+    "--max-sessions",
+    "limit_sessions",
+    type=int,
+    help="Most dialogues that are remembered, of each model; 1000 unless told.",
+)
 @click.option("--guard/--no-guard", default=None, help="As in chat: on unless told.")
 @click.option("--guard-words", metavar="FILE", help="As in chat.")
 @click.option("--locale", help="As in chat.")

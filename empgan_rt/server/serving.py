@@ -17,6 +17,7 @@ from .settings import ServerSettings
 
 MAX_WORKERS = 256
 MAX_FILE_BYTES = 1 << 20
+_OF_SESSIONS = (None, 1000, 3600.0)  # what is set of sessions where nothing is
 
 
 class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,7 +34,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         guard_words, locale: as `WordGuard`.
         api_key_file: a file of keys, one a line; None for none.
         no_auth: whether strangers may call without one.
-        request_timeout_s, cors_origins: as `ServerSettings`.
+        request_timeout_s, cors_origins, limit_sessions, session_ttl_s: as `ServerSettings`.
+        sessions: the file in which dialogues are remembered; None for memory.
         shutdown_delay_s: seconds after SIGTERM in which requests are still taken, while /ready
             says that they should go elsewhere.
 
@@ -57,6 +59,9 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     no_auth: bool = False
     request_timeout_s: float | None = None
     cors_origins: tuple[str, ...] = ()
+    sessions: str | None = _OF_SESSIONS[0]
+    limit_sessions: int = _OF_SESSIONS[1]
+    session_ttl_s: float = _OF_SESSIONS[2]
     shutdown_delay_s: float = 2.0
 
     def __post_init__(self) -> None:
@@ -70,6 +75,12 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             )
         if not self.guard and (self.guard_words is not None or self.locale != DEFAULT):
             raise InputError("guard_words or locale without a guard", hint="leave either side out")
+        of_sessions = (self.sessions, self.limit_sessions, self.session_ttl_s)
+        if self.workers > 1 and of_sessions != _OF_SESSIONS:
+            raise InputError(
+                f"sessions with {self.workers} workers",
+                hint="give one worker, or leave dialogues to the clients",
+            )
         if self.api_key_file is not None and self.no_auth:
             raise InputError("api_key_file with no_auth", hint="leave either out")
         if not self.bundles:
@@ -97,6 +108,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             request_timeout_s=self.request_timeout_s,
             cors_origins=self.cors_origins,
             with_sessions=self.workers == 1,
+            limit_sessions=self.limit_sessions,
+            session_ttl_s=self.session_ttl_s,
         )
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from ..guard.word_guard import WordGuard
 from ..inference.async_responder import AsyncResponder
+from ..sessions.sqlite_store import SqliteStore
 from ..threads import set_num_threads
 from .access_log import AccessLog
 from .application import app
@@ -65,7 +66,7 @@ def serve(
             on SIGTERM. None for no supervisor.
 
     Raises:
-        EmpganError: a model cannot be loaded, or a setting does not fit it.
+        EmpganError: a model or the file of sessions cannot be opened, or a setting does not fit.
     """
     set_num_threads(1)  # a request costs nearly twice the processor time with two
     return asyncio.run(_serve(serving, settings, listening, on_ready, metrics_folder, parent))
@@ -80,13 +81,18 @@ async def _serve(
     parent: int | None,
 ) -> Ended:
     async with AsyncExitStack() as stack:
+        store = None
+        if serving.sessions is not None:
+            store = await stack.enter_async_context(SqliteStore(serving.sessions))
         responders = {}
         for name, responder in _responders(serving):
             responders[name] = responder
             stack.push_async_exit(responder)
         metrics = Metrics(responders, folder=metrics_folder)
         lifecycle = Lifecycle()
-        answers = app(responders, settings=settings, observer=metrics, lifecycle=lifecycle)
+        answers = app(
+            responders, settings=settings, sessions=store, observer=metrics, lifecycle=lifecycle
+        )
         if not (settings.api_keys or serving.no_auth):
             answers = LocalNames(answers)
         process = Process(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -112,6 +113,39 @@ def test_all_of_it_from_start_to_end(tmp_path: Path) -> None:
     assert any(" GET - 404 " in line for line in lines)
     for word in WORDS.split():
         assert word not in err
+
+
+def test_sessions_outlast_the_server(tmp_path: Path) -> None:
+    kind = "content-type: application/json"
+    path, said = "/v1/sessions/anna", b'{"text": "I lost my keys today."}'
+    options = ("tiny", "--sessions", str(tmp_path / "sessions.db"), "--ttl", "inf")
+    with serve(*options) as served:
+        assert b" 200 " in served.ask(
+            request(path, kind, "connection: close", method="POST", body=said)
+        )
+        served.signal(signal.SIGKILL)
+        assert served.ended()[0] == -signal.SIGKILL
+    with serve(*options, "--shutdown-delay", "0") as served:
+        shown = served.ask(request(path, "connection: close")).partition(b"\r\n\r\n")[2]
+        first, _ = [turn["text"] for turn in json.loads(shown)["turns"]]
+        assert first == "I lost my keys today."
+        served.signal(signal.SIGTERM)
+        assert served.ended()[0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round_number", range(50))
+def test_all_are_answered_fifty_times(round_number: int) -> None:
+    with serve("tiny", "--shutdown-delay", str(0.2 * (round_number % 2)), "-q") as served:
+        clients = [served.connect() for _ in range(IN_FLIGHT)]
+        for client in clients:
+            client.sendall(chat(ignore_eos=True, max_tokens=60))
+        time.sleep(0.01 * round_number)
+        served.signal(signal.SIGTERM)
+        for client in clients:
+            assert answer(client)[0] == 200
+            client.close()
+        assert served.ended() == (0, "", "")
 
 
 def test_ctrl_c_is_an_interruption() -> None:

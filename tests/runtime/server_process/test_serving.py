@@ -66,6 +66,8 @@ def test_a_file_is_read_and_options_go_first(file: str) -> None:
         ({"shutdown_delay_s": float("inf")}, "shutdown_delay_s is inf"),
         ({"guard": False, "guard_words": "mine.toml"}, "without a guard"),
         ({"api_key_file": "keys", "no_auth": True}, "api_key_file with no_auth"),
+        ({"workers": 2, "sessions": "sessions.db"}, "sessions with 2 workers"),
+        ({"workers": 2, "session_ttl_s": float("inf")}, "sessions with 2 workers"),
         ({"bundles": []}, "a server without models"),
         ({"bundles": ["a/tiny", "tiny"]}, "two models of one name among tiny, tiny"),
     ],
@@ -78,6 +80,9 @@ def test_what_cannot_be_set(given: dict[str, Any], said: str) -> None:
 def test_settings_of_the_application_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="request_timeout_s is 0"):
         Serving(request_timeout_s=0).settings()
+    with pytest.raises(InputError, match="session_ttl_s is -1"):
+        Serving(session_ttl_s=-1).settings()
+    assert [Serving(workers=n).settings().with_sessions for n in (1, 2)] == [True, False]
     (tmp_path / "keys").write_text("one key\n")
     assert Serving(api_key_file=str(tmp_path / "keys")).settings().api_keys == ("one key",)
 
