@@ -84,6 +84,8 @@ def told(path: Path) -> Iterator[None]:
     """Raise what SQLite meets in the block as an error of ours, without a word of a dialogue."""
     try:
         yield
+    except UnicodeDecodeError:  # of a message of SQLite's that repeats what it found
+        raise damaged(path) from None
     except sqlite3.Error as error:
         raise _told(path, error) from None
 
