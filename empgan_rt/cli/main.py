@@ -49,6 +49,9 @@ COMMANDS: Mapping[str, Entry] = {
     "chat": Entry("Talk with a model.", "empgan_rt.cli.chat:chat", "cpu"),
     "reply": Entry("Answer a file of dialogues.", "empgan_rt.cli.reply:reply", "cpu"),
     "serve": Entry("Answer over HTTP.", "empgan_rt.cli.serve:serve", "serve"),
+    "sessions": Entry(
+        "List, show or delete stored dialogues.", "empgan_rt.cli.sessions:sessions", "cpu"
+    ),
     "inspect": Entry("Show and verify a bundle.", "empgan_rt.cli.inspect:inspect", "cpu"),
     "doctor": Entry("Show and check this installation.", "empgan_rt.cli.doctor:doctor", "cpu"),
     "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "lexicon"),
