@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import sqlite3
@@ -16,15 +17,19 @@ from typing import Any
 import pytest
 
 from empgan_rt import (
+    AsyncResponder,
     DependencyError,
     InputError,
     ProviderError,
+    Responder,
+    SearchConfig,
     SqliteStore,
     StorageError,
 )
 from support.stores import Clock, talk
 
 DAMAGES = 60
+SEARCH = SearchConfig(beam_size=2, min_length=3, max_length=8)
 SECRET = "I buried it under the pear tree"
 HOLDER = """
 import sys, time
@@ -371,3 +376,21 @@ def test_what_the_disk_refuses_is_told(path: Path, monkeypatch: pytest.MonkeyPat
             await store.delete("a")
 
     with_store(path, work)
+
+
+def test_a_model_says_after_a_restart_what_it_would_have_said(path: Path, toy_folder: Path) -> None:
+    lines = ["I am happy.", "what a day", "we"]
+    session = Responder.load(toy_folder, search=SEARCH).session()
+    wanted = [session.say(line).token_ids for line in lines]
+
+    async def one_run(line: str) -> tuple[int, ...]:
+        async with SqliteStore(path) as store, AsyncResponder.load(toy_folder) as responder:
+            pool = responder.sessions(SEARCH, store=store, ttl_s=math.inf)
+            reply = await pool.say("a", line, emotion=None)
+            assert await pool.count() == 1
+            found = await store.get("a", 9.0)
+            assert found is not None
+            assert found.bundle_id == responder.bundle.bundle_id
+            return reply.token_ids
+
+    assert [asyncio.run(one_run(line)) for line in lines] == wanted
