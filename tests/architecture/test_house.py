@@ -27,7 +27,7 @@ VERSION_READERS = {
 DATA_SUFFIXES = {".toml", ".yaml", ".yml", ".cff", ".json", ".jsonl", ".tsv"}
 TEXT_SUFFIXES = {".py", ".md", ".txt", ".html", "", *DATA_SUFFIXES}
 WINGS = ("empgan_rt", "training", "export", "bench")
-FOLDERS = (*WINGS, "tests", "docs", "scripts", ".ci", ".github")
+FOLDERS = (*WINGS, "tests", "docs", "examples", "scripts", ".ci", ".github")
 
 
 def _repository_files() -> list[Path]:
