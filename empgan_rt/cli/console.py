@@ -16,7 +16,15 @@ from typing import Any, TypeVar
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from ..errors import EmpganError, StorageError
 
@@ -32,7 +40,7 @@ class _Plain:
         self.start = self.shown = time.monotonic()
         self.first: int | None = None
 
-    def update(self, done: int, note: str = "") -> None:
+    def update(self, done: int, note: str = "", left_s: float | None = None) -> None:
         now = time.monotonic()
         if self.first is None:
             self.first = done
@@ -43,8 +51,9 @@ class _Plain:
         count, tail = f"{done}", ""
         if self.total is not None:
             count = f"{done}/{self.total}"
-            left = (now - self.start) / worked * (self.total - done) if worked else 0.0
-            tail = f", {_clock(left)} left" if worked and done < self.total else ""
+            if left_s is None and worked:
+                left_s = (now - self.start) / worked * (self.total - done)
+            tail = f", {_clock(left_s)} left" if left_s is not None and done < self.total else ""
         print(f"{self.title}: {count}{tail} {note}".rstrip(), file=sys.stderr, flush=True)
 
 
@@ -53,10 +62,21 @@ class _Bar:
 
     def __init__(self, progress: Progress, title: str, total: int | None) -> None:
         self.progress = progress
-        self.task = progress.add_task(title, total=total, note="")
+        self.task = progress.add_task(title, total=total, note="", left_s=None)
 
-    def update(self, done: int, note: str = "") -> None:
-        self.progress.update(self.task, completed=done, note=note)
+    def update(self, done: int, note: str = "", left_s: float | None = None) -> None:
+        self.progress.update(self.task, completed=done, note=note, left_s=left_s)
+
+
+class _Left(TimeRemainingColumn):
+    """The time left: what the work itself expects, or what follows from the units done."""
+
+    def render(self, task: Task) -> Text:
+        """Return the cell of a task."""
+        left_s = task.fields["left_s"]
+        if left_s is None:
+            return super().render(task)
+        return Text(_clock(left_s), style="progress.remaining")
 
 
 class LogLines(logging.Handler):
@@ -83,8 +103,9 @@ _shown: list[Progress] = []  # the bars that are up: one at most, rich allows no
 def progress(title: str, total: int | None) -> Iterator[_Plain | _Bar]:
     """Show the progress of `total` units (None: nobody knows) on stderr while the block runs.
 
-    Its `update(done, note)` tells how many units are done, and what is worth showing beside it.
-    Within another such block it is a line below that one's.
+    Its `update(done, note, left_s)` tells how many units are done, what is worth showing beside it
+    and, from work that knows it better than the units do, how many seconds are left. Within another
+    such block it is a line below that one's.
     """
     if not sys.stderr.isatty():
         yield _Plain(title, total)
@@ -100,7 +121,7 @@ def progress(title: str, total: int | None) -> Iterator[_Plain | _Bar]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        _Left(),
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
@@ -137,9 +158,13 @@ def write(text: str) -> None:
 
 
 def notice(text: str) -> None:
-    """Print what users should know on stderr, unless warnings alone are logged, as -q asks."""
+    """Print what users should know on stderr, above the bar if one is up, as `LogLines` does.
+
+    Nothing is printed if warnings alone are logged, as -q asks.
+    """
     if logging.getLogger(__package__).isEnabledFor(logging.INFO):
-        click.echo(text, err=True)
+        with suppress(OSError, ValueError):  # full, or closed
+            print(text, file=sys.stderr, flush=True)
 
 
 def complain(error: EmpganError) -> None:

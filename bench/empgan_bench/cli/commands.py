@@ -71,6 +71,7 @@ def serve(
     beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
     objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
+    from ..batches.forecast import about
     from ..measuring.bench import opened  # it needs the extras
     from ..reports import files
     from ..serving import page, plan, report, run
@@ -80,6 +81,8 @@ def serve(
     )
     count = _threads(num_threads)
     visits = 2 * len(engines) * len(wanted.cells())
+    least = about(len(engines) * wanted.least_s())
+    console.notice(f"bench serve: at least {least} for {visits} visits of {len(engines)} engines")
     with (
         output.report_folder(out or output.dated("serve")) as folder,
         console.progress("bench serve", visits) as progress,
@@ -111,6 +114,7 @@ def scaling(
     engines, axes = values.scaling_engines(backends, device), values.axes(axis)
     from empgan_rt.bundle.bundle import Bundle
 
+    from ..batches.forecast import about
     from ..reports import files  # it needs the extras
     from ..scaling import page, report, run
     from ..scaling.plan import BASE_TURNS, ScalingPlan, Setting
@@ -118,9 +122,11 @@ def scaling(
     words = Bundle.open(bundle).model.vocabulary_size
     base = Setting(batch, beam, BASE_TURNS, words, _threads(num_threads))
     plan = ScalingPlan(axes, base, threads.allowed_cores(), **more)
+    points = len(plan.places())
+    console.notice(f"bench scaling: at least {about(points * plan.min_time_s)} for {points} points")
     with (
         output.report_folder(out or output.dated("scaling")) as folder,
-        console.progress("bench scaling", len(plan.places())) as progress,
+        console.progress("bench scaling", points) as progress,
     ):
         made = run.run_scaling(plan, bundle, engines, workload, progress.update, device)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
@@ -158,7 +164,7 @@ def _run(
     batches = values.numbers("--batch", batch, values.MAX_BATCH)
     beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
     allowed = values.share("--max-regress", max_regress)
-    from ..batches import comparison, page, report, run, suite
+    from ..batches import comparison, forecast, page, report, run, suite
     from ..engines.peers.interpreter import interpreters
     from ..measuring.bench import opened
     from ..reports import files  # need the extras
@@ -178,8 +184,13 @@ def _run(
         output.report_folder(out or output.dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
+        progress.update(0, "opening engines")
         with opened(bundle, engines, workload, count, beside, device) as live:
-            made = run.run_benchmark(plan, live, progress.update)
+            progress.update(0, "how long will it take?")
+            expected = forecast.expect(plan, live)
+            console.notice(f"bench {kind}: {expected}")
+            remaining = forecast.Remaining(expected, progress.update)
+            made = run.run_benchmark(plan, live, remaining.update)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), list(made.outcome.failures)
     told = report.headline(made)

@@ -55,6 +55,13 @@ class ServingPlan(msgspec.Struct, frozen=True, kw_only=True):
         count = self.requests or max(_MIN_REQUESTS, round(_RUN_S * cell.rate_per_s))
         return count - count // 2, count // 2
 
+    def least_s(self) -> float:
+        """Return how many seconds one engine takes at least: requests are not sent before due."""
+        return sum(
+            (2 * self.warmup + sum(self.visit_sizes(cell))) / cell.rate_per_s
+            for cell in self.cells()
+        )
+
 
 class ServedVisit(msgspec.Struct, frozen=True):
     """One engine's turn: the schedule's requests, those of the warm-up first."""

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 
 import pytest
@@ -81,6 +82,40 @@ def test_two_engines_that_agree(kind, bundle, work, use, tmp_path):
     assert all(engine["rss_mib"] > 1 for engine in saved["engines"])
     assert [start["engine"] for start in saved["cold_starts"]] == ["onnxruntime"]
     assert saved["cold_starts"][0]["first_reply_ms"]["p50"] == 9.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "told"),
+    [
+        (
+            "latency",
+            SMALL,
+            r"bench latency: about \d+ s for 4 cells \(cold starts 8 s, eager",
+        ),
+        (
+            "throughput",
+            SMALL,
+            r"bench throughput: about \d+ s for 2 cells \(cold starts 8 s",
+        ),
+        ("serve", SERVED, "bench serve: at least 0 s for 4 visits of 2 engines"),
+        (
+            "scaling",
+            ("--axis", "beam", "--min-time", "0", "--warmup", "0", "--threads", "1"),
+            r"bench scaling: at least 0 s for \d points",
+        ),
+    ],
+)
+def test_how_long_it_will_take_is_told_before_it_starts(
+    near, bundle, work, use, tmp_path, caplog, kind, more, told
+):
+    use(onnxruntime="open_plain", eager="open_plain")
+    caplog.set_level("INFO", "empgan_rt")
+    arguments = (kind, bundle, *more, "--workload", work, "--out", str(tmp_path / "out"), "--json")
+    result = invoke(*arguments)
+    assert re.match(told, result.stderr), result.stderr
+    json.loads(result.stdout)
+    caplog.set_level("WARNING", "empgan_rt")  # as -q asks
+    assert not re.search("about|at least", invoke(*arguments).stderr)
 
 
 def test_other_tokens_end_with_a_gate_error_after_the_report(near, bundle, work, use, tmp_path):
