@@ -31,6 +31,7 @@ OPTIONS = (
     "--host-resolver-rules=MAP * ~NOTFOUND",  # not even the browser itself asks anybody
     *("--enable-logging=stderr", "--window-size=1400,900", "--virtual-time-budget=2000"),
 )
+WIDTHS = (1280, 390, 360)  # px: a screen and two telephones
 # The report stands in a frame; this script, outside, looks at it.
 LOOK = """
 addEventListener("load", () => {
@@ -51,13 +52,25 @@ addEventListener("load", () => {
       };
     }
     const style = element => frame.contentWindow.getComputedStyle(element);
+    const tables = [...page.querySelectorAll(".scroll")].map(box => {
+      const around = box.getBoundingClientRect();
+      box.scrollLeft = 1e5;
+      const scrolled = box.scrollLeft;
+      box.scrollLeft = 0;
+      return {
+        inside: around.left >= 0 && around.right <= root.clientWidth,
+        hidden: box.scrollWidth - box.clientWidth,
+        scrolled,
+        shade: style(box).backgroundAttachment.includes("local"),
+      };
+    });
     const colours = {
       ink: style(page.body).color,
       paper: style(page.body).backgroundColor,
       label: style(page.querySelector(".xtick text")).fill,
     };
     const asked = frame.contentWindow.performance.getEntriesByType("resource").map(e => e.name);
-    return {width: root.clientWidth, wide: root.scrollWidth, figures, colours, asked};
+    return {width: root.clientWidth, wide: root.scrollWidth, figures, tables, colours, asked};
   });
   document.body.dataset.found = JSON.stringify(found);
 });
@@ -70,10 +83,10 @@ pytestmark = [
 
 
 def visit(tmp_path: Path, page: str, *options: str) -> tuple[list[dict[str, Any]], str]:
-    """Return what is seen of a page 1280 and 360 px wide, and what the console shows."""
+    """Return what is seen of a page at each of WIDTHS, and what the console shows."""
     frames = "".join(
         f'<iframe srcdoc="{html.escape(page)}" width="{width}" height="900"></iframe>'
-        for width in (1280, 360)
+        for width in WIDTHS
     )
     outer = tmp_path / "outer.html"
     outer.write_text(f"<!doctype html><body>{frames}<script>{LOOK}</script></body>")
@@ -123,6 +136,17 @@ def test_pages_of_other_kinds_likewise(tmp_path: Path, monkeypatch: pytest.Monke
     sections = {"throughput": 5, "serve": 4, "scaling": 1}
     for kind, page in pages(tmp_path, monkeypatch).items():
         assert_drawn(tmp_path, page, sections[kind])
+
+
+def test_tables_scroll_in_their_boxes_and_show_that_they_do(tmp_path: Path, page: str) -> None:
+    wide, *narrow = visit(tmp_path, page)[0]
+    assert len(wide["tables"]) == page.count('<div class="scroll') > 2
+    for view in narrow:
+        assert any(table["hidden"] for table in view["tables"])
+        for table in view["tables"]:
+            assert table["inside"]
+            assert table["scrolled"] == table["hidden"]
+            assert table["shade"]
 
 
 def assert_drawn(tmp_path: Path, page: str, sections: int) -> None:
