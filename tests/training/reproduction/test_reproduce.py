@@ -14,10 +14,18 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from click.testing import CliRunner
 
 from empgan_rt.errors import DependencyError, DivergenceError, InputError
 from empgan_training.checkpoint import Checkpoint
-from empgan_training.reproduction.options import ReproduceOptions, system_names, within
+from empgan_training.config import TrainConfig
+from empgan_training.reproduction import cli
+from empgan_training.reproduction.options import (
+    ReproduceOptions,
+    most_dialogues,
+    system_names,
+    within,
+)
 from empgan_training.reproduction.reproduce import reproduce
 from empgan_training.systems import SYSTEMS
 from support.runs import recipe
@@ -65,6 +73,7 @@ def test_it_leaves_replies_facts_and_tables(done: Path) -> None:
     assert 0 <= facts["reply_emotions"]["classifier_macro_f1"] <= 100
     page = (results / "tables.md").read_text("utf-8")
     assert "| HRED |" in page
+    assert "few dialogues" not in page
     assert "EmpWD" in page
     tables = json.loads((results / "tables.json").read_bytes())
     assert tables["systems"] == ["HRED", "EmpWD"]
@@ -167,6 +176,38 @@ def test_a_budget_bounds_every_stage(done: Path) -> None:
     assert against.critic_pretrain + against.steps * (against.critic_steps + 1) <= 9
     assert within(recipe_, 1).adversarial.steps == 1
     assert within(recipe_, None) == recipe_
+
+
+def test_a_budget_reads_data_in_proportion_and_the_tables_say_so(tmp_path: Path) -> None:
+    given = options(tmp_path, "HRED")
+    small = replace(given, budget=1)
+    made = reproduce(prepare_own(tmp_path), tmp_path / "out", small)
+    assert made.tables.shortened == {"train": 28, "validation": 8, "test": 8}
+    assert made.tables.n == 8
+    kept = tmp_path / "out" / "results" / "seed-1" / "HRED" / "greedy-gold.jsonl"
+    assert len(kept.read_bytes().splitlines()) == 8
+    page = made.path.read_text("utf-8")
+    assert "few dialogues, as a budget asks (28 of train, 8 of validation, 8 of test)" in page
+    assert not (tmp_path / "out" / "prepared").exists()
+
+
+def test_a_budget_worth_training_with_reads_every_table_sample() -> None:
+    assert most_dialogues(TrainConfig(), 4) == {"train": 256, "validation": 32, "test": 32}
+    assert most_dialogues(TrainConfig(), 116)["test"] >= 925
+
+
+def test_a_reproduction_shows_its_first_table(done: Path) -> None:
+    (done / "small.toml").write_text(SMALL)
+    arguments = [str(prepare_own(done)), str(done / "shown"), "--systems", "HRED", "--budget", "1"]
+    arguments += ["--recipe", str(done / "small.toml")]
+    shown = CliRunner().invoke(cli.reproduce, arguments)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.stdout.splitlines()
+    assert lines[0] == "Table 1, greedy search, recognised labels, N = 7:"  # of 70 dialogues
+    assert any(line.startswith("| HRED") for line in lines)
+    assert lines[-1] == f"all tables: {done / 'shown' / 'results' / 'tables.md'}"
+    told = json.loads(CliRunner().invoke(cli.reproduce, [*arguments, "--json"]).stdout)
+    assert told.keys() == {"tables", "hashes"}
 
 
 def test_another_recipe_is_refused(done: Path) -> None:

@@ -32,6 +32,7 @@ class _Report(Struct, frozen=True):
     format: Literal[1, 2]
     sha256: dict[str, str]
     licence: str
+    shortened: dict[str, int] | None = None
 
 
 class _Row(Struct, frozen=True):
@@ -105,6 +106,8 @@ class PreparedData:
 
     Attributes:
         sources: what holds for each corpus in it, by name; a folder of format 1 has one, "".
+        shortened: how many dialogues of each split were taken of a whole folder; None of a whole
+            one.
 
     Raises:
         InputError: the folder is no prepared folder.
@@ -126,14 +129,15 @@ class PreparedData:
         except ValueError as error:
             raise DataError(f"report.json cannot be read: {error}", hint=_ANEW) from error
         self.sha256, self.licence = report.sha256, report.licence
+        self.shortened = report.shortened
         self.sources = {"": SourceFacts(report.licence)}
         if report.format > 1:
             self.sources = self._sources()
         try:
             self.featurizer = Featurizer(
-                Tokenizer.from_json(self._read("tokenizer.json")),
+                Tokenizer.from_json(self.read("tokenizer.json")),
                 EmotionLexicon.from_files(
-                    self._read("emotion_lexicon.tsv"), self._read("emotion_vocabulary.txt")
+                    self.read("emotion_lexicon.tsv"), self.read("emotion_vocabulary.txt")
                 ),
                 limits,
             )
@@ -156,7 +160,7 @@ class PreparedData:
             names = ", ".join(filter(None, self.sources)) or "no name: the folder has one corpus"
             raise InputError(f"unknown source {source[:40]!r}", hint=f"use one of {names}")
         found: dict[str, PreparedDialogue] = {}
-        for where, row in self._rows(f"{name}.jsonl", _Row):
+        for where, row in self.rows(f"{name}.jsonl", _Row):
             if row.id in found or len(row.utterances) != len(row.emotions):
                 raise DataError(
                     f"{where}: a dialogue that is there twice, or {len(row.utterances)} utterances "
@@ -199,7 +203,7 @@ class PreparedData:
         """
         by_id = {dialogue.id: dialogue for dialogue in test}
         found: dict[str, Sample] = {}
-        for where, row in self._rows("test_samples.jsonl", _Drawn):
+        for where, row in self.rows("test_samples.jsonl", _Drawn):
             if source and not row.dialogue.startswith(f"{source}/"):
                 continue
             dialogue = by_id.get(row.dialogue)
@@ -213,13 +217,17 @@ class PreparedData:
 
     def _sources(self) -> dict[str, SourceFacts]:
         try:
-            return decode_json(self._read(SOURCES_NAME), dict[str, SourceFacts])
+            return decode_json(self.read(SOURCES_NAME), dict[str, SourceFacts])
         except ValueError as error:
             raise DataError(f"{SOURCES_NAME} cannot be read: {error}", hint=_ANEW) from error
 
-    def _rows(self, name: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
-        """Yield where each row of a file is, and the row; there is one at least."""
-        lines = self._read(name).splitlines()
+    def rows(self, name: str, kind: type[Kind]) -> Iterator[tuple[str, Kind]]:
+        """Yield where each row of a file is, and the row; there is one at least.
+
+        Raises:
+            DataError: the file was altered or is empty, or a row is no such `kind`.
+        """
+        lines = self.read(name).splitlines()
         if not lines:
             raise DataError(f"{name} is empty", hint=_ANEW)
         for number, line in enumerate(lines, start=1):
@@ -229,8 +237,12 @@ class PreparedData:
                 raise DataError(f"{name}:{number}: {error}", hint=_ANEW) from error
             yield f"{name}:{number}", row
 
-    def _read(self, name: str) -> bytes:
-        """Return the bytes of a file that is as `report.json` says."""
+    def read(self, name: str) -> bytes:
+        """Return the bytes of a file that is as `report.json` says.
+
+        Raises:
+            DataError: it was altered, or cannot be read.
+        """
         try:
             data = (self.folder / name).read_bytes()
         except OSError as error:

@@ -27,7 +27,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--budget",
     type=click.IntRange(1),
-    help="Optimiser steps of each stage, at most; critics train one round at least.",
+    help="Optimiser steps of each stage, at most, and data in proportion: 4 make a trial run of "
+    "minutes. Critics train one round at least.",
 )
 @click.option(
     "--recipe", default="default", help="A TOML file or one that ships; it serves every system."
@@ -52,6 +53,7 @@ def reproduce(
     so a run that was stopped at any point goes on with the same command.
     """
     config = load_recipe(find_recipe(recipe), overrides)
+    from ..tables.text_pages import bleu_page, text_title
     from .options import ReproduceOptions, system_names
     from .reproduce import reproduce as run  # needs torch
 
@@ -59,8 +61,11 @@ def reproduce(
     with console.told_on_interrupt(
         lambda: f"stopped; what is done stays in {out}, the same command goes on"
     ):
-        result = run(data, out, options, on_progress=console.progress)
-    console.emit(result, f"tables: {result['tables']}", as_json=as_json)
+        done = run(data, out, options, on_progress=console.progress)
+    table = done.tables.table_1[0]
+    text = f"Table 1, {text_title(table)}, N = {done.tables.n:,}:\n\n{bleu_page(table)}\n"
+    record = {"tables": str(done.path), "hashes": done.hashes}
+    console.emit(record, f"{text}\nall tables: {done.path}", as_json=as_json)
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
     OUT/settings.json                what was asked for; another OUT for anything else
     OUT/prepared/                    unless a prepared folder was given
+    OUT/shortened/                   what is read of it, where there is a budget
     OUT/runs/seed-1/<System>/        runs of `Trainer`, `recogniser` and `classifier` among them
     OUT/results/seed-1/<System>/     replies, facts, recipe and log; nothing of the corpus, no paths
     OUT/results/tables.md, tables.json, hashes.json
@@ -15,8 +16,8 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -30,13 +31,14 @@ from ..checkpoint import Checkpoint
 from ..config import TrainConfig
 from ..data.prepare import prepare
 from ..data.protocol import PrepareOptions
+from ..data.shortened import write_shortened
 from ..metrics.inputs import check_eval_packages
 from ..progress import OnProgress, silent
 from ..run.processor import use_processor
 from ..run.trainer import Trainer
 from ..stored_json import json_file
 from ..systems import SYSTEMS, SystemName
-from ..tables.make import make_tables
+from ..tables.make import Tables, make_tables
 from ..tables.results import COSTS_NAME
 from ..tables.written import write_tables
 from .ledger import Ledger, Step, file_sha256
@@ -44,6 +46,7 @@ from .options import (
     CLASSIFIER_SEED,
     SHARED,
     ReproduceOptions,
+    most_dialogues,
     starts_from_shared,
     within,
     without_places,
@@ -53,9 +56,24 @@ from .stored import STORED_NAMES, TrainedSystem, store
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Reproduced:
+    """What a reproduction came to.
+
+    Attributes:
+        tables: of everything stored.
+        path: the page that shows them.
+        hashes: of the stored files that training decides, by their names.
+    """
+
+    tables: Tables
+    path: Path
+    hashes: Mapping[str, str]
+
+
 def reproduce(
     corpus: Path, out: Path, options: ReproduceOptions, on_progress: OnProgress = silent
-) -> Mapping[str, Any]:
+) -> Reproduced:
     """Bring `out` to where the tables of the wanted systems and seeds are in it.
 
     Args:
@@ -79,15 +97,16 @@ class _Reproduction:
         self.recipe = within(options.recipe, options.budget)
         self.results = out / "results"
         self.ledger = Ledger(out)
-        self.data = corpus if (corpus / "report.json").is_file() else out / "prepared"
+        self.whole = corpus if (corpus / "report.json").is_file() else out / "prepared"
+        self.data = self.whole if options.budget is None else out / "shortened"
 
-    def run(self) -> Mapping[str, Any]:
+    def run(self) -> Reproduced:
         check_eval_packages()  # the tables come last, hours from now
         self._check_settings()
         use_processor(self.recipe.threads)
         diverged: list[tuple[SystemName, DivergenceError]] = []
         per_seed = 2 + len(self._trained()) + len(self.options.systems)
-        total = 2 + per_seed * len(self.options.seeds)
+        total = 2 + (self.options.budget is not None) + per_seed * len(self.options.seeds)
         done = 0
         with self.on_progress("reproduce", total) as reporter:
 
@@ -98,18 +117,20 @@ class _Reproduction:
                 done += 1
 
             perform(self._prepare_step())
+            if self.options.budget is not None:
+                perform(self._shorten_step(self.options.budget))
             for seed in self.options.seeds:
                 diverged += self._perform_seed(seed, perform).items()
             reporter.update(done, "tables")
-            hashes = self._write_tables() if any(self.results.glob("seed-*/*")) else {}
+            made = self._write_tables() if any(self.results.glob("seed-*/*")) else None
             reporter.update(total)
-        if diverged:
+        if diverged or made is None:
             names = ", ".join(system for system, _ in diverged)
             raise DivergenceError(
                 f"{names} diverged, the tables are without them: {diverged[0][1].message}",
                 hint=diverged[0][1].hint,
             )
-        return {"tables": str(self.results / "tables.md"), "hashes": hashes}
+        return made
 
     def _perform_seed(
         self, seed: int, perform: Callable[[Step], None]
@@ -164,11 +185,22 @@ class _Reproduction:
             inputs = {self.corpus.name: file_sha256(self.corpus)}
 
         def run(anew: bool) -> None:
-            if self.data != self.corpus:
-                prepare(self.corpus, self.data, PrepareOptions(), force=restored(self.data))
+            if self.whole != self.corpus:
+                prepare(self.corpus, self.whole, PrepareOptions(), force=restored(self.whole))
 
-        outputs = [self.data / "report.json"] if self.data != self.corpus else []
+        outputs = [self.whole / "report.json"] if self.whole != self.corpus else []
         return Step("prepare", inputs, outputs, run, file_sha256)
+
+    def _shorten_step(self, budget: int) -> Step:
+        most = most_dialogues(self.recipe, budget)
+        inputs = {"data": file_sha256(self.whole / "report.json"), "dialogues": most}
+        return Step(
+            "shorten",
+            inputs,
+            [self.data / "report.json"],
+            lambda anew: write_shortened(self.whole, self.data, most),
+            file_sha256,
+        )
 
     def _run_folder(self, name: str, seed: int) -> Path:
         return self.out / "runs" / f"seed-{seed}" / name
@@ -228,7 +260,7 @@ class _Reproduction:
             file_sha256,
         )
 
-    def _write_tables(self) -> Mapping[str, str]:
+    def _write_tables(self) -> Reproduced:
         """Write the tables of everything stored, and the hashes of what training decided."""
         hashes = {
             path.relative_to(self.results).as_posix(): file_sha256(path)
@@ -239,7 +271,7 @@ class _Reproduction:
         }
         tables = make_tables(self.results, self.data)
         write_tables(tables, self.results, {"hashes.json": json_file(hashes)})
-        return hashes
+        return Reproduced(tables, self.results / "tables.md", hashes)
 
 
 def _digest(path: Path) -> str:

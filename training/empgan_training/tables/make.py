@@ -6,7 +6,7 @@ what is written, holds replies, single words and figures, and no text of the cor
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ class Tables:
         table_4: of the main kind.
         beyond: of the main kind.
         costs: by system and stage.
+        shortened: dialogues of each split, where a budget has cut the data; None of whole data.
     """
 
     n: int
@@ -59,6 +60,7 @@ class Tables:
     table_4: WordTable
     beyond: Beyond
     costs: tuple[Cost, ...]
+    shortened: Mapping[str, int] | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the tables as nested plain values, ready for JSON."""
@@ -100,6 +102,7 @@ def make_tables(results: Path, data: Path, *, resamples: int = 1000) -> Tables:
         table_4=make_word_table(runs, references, opened.featurizer.lexicon),
         beyond=make_beyond(runs, references, len(tokenizer.vocabulary)),
         costs=make_costs(runs),
+        shortened=opened.shortened,
     )
 
 

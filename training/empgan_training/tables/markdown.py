@@ -48,6 +48,12 @@ def _introduction(tables: Tables) -> str:
         "The paper's figures stand in brackets. Its test set is another one and it does not say "
         "which BLEU it gives, so orderings compare and cells do not. D is Distinct, R is ROUGE.",
     ]
+    if tables.shortened is not None:
+        counts = ", ".join(f"{count:,} of {name}" for name, count in tables.shortened.items())
+        lines.append(
+            f"**Trained and scored on few dialogues, as a budget asks ({counts}): this shows that "
+            "everything runs, and says nothing of the systems.**"
+        )
     if len(tables.seeds) > 1:
         lines.append("Over seeds: mean ± standard deviation, by n - 1.")
     lines.append(

@@ -49,6 +49,19 @@ def text_title(table: TextTable) -> str:
 
 def text_table_page(table: TextTable) -> str:
     """Return one Table 1 as three tables: BLEU and Distinct, ROUGE, legacy ROUGE."""
+    return "\n\n".join(
+        [
+            bleu_page(table),
+            "ROUGE, standard:",
+            _rouge_grid(table, "rouge"),
+            "ROUGE as the `rouge` package of 2018 counts it:",
+            _rouge_grid(table, "legacy_rouge"),
+        ]
+    )
+
+
+def bleu_page(table: TextTable) -> str:
+    """Return the first table of a Table 1, with BLEU and Distinct."""
     header = ("System", "Seeds", *(f"BLEU-{n}" for n in "1234"), "BLEU, paper", "D-1", "D-2")
     rows = []
     for row in table.rows:
@@ -63,15 +76,7 @@ def text_table_page(table: TextTable) -> str:
                 *(figure_cell(row.figures.get(c), printed.get(c)) for c in _distincts()),
             ]
         )
-    return "\n\n".join(
-        [
-            grid(header, rows, left=2),
-            "ROUGE, standard:",
-            _rouge_grid(table, "rouge"),
-            "ROUGE as the `rouge` package of 2018 counts it:",
-            _rouge_grid(table, "legacy_rouge"),
-        ]
-    )
+    return grid(header, rows, left=2)
 
 
 def comparisons_page(comparisons: Comparisons) -> str:
