@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +16,10 @@ from empgan_rt.cli import console
 from empgan_rt.cli.engines import build_all, engine_records, engine_table
 from empgan_rt.errors import EmpganError
 
-from .package import Exported, ExportOptions, export_bundle
-from .variants import PRECISIONS
+from .options import PRECISION_NAMES, ExportOptions
+
+if TYPE_CHECKING:
+    from .package import Exported
 
 
 @click.command()
@@ -38,7 +40,7 @@ from .variants import PRECISIONS
 @click.option(
     "--precision",
     "precisions",
-    type=click.Choice([*PRECISIONS]),
+    type=click.Choice(PRECISION_NAMES),
     multiple=True,
     default=["fp32", "int8"],
     help="A variant of the bundle; repeat it for several. fp32 is always there; fp16 is for GPUs, "
@@ -79,10 +81,12 @@ def export(
     as_json: bool,
 ) -> None:
     """Export CHECKPOINT to the bundle OUT, once it equals eager PyTorch."""
+    from .package import export_bundle  # needs the extra
+
     machine = _machine() if target == "tensorrt" else None
     options = ExportOptions(
         weights="fp16" if weights == "fp16" else "fp32",
-        precisions=tuple(name for name in PRECISIONS if name in precisions),
+        precisions=tuple(name for name in PRECISION_NAMES if name in precisions),
         contexts=contexts,
         num_contexts=num_contexts,
         atol=atol,

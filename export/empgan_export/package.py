@@ -7,10 +7,10 @@ ones. Nothing appears at the destination unless every check has passed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -18,7 +18,6 @@ import torch
 from empgan_rt._version import __version__
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.bundle.manifest import ManifestFields, Variant
-from empgan_rt.config import Limits, SearchConfig
 from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import CheckpointError, InputError, StorageError
 from empgan_rt.storage.folders import publish
@@ -35,38 +34,10 @@ from .contexts import read_contexts
 from .half_precision import in_float16
 from .licences import write_licences
 from .model_card import model_card
+from .options import ExportOptions
 from .to_onnx import WEIGHTS_FILE
-from .variants import PrecisionName, chosen_variants, references, variant_graphs, write_graphs
+from .variants import chosen_variants, references, variant_graphs, write_graphs
 from .verify import verify
-
-
-@dataclass(frozen=True)
-class ExportOptions:
-    """The settings of an export.
-
-    Attributes:
-        weights: how they are stored; "fp16" halves the file, whatever the graphs compute in.
-        contexts: a JSONL of dialogues for the token check; None takes our own dialogues.
-        num_contexts: how many of them are decoded, greedy and with beam 5.
-        precisions: variants beside fp32, which is always there to measure them by.
-        atol: largest deviation of fp32's probabilities and log-probabilities from eager PyTorch.
-        search: written as the bundle's defaults.
-        limits: written as the bundle's limits.
-        model_card: a Markdown file that replaces the generated card.
-        force: replace a bundle that is there.
-        dry_run: check everything and publish nothing.
-    """
-
-    weights: Literal["fp16", "fp32"] = "fp16"
-    contexts: Path | None = None
-    num_contexts: int = 200
-    precisions: tuple[PrecisionName, ...] = ("int8",)
-    atol: float = 1e-4
-    search: SearchConfig = field(default_factory=SearchConfig)
-    limits: Limits = field(default_factory=Limits)
-    model_card: Path | None = None
-    force: bool = False
-    dry_run: bool = False
 
 
 @dataclass(frozen=True)

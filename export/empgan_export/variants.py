@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import onnx
 
@@ -21,10 +20,9 @@ from empgan_training.model.generator import Generator
 from .graphs import decoder_step_graph, encoder_graphs
 from .half_precision import halved
 from .lint import lint
+from .options import PrecisionName
 from .quantised import QuantisedBackend, quantised
 from .to_onnx import stored_tensors
-
-PrecisionName = Literal["fp32", "int8", "fp16"]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from empgan_export import cli
-from empgan_export.package import Exported, ExportOptions
+from empgan_export import package
+from empgan_export.options import ExportOptions
+from empgan_export.package import Exported
 from empgan_rt.backends.tensorrt.machine import Gpu, Machine
 from empgan_rt.errors import DependencyError
 from empgan_training.progress import OnProgress
@@ -33,7 +34,7 @@ def export(
             shutil.copytree(toy_folder, out)
         return Exported(out, "0123456789abcdef", {})
 
-    monkeypatch.setattr(cli, "export_bundle", publish)
+    monkeypatch.setattr(package, "export_bundle", publish)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
     def call(*options: str) -> Outcome:

@@ -11,7 +11,8 @@ import torch
 from empgan_export import package, verify
 from empgan_export.contexts import read_contexts
 from empgan_export.half_precision import HalfVocabulary
-from empgan_export.package import ExportOptions, export_bundle
+from empgan_export.options import ExportOptions
+from empgan_export.package import export_bundle
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import CheckpointError, DataError, InputError, ParityError

@@ -8,7 +8,8 @@ from typing import Any
 import onnx
 import pytest
 
-from empgan_export.package import ExportOptions, export_bundle
+from empgan_export.options import ExportOptions
+from empgan_export.package import export_bundle
 from empgan_rt import Responder
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.graph_spec import GRAPH_NAMES

@@ -9,7 +9,8 @@ import onnx
 import pytest
 
 from empgan_export import variants
-from empgan_export.package import ExportOptions, export_bundle
+from empgan_export.options import ExportOptions
+from empgan_export.package import export_bundle
 from empgan_export.quantised import QuantisedLinear
 from support.small_data import small_checkpoint
 

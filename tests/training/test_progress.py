@@ -9,7 +9,8 @@ from unittest import mock
 
 import pytest
 
-from empgan_export.package import ExportOptions, export_bundle
+from empgan_export.options import ExportOptions
+from empgan_export.package import export_bundle
 from empgan_rt.cli import console
 from empgan_rt.cli.main import main
 from empgan_training.config import StageConfig

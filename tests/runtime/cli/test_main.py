@@ -203,6 +203,21 @@ def test_a_missing_extra_is_named_in_one_line(
     assert command(name, "--json").json["error"]["code"] == "dependency"
 
 
+def test_help_of_every_command_needs_no_extra() -> None:
+    code = """
+import sys
+from empgan_rt.cli.main import COMMANDS, main
+needed = "cuda jinja2 krippendorff nrclex onnx onnxruntime onnxscript openvino plotly psutil"
+needed += " rouge_score sacrebleu safetensors tensorboard tensorrt textblob torch vaderSentiment"
+needed += " prometheus_client pyarrow starlette uvicorn"
+sys.modules |= dict.fromkeys(needed.split())
+failed = [name for name in COMMANDS if main([name, "--help"])]
+assert not failed, failed
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_package_that_lacks_while_a_command_runs_is_named_too(
     command: Command, stub: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

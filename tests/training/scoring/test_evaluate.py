@@ -293,7 +293,8 @@ def test_a_perplexity_beyond_float64_is_a_divergence(
 def test_an_exported_bundle_scores_as_its_checkpoint(
     model: OpenedModel, full: Evaluation, folder: Path, prepared: Path
 ) -> None:
-    from empgan_export.package import ExportOptions, export_bundle
+    from empgan_export.options import ExportOptions
+    from empgan_export.package import export_bundle
 
     options = ExportOptions(weights="fp32", num_contexts=5)
     bundle = export_bundle(small_checkpoint(folder), folder / "bundle", options).path

@@ -100,7 +100,8 @@ def test_replies_are_those_of_onnx_runtime(fakes: Fakes, precision: str) -> None
 @pytest.fixture(scope="module")
 def flat(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle whose memory has a position for each token; made before TensorRT is a stand-in."""
-    from empgan_export.package import ExportOptions, export_bundle
+    from empgan_export.options import ExportOptions
+    from empgan_export.package import export_bundle
     from support.small_data import small_checkpoint
 
     folder = tmp_path_factory.mktemp("flat")

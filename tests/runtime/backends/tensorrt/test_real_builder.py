@@ -127,7 +127,8 @@ def _build_step(trt: Any, candidates: int = 2, bundle: str = "tiny", **options: 
 def exported(system: SystemName) -> Bundle:
     """Return a bundle of small widths with every precision that the exporter offers."""
     from empgan_export.cli import export
-    from empgan_export.package import ExportOptions, export_bundle
+    from empgan_export.options import ExportOptions
+    from empgan_export.package import export_bundle
     from support.small_data import small_checkpoint
 
     [option] = [p for p in export.params if p.name == "precisions"]
