@@ -298,6 +298,16 @@ def _run(*arguments: object) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_corpus_that_is_none_leaves_no_folder(done: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no corpus"):
+        reproduce(tmp_path / "WRONG", tmp_path / "new" / "out", options(done))
+    assert not (tmp_path / "new" / "out").exists()
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(InputError, match="no corpus"):
+        reproduce(tmp_path / "WRONG", tmp_path / "kept", options(done))
+    assert (tmp_path / "kept").is_dir()
+
+
 @pytest.mark.parametrize("package", ["sacrebleu.metrics.bleu", "rouge_score.rouge_scorer"])
 def test_what_the_tables_need_is_missed_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str

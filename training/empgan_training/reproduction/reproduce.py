@@ -1,14 +1,12 @@
 """`reproduce`: corpus, training of every system, stored replies, tables; each step once.
 
-    OUT/settings.json                what was asked for; another OUT for anything else
-    OUT/prepared/                    unless a prepared folder was given
-    OUT/shortened/                   what is read of it, where there is a budget
-    OUT/runs/seed-1/<System>/        runs of `Trainer`, `recogniser` and `classifier` among them
-    OUT/results/seed-1/<System>/     replies, facts, recipe and log; nothing of the corpus, no paths
-    OUT/results/tables.md, tables.json, hashes.json
-    OUT/steps/                       markers of what is done
-
-All systems of a seed read the same recogniser, and EmpD to EmpGAN start from the same EmpG.
+OUT/settings.json                what was asked for; another OUT for anything else
+OUT/prepared/                    unless a prepared folder was given
+OUT/shortened/                   what is read of it, where there is a budget
+OUT/runs/seed-1/<System>/        runs of `Trainer`, `recogniser` and `classifier` among them
+OUT/results/seed-1/<System>/     replies, facts, recipe and log; nothing of the corpus, no paths
+OUT/results/tables.md, tables.json, hashes.json
+OUT/steps/                       markers of what is done
 """
 
 from __future__ import annotations
@@ -23,35 +21,26 @@ import msgspec
 from msgspec.structs import replace
 
 from empgan_rt._version import __version__
-from empgan_rt.errors import CheckpointError, DivergenceError, InputError
+from empgan_rt.errors import DivergenceError, EmpganError, InputError
 from empgan_rt.storage.file_set import replace_file
-from empgan_rt.storage.replacing import restored
 
-from ..checkpoint import Checkpoint
-from ..config import TrainConfig
-from ..data.prepare import prepare
-from ..data.protocol import PrepareOptions
-from ..data.shortened import write_shortened
 from ..metrics.inputs import check_eval_packages
 from ..progress import OnProgress, silent
 from ..run.processor import use_processor
-from ..run.trainer import Trainer
 from ..stored_json import json_file
 from ..systems import SYSTEMS, SystemName
 from ..tables.make import Tables, make_tables
-from ..tables.results import COSTS_NAME
 from ..tables.written import write_tables
 from .ledger import Ledger, Step, file_sha256
 from .options import (
-    CLASSIFIER_SEED,
     SHARED,
     ReproduceOptions,
-    most_dialogues,
     starts_from_shared,
     within,
     without_places,
 )
-from .stored import STORED_NAMES, TrainedSystem, store
+from .steps import Steps
+from .stored import STORED_NAMES
 
 log = logging.getLogger(__name__)
 
@@ -92,17 +81,20 @@ class _Reproduction:
     def __init__(
         self, corpus: Path, out: Path, options: ReproduceOptions, on_progress: OnProgress
     ) -> None:
-        self.corpus, self.out, self.options = corpus, out, options
+        self.out, self.options = out, options
         self.on_progress = on_progress
         self.recipe = within(options.recipe, options.budget)
-        self.results = out / "results"
+        self.steps = Steps(
+            corpus,
+            out,
+            self.recipe,
+            shortened=options.budget is not None,
+            on_progress=on_progress,
+        )
         self.ledger = Ledger(out)
-        self.whole = corpus if (corpus / "report.json").is_file() else out / "prepared"
-        self.data = self.whole if options.budget is None else out / "shortened"
 
     def run(self) -> Reproduced:
         check_eval_packages()  # the tables come last, hours from now
-        self._check_settings()
         use_processor(self.recipe.threads)
         diverged: list[tuple[SystemName, DivergenceError]] = []
         per_seed = 2 + len(self._trained()) + len(self.options.systems)
@@ -116,13 +108,11 @@ class _Reproduction:
                 self.ledger.perform(step)
                 done += 1
 
-            perform(self._prepare_step())
-            if self.options.budget is not None:
-                perform(self._shorten_step(self.options.budget))
+            self._begin(perform)
             for seed in self.options.seeds:
                 diverged += self._perform_seed(seed, perform).items()
             reporter.update(done, "tables")
-            made = self._write_tables() if any(self.results.glob("seed-*/*")) else None
+            made = self._write_tables() if any(self.steps.results.glob("seed-*/*")) else None
             reporter.update(total)
         if diverged or made is None:
             names = ", ".join(system for system, _ in diverged)
@@ -132,6 +122,19 @@ class _Reproduction:
             )
         return made
 
+    def _begin(self, perform: Callable[[Step], None]) -> None:
+        """Make the data ready; where that fails at first, no folder stays that was not there."""
+        fresh = not self.out.exists()
+        try:
+            self._check_settings()
+            perform(self.steps.prepare())
+            if self.options.budget is not None:
+                perform(self.steps.shorten(self.options.budget))
+        except EmpganError:
+            if fresh:
+                shutil.rmtree(self.out, ignore_errors=True)
+            raise
+
     def _perform_seed(
         self, seed: int, perform: Callable[[Step], None]
     ) -> dict[SystemName, DivergenceError]:
@@ -139,16 +142,16 @@ class _Reproduction:
 
         What starts from a system that diverged is passed over.
         """
-        perform(self._train_step("recogniser", seed))
-        perform(self._train_step("classifier", seed))
+        perform(self.steps.train("recogniser", seed))
+        perform(self.steps.train("classifier", seed))
         diverged: dict[SystemName, DivergenceError] = {}
         for system in self._trained():
             try:
                 if SHARED in diverged and starts_from_shared(system):
                     raise DivergenceError(f"{SHARED}, which it starts from, diverged")
-                perform(self._train_step(system, seed))
+                perform(self.steps.train(system, seed))
                 if system in self.options.systems:
-                    perform(self._store_step(system, seed))
+                    perform(self.steps.store(system, seed))
             except DivergenceError as error:
                 log.error("%s, seed %d: %s", system, seed, error)
                 diverged[system] = error
@@ -178,110 +181,18 @@ class _Reproduction:
             )
         replace_file(path, data)
 
-    def _prepare_step(self) -> Step:
-        files = sorted(path for path in self.corpus.rglob("*") if path.is_file())
-        inputs = {path.relative_to(self.corpus).as_posix(): file_sha256(path) for path in files}
-        if self.corpus.is_file():
-            inputs = {self.corpus.name: file_sha256(self.corpus)}
-
-        def run(anew: bool) -> None:
-            if self.whole != self.corpus:
-                prepare(self.corpus, self.whole, PrepareOptions(), force=restored(self.whole))
-
-        outputs = [self.whole / "report.json"] if self.whole != self.corpus else []
-        return Step("prepare", inputs, outputs, run, file_sha256)
-
-    def _shorten_step(self, budget: int) -> Step:
-        most = most_dialogues(self.recipe, budget)
-        inputs = {"data": file_sha256(self.whole / "report.json"), "dialogues": most}
-        return Step(
-            "shorten",
-            inputs,
-            [self.data / "report.json"],
-            lambda anew: write_shortened(self.whole, self.data, most),
-            file_sha256,
-        )
-
-    def _run_folder(self, name: str, seed: int) -> Path:
-        return self.out / "runs" / f"seed-{seed}" / name
-
-    def _train_step(self, name: SystemName | str, seed: int) -> Step:
-        folder = self._run_folder(name, seed)
-        alone = name not in SYSTEMS  # a recogniser by itself
-        best = folder / ("recogniser.safetensors" if alone else "best.safetensors")
-        config = self._config(name, seed, folder)
-        sources = [path for path in (config.recogniser_from, config.generator_from) if path]
-        inputs = {
-            "recipe": msgspec.to_builtins(without_places(config)),
-            "data": file_sha256(self.data / "report.json"),
-            "sources": [weights_sha256(Path(path)) for path in sources],
-        }
-
-        def run(anew: bool) -> None:
-            if anew:
-                shutil.rmtree(folder, ignore_errors=True)
-            resume = (folder / "last.safetensors").is_file()
-            trainer = Trainer(config, resume=resume, on_progress=self.on_progress)
-            trainer.run(until="recogniser" if alone else None)
-
-        return Step(f"train/seed-{seed}/{name}", inputs, [best], run, _digest)
-
-    def _config(self, name: SystemName | str, seed: int, folder: Path) -> TrainConfig:
-        config = replace(
-            self.recipe,
-            data=str(self.data),
-            out=str(folder),
-            seed=seed,
-            recogniser_from="",
-            generator_from="",
-        )
-        if name == "classifier":
-            return replace(config, system=SHARED, seed=seed + CLASSIFIER_SEED)
-        if name == "recogniser":
-            return replace(config, system=SHARED)
-        system = next(s for s in SYSTEMS if s == name)
-        if starts_from_shared(system):
-            source = self._run_folder(SHARED, seed) / "best.safetensors"
-            return replace(config, system=system, generator_from=str(source))
-        source = self._run_folder("recogniser", seed) / "recogniser.safetensors"
-        return replace(config, system=system, recogniser_from=str(source))
-
-    def _store_step(self, system: SystemName, seed: int) -> Step:
-        folder = self._run_folder(system, seed)
-        classifier = self._run_folder("classifier", seed) / "recogniser.safetensors"
-        out = self.results / f"seed-{seed}" / system
-        trained = TrainedSystem(self._config(system, seed, folder), folder, classifier)
-        inputs = {"checkpoints": [weights_sha256(path) for path in (trained.best, classifier)]}
-        return Step(
-            f"store/seed-{seed}/{system}",
-            inputs,
-            [out / name for name in (*STORED_NAMES, COSTS_NAME)],
-            lambda anew: store(trained, self.data, out, self.on_progress),
-            file_sha256,
-        )
-
     def _write_tables(self) -> Reproduced:
         """Write the tables of everything stored, and the hashes of what training decided."""
+        results = self.steps.results
         hashes = {
-            path.relative_to(self.results).as_posix(): file_sha256(path)
+            path.relative_to(results).as_posix(): file_sha256(path)
             for seed in self.options.seeds
             for system in self.options.systems
-            for path in (self.results / f"seed-{seed}" / system / name for name in STORED_NAMES)
+            for path in (
+                self.steps.results / f"seed-{seed}" / system / name for name in STORED_NAMES
+            )
             if path.is_file()
         }
-        tables = make_tables(self.results, self.data)
-        write_tables(tables, self.results, {"hashes.json": json_file(hashes)})
-        return Reproduced(tables, self.results / "tables.md", hashes)
-
-
-def _digest(path: Path) -> str:
-    """Return the hash of a checkpoint that a step wrote; of one that is damaged, no hash."""
-    try:
-        return weights_sha256(path)
-    except CheckpointError as error:
-        return error.message
-
-
-def weights_sha256(path: Path) -> str:
-    """Return the hash of a checkpoint's weights, whatever else it says, such as seconds."""
-    return Checkpoint.load(path).weights_sha256()
+        tables = make_tables(results, self.steps.data)
+        write_tables(tables, results, {"hashes.json": json_file(hashes)})
+        return Reproduced(tables, results / "tables.md", hashes)
