@@ -28,7 +28,7 @@ class EmpganError(Exception):
 
     Args:
         message: what was seen and what was wanted, one sentence.
-        hint: what the reader can do about it; may be empty.
+        hint: what the reader can do about it; may be empty, and may have several lines.
     """
 
     exit_code: ClassVar[int] = 1
@@ -40,6 +40,8 @@ class EmpganError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
+        if "\n" in self.hint:  # each can be copied as it is, without a bracket at its end
+            return "\n  ".join([f"{self.message}:", *self.hint.split("\n")])
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 

@@ -13,7 +13,7 @@ import torch
 
 from empgan_rt.cli.main import main
 from empgan_rt.errors import InputError
-from empgan_training.config import TrainConfig, find_recipe, load_recipe
+from empgan_training.config import SHIPPED_NAMES, TrainConfig, find_recipe, load_recipe
 from empgan_training.data.protocol import PrepareOptions
 from empgan_training.human.sheet import SheetOptions
 from empgan_training.metrics.bootstrap import resample_texts
@@ -328,6 +328,22 @@ def test_recipes_that_ship_are_listed_and_shown(capfd: pytest.CaptureFixture[str
         assert "data prepare" in shown.out
     assert Outcome(capfd, "recipe", "show", "tiny", "--json").json["mle"]["clip_norm"] == 1.0
     assert Outcome(capfd, "recipe", "show", "nonsense").code == 2
+
+
+@pytest.mark.parametrize("name", SHIPPED_NAMES)
+def test_a_recipe_without_its_data_tells_where_it_is_said_how_to_make_it(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    name: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = Outcome(capfd, "train", name)
+    assert outcome.code == 2
+    assert f"holds no report.json (`empgan-rt recipe show {name}` tells first" in outcome.err
+    assert not [*tmp_path.iterdir()]
+    head = Outcome(capfd, "recipe", "show", name).out.partition("[recogniser]")[0]
+    assert "empgan-rt data prepare" in head
 
 
 def test_the_data_of_the_tiny_recipe_is_what_its_comment_prepares(

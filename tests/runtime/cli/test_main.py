@@ -269,7 +269,19 @@ def test_an_error_cannot_paint_the_terminal(command: Command, stub: Callable[...
         raise errors.BundleError("\x1b]0;title\x07", hint="one\ntwo")
 
     stub(fail)
-    assert command("chat").err == "error: \\x1b]0;title\\x07 (one\ntwo)\n"
+    assert command("chat").err == "error: \\x1b]0;title\\x07:\n  one\n  two\n"
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("", "saw this"),
+        ("pip install x", "saw this (pip install x)"),
+        ("pip install x\nor y", "saw this:\n  pip install x\n  or y"),
+    ],
+)
+def test_a_hint_can_be_copied_line_by_line(hint: str, told: str) -> None:
+    assert str(errors.DependencyError("saw this", hint=hint)) == told
 
 
 def test_a_lone_surrogate_in_an_error_is_escaped(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from empgan_rt.cli import console
+from empgan_rt.errors import InputError
 
 from ..config import SHIPPED_NAMES, find_recipe, load_recipe
 from ..scoring.report_text import aligned, train_text
@@ -57,7 +59,12 @@ def train(
     config = load_recipe(find_recipe(recipe), overrides)
     from .trainer import Trainer  # needs torch, which the other commands can do without
 
-    trainer = Trainer(config, resume=resume, on_progress=console.progress)
+    try:
+        trainer = Trainer(config, resume=resume, on_progress=console.progress)
+    except InputError as error:
+        if recipe in SHIPPED_NAMES and not Path(config.data, "report.json").is_file():
+            error.hint = f"`empgan-rt recipe show {recipe}` tells first how its data is prepared"
+        raise
     with console.told_on_interrupt(lambda: _saved(trainer)):
         scores = trainer.run(max_steps)
     result = {
