@@ -209,7 +209,8 @@ def test_evaluate_scores_plain_files(capfd: pytest.CaptureFixture[str], tmp_path
 
 def test_train_tells_the_scores_of_a_system_with_critics() -> None:
     scores = {"epoch": 3, "perplexity": 30.5}
-    against = {"step": 8, "generator_step": 2, "perplexity": 31.5, "replies": {"a#1": "Yes ."}}
+    against = {"step": 8, "generator_step": 2, "perplexity": 31.5, "macro_f1": 40.0}
+    against["replies"] = {"a#1": "Yes ."}
     result = {
         "best": "b",
         "finished": True,
@@ -219,11 +220,14 @@ def test_train_tells_the_scores_of_a_system_with_critics() -> None:
         "samples_per_second": {"mle": 1234.56, "adversarial": 78.9},
     }
     assert train_text(result).splitlines() == [
-        "mle, best validation: perplexity 30.5 (epoch 3)",
-        "adversarial, best validation: perplexity 31.5 (step 8)",
+        "best on validation        mle  adversarial",
+        "at                    epoch 3       step 8",
+        "perplexity               30.5         31.5",
+        "macro f1                    -           40",
+        "samples/s, whole run  1,234.6         78.9",
+        "precision                fp32         bf16",
+        "trained on cuda (a GPU)",
         "best checkpoint: b",
-        "mle: 1,234.6 samples/s on cuda (a GPU), fp32",
-        "adversarial: 78.9 samples/s on cuda (a GPU), bf16",
     ]
 
 

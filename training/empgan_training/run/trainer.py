@@ -132,7 +132,9 @@ class Trainer:
             )
         if self.workers.leads:
             replace_file(self.out / "recipe.json", json_file(self.config))
-            log.info("device %s, precision %s", self.facts["device"], self.facts["precision"])
+            precisions = self.facts["precision"].items()
+            told = ", ".join(f"{name} in {precision}" for name, precision in precisions)
+            log.info("on %s: %s", self.facts["device"], told)
         begun = self.workers.any(self.last.exists(), self.device)
         if not begun:  # so that there is a good checkpoint before the first step
             self._save(self.last, resumable=True)

@@ -74,20 +74,30 @@ def _source_rows(sources: Mapping[str, Any]) -> list[Row]:
 
 
 def train_text(result: Mapping[str, Any]) -> str:
-    """Return where a run stands: its best checkpoint and that one's validation scores."""
-    lines = []
-    for stage, scores in result["scores"].items():
-        values = ", ".join(f"{k} {v:.4g}" for k, v in scores.items() if isinstance(v, float))
-        when = f"epoch {scores['epoch']}" if "epoch" in scores else f"step {scores['step']}"
-        lines.append(f"{stage}, best validation: {values} ({when})")
+    """Return where a run stands: each stage's best validation as a table, and what was kept."""
+    scores, speeds = result["scores"], result["samples_per_second"]
+    stages = [name for name in result["precision"] if name in scores or name in speeds]
+    rows: list[Row] = [("best on validation", *stages)]
+    rows.append(("at", *(_reached(scores[name]) if name in scores else "-" for name in stages)))
+    found = {k: v for each in scores.values() for k, v in each.items() if isinstance(v, float)}
+    for key in found:
+        values = [scores.get(name, {}).get(key) for name in stages]
+        told = ("-" if value is None else f"{value:,.4g}" for value in values)
+        rows.append((key.replace("_", " "), *told))
+    paces = [speeds.get(name) for name in stages]
+    rows.append(
+        ("samples/s, whole run", *("-" if pace is None else f"{pace:,.1f}" for pace in paces))
+    )
+    rows.append(("precision", *(result["precision"][name] for name in stages)))
     best = result["best"] or "none yet, no epoch of the generator has ended"
-    lines.append(f"best checkpoint: {best}")
-    for stage, speed in result["samples_per_second"].items():
-        where = f"{result['device']}, {result['precision'][stage]}"
-        lines.append(f"{stage}: {speed:,.1f} samples/s on {where}")
+    lines = [aligned(rows), f"trained on {result['device']}", f"best checkpoint: {best}"]
     if not result["finished"]:
         lines.append("stopped before the end; go on with --resume")
     return "\n".join(lines)
+
+
+def _reached(scores: Mapping[str, Any]) -> str:
+    return f"epoch {scores['epoch']}" if "epoch" in scores else f"step {scores['step']}"
 
 
 def text_scores_text(scores: TextScores, metrics: Sequence[str] = TEXT_METRICS) -> str:
