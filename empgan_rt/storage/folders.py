@@ -20,6 +20,7 @@ from ..errors import BundleError, InputError, StorageError
 from .replacing import put_in_place, remove, restored, sweep
 
 _log = logging.getLogger(__name__)
+_LINKED = (errno.ENOTDIR, errno.ELOOP)  # what systems say of a link where none may be
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # never waits on a FIFO
 _FOLDER = _READ | os.O_DIRECTORY | os.O_NOFOLLOW
 _CHUNK = 1 << 24
@@ -59,7 +60,12 @@ def _opened_folder(path: Path) -> int:
 
 
 def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
-    """Return the names in a folder and, as "folder/name", in those of `subfolders` that exist."""
+    """Return the names in a folder and, as "folder/name", in those of `subfolders` that exist.
+
+    Raises:
+        BundleError: one cannot be listed, or a subfolder is a link.
+    """
+    folder = ""
     try:
         names = os.listdir(root)
         for folder in {*names} & {*subfolders}:
@@ -70,7 +76,12 @@ def list_files(root: int, subfolders: tuple[str, ...]) -> list[str]:
                 os.close(inner)
             names.remove(folder)
     except OSError as error:
-        raise BundleError(f"a folder could not be listed: {_reason(error)}") from None
+        if error.errno in _LINKED:
+            raise BundleError(
+                f"{folder} is a link, or no folder",
+                hint="copy the bundle as plain files, such as with cp -RL",
+            ) from None
+        raise BundleError(f"{folder or 'a folder'} could not be listed: {_reason(error)}") from None
     return sorted(names)
 
 

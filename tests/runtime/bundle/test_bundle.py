@@ -230,7 +230,7 @@ def test_special_files_are_refused(toy: Path, name: str) -> None:
 def test_linked_subfolder_is_refused(toy: Path, tmp_path: Path) -> None:
     (toy / "LICENSES").rename(tmp_path / "elsewhere")
     (toy / "LICENSES").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(BundleError):
+    with pytest.raises(BundleError, match="LICENSES is a link, or no folder"):
         Bundle.open(toy)
 
 

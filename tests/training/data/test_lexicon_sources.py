@@ -66,6 +66,7 @@ def test_other_layouts_of_nrc_are_recognised(tmp_path: Path, text: str) -> None:
         ("Word\tanger\tjoy\nglimful\t0\n", ":2: 2 columns, wanted 3"),
         ("Word\tanger\tjoy\nglimful\t0\tx\n", ":2: wanted 0 or 1 for each"),
         ("term\tvalence\tarousal\tdominance\nglimful\t0.9\t0.2\t0.4\n", "valence"),
+        ("glimful\t0.9\t0.2\t0.4\nglum\t0.1\t0.2\t0.4\n", "valence"),  # as of 2018, without a head
         ("glimful,joy,1\n", ":1: wanted word<TAB>"),
     ],
 )

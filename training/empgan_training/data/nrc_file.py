@@ -19,7 +19,8 @@ _CATEGORIES = frozenset(
         *("negative", "positive"),
     )
 )
-_HINT = "give NRC's word-level TSV: word<TAB>category<TAB>0|1"
+_ROW = "wanted word<TAB>category<TAB>0|1"
+_HINT = "give NRC's word-level list, as a TSV"
 
 
 def associated_words(path: Path) -> frozenset[str]:
@@ -35,9 +36,9 @@ def associated_words(path: Path) -> frozenset[str]:
         raise DataError(f"lexicon {path} cannot be read", hint=_HINT) from error
     rows = [(n, line.split("\t")) for n, line in enumerate(lines, start=1) if line.strip()]
     if not rows:
-        raise DataError(f"{path}:1: wanted word<TAB>category<TAB>0|1", hint=_HINT)
+        raise DataError(f"{path}:1: {_ROW}", hint=_HINT)
     first, head = rows[0][0], [cell.strip().lower() for cell in rows[0][1]]
-    if {"valence", "arousal", "dominance"} & {*head}:
+    if {"valence", "arousal", "dominance"} & {*head} or _are_scores(head[1:]):
         raise DataError(
             f"{path}:{first}: a list of valence, arousal and dominance says not which words are "
             "emotional",
@@ -58,7 +59,7 @@ def associated_words(path: Path) -> frozenset[str]:
 def _of_pairs(path: Path, rows: Iterable[tuple[int, list[str]]]) -> Iterable[str]:
     for number, row in rows:
         if len(row) != 3:
-            raise DataError(f"{path}:{number}: wanted word<TAB>category<TAB>0|1", hint=_HINT)
+            raise DataError(f"{path}:{number}: {_ROW}", hint=_HINT)
         score = _score(row[2])
         if score is None:
             raise DataError(f"{path}:{number}: {row[2][:40]!r}, wanted 0 or 1", hint=_HINT)
@@ -77,6 +78,11 @@ def _of_table(
             raise DataError(f"{path}:{number}: wanted 0 or 1 for each category", hint=_HINT)
         if any(scores):
             yield row[0].strip()
+
+
+def _are_scores(cells: list[str]) -> bool:
+    """Return whether these are three scores, as the oldest list of dimensions begins, headless."""
+    return len(cells) == 3 and None not in map(_score, cells)
 
 
 def _score(cell: str) -> float | None:
