@@ -14,7 +14,8 @@ from .keys import Keys
 from .normalise import Normaliser
 from .phrase_reader import Way, read_phrase
 from .phrases import Phrases
-from .word_list import DEFAULT, LATER, REFUSED_REPLY, SHIPPED, Reads, read_words
+from .word_file import Reads
+from .word_list import DEFAULT, LATER, REFUSED_REPLY, SHIPPED, read_words
 
 _WHERE: tuple[Reads, ...] = get_args(Reads)
 _NONE: frozenset[int] = frozenset()

@@ -1,102 +1,26 @@
-"""Word lists: the one in the package, and what an operator's own file adds to it or alters.
+"""The word list of one locale: the package's file, and what an operator's own file adds or alters.
 
-Both are TOML of one form (docs/guard.md). What the own file says of a text, a number or a category
-takes the place of ours; its phrases and spellings come on top.
+What both files say together is checked, and each text gets its numbers.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-import msgspec
-
-from ..dialogue.verdict import Action
 from ..errors import InputError
+from .word_file import WordFile, read_word_file
 
 SHIPPED = Path(__file__).with_name("words.toml")
 DEFAULT = "default"  # the locale that has every text and number
 REFUSED_REPLY = "refused_reply"  # the text in place of what the model may not say
 LATER = "_later"  # ends the name of a category's text for the messages after a match
-MAX_BYTES = 1 << 20
 MAX_LATER = 20
 _NAMES = re.compile(r"[a-z][a-z0-9_]*")
 _PLACES = re.compile(r"\{([^{}]*)\}")
-
-Reads = Literal["messages", "replies"]
-
-
-class Category(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What a file says of one category; None where it says nothing.
-
-    Attributes:
-        action: what a match leads to; "allow" looks for nothing.
-        reads: where its phrases are looked for.
-        later: for so many messages after a match its later text is said.
-        phrases: what is looked for.
-        unless: what takes back a match that shares a word with it.
-    """
-
-    action: Action | None = None
-    reads: tuple[Reads, ...] | None = None
-    later: int | None = None
-    phrases: tuple[str, ...] = ()
-    unless: tuple[str, ...] = ()
-
-    def with_own(self, own: Category) -> Category:
-        """Return this category as another file alters it."""
-        return Category(
-            self.action if own.action is None else own.action,
-            self.reads if own.reads is None else own.reads,
-            self.later if own.later is None else own.later,
-            self.phrases + own.phrases,
-            self.unless + own.unless,
-        )
-
-
-class WordFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One file as it is written.
-
-    Attributes:
-        common: words that most texts have, so that no search begins with them.
-        idioms: phrases that take back a match of any category.
-        lists: name -> what "<name>" stands for in phrases.
-        spellings: words -> forms that are read as these.
-        categories: by name, the first one that matches counts.
-        texts: locale -> name -> what is said.
-        numbers: locale -> name -> what "{name}" stands for in texts.
-    """
-
-    common: tuple[str, ...] = ()
-    idioms: tuple[str, ...] = ()
-    lists: dict[str, tuple[str, ...]] = {}
-    spellings: dict[str, tuple[str, ...]] = {}
-    categories: dict[str, Category] = {}
-    texts: dict[str, dict[str, str]] = {}
-    numbers: dict[str, dict[str, str]] = {}
-
-    def with_own(self, own: WordFile) -> WordFile:
-        """Return this file with another on top."""
-        categories = dict(self.categories)
-        for name, category in own.categories.items():
-            categories[name] = categories.get(name, Category()).with_own(category)
-        spellings = dict(self.spellings)
-        for words, forms in own.spellings.items():
-            spellings[words] = spellings.get(words, ()) + forms
-        return WordFile(
-            self.common + own.common,
-            self.idioms + own.idioms,
-            self.lists | own.lists,
-            spellings,
-            categories,
-            _by_locale(self.texts, own.texts),
-            _by_locale(self.numbers, own.numbers),
-        )
 
 
 @dataclass(frozen=True)
@@ -125,11 +49,11 @@ def read_words(own: str | os.PathLike[str] | None, locale: str) -> Words:
     Raises:
         InputError: a file cannot be read or does not fit together, or the locale is in neither.
     """
-    file = _read(SHIPPED)
+    file = read_word_file(SHIPPED)
     source = str(SHIPPED.name)
     if own is not None:
         source = str(own)
-        file = file.with_own(_read(Path(own)))
+        file = file.with_own(read_word_file(Path(own)))
     locales = sorted({*file.texts, *file.numbers})
     chain = [name for name in (locale, locale.partition("-")[0], DEFAULT) if name in locales]
     if locale != DEFAULT and chain[:1] in ([], [DEFAULT]):
@@ -150,48 +74,6 @@ def read_words(own: str | os.PathLike[str] | None, locale: str) -> Words:
             hint="each category that stops messages needs a text",
         )
     return Words(file, texts)
-
-
-def _read(path: Path) -> WordFile:
-    """Return a file.
-
-    Raises:
-        InputError: it cannot be read, is no TOML, or has a key or value that is not known.
-    """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
-        if len(raw) > MAX_BYTES:
-            raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
-        tree = tomllib.loads(raw.decode("utf-8-sig"))
-    except RecursionError:
-        raise InputError(f"{path}: nested too deep", hint="see docs/guard.md") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputError(f"{path} is no TOML: {error}", hint="see docs/guard.md") from None
-    for name, category in _tables(tree, "categories"):
-        try:
-            msgspec.convert(category, Category)
-        except msgspec.ValidationError as error:  # whose path would not name it
-            raise InputError(f"{path}: categories.{name[:40]}: {error}", hint=_KEYS) from None
-    try:
-        return msgspec.convert(tree, WordFile)
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path}: {error}", hint=_KEYS) from None
-
-
-def _tables(tree: Mapping[str, Any], name: str) -> Iterable[tuple[str, Any]]:
-    found = tree.get(name)
-    return found.items() if isinstance(found, dict) else ()
-
-
-_KEYS = "keys are " + "; ".join(
-    (
-        ", ".join(WordFile.__struct_fields__),
-        "of a category " + ", ".join(Category.__struct_fields__),
-    )
-)
 
 
 def _check(file: WordFile, source: str) -> None:
@@ -237,12 +119,6 @@ def _needed(file: WordFile) -> list[str]:
         if category.action != "allow" and "messages" in reads:
             names.append(name)
     return names
-
-
-def _by_locale(
-    ours: Mapping[str, dict[str, str]], own: Mapping[str, dict[str, str]]
-) -> dict[str, dict[str, str]]:
-    return {locale: ours.get(locale, {}) | own.get(locale, {}) for locale in {**ours, **own}}
 
 
 def _merged(by_locale: Mapping[str, dict[str, str]], chain: Sequence[str]) -> dict[str, str]:

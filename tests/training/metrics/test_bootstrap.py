@@ -11,13 +11,11 @@ from empgan_training.metrics.bootstrap import (
     BOOTSTRAPPED,
     JACKKNIFED,
     METRICS,
-    Interval,
     TextResamples,
-    mean_intervals,
     resample_texts,
-    times_drawn,
 )
 from empgan_training.metrics.distinct import score_distinct
+from empgan_training.metrics.intervals import Interval, mean_intervals, times_drawn
 from empgan_training.metrics.rouge import score_rouge
 
 Texts = list[list[str]]

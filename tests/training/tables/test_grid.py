@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from empgan_training.metrics.bootstrap import Interval
+from empgan_training.metrics.intervals import Interval
 from empgan_training.tables.figures import Figure, over_seeds
 from empgan_training.tables.grid import escape, figure_cell, grid, interval_cell
 

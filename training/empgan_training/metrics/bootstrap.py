@@ -1,11 +1,8 @@
 """95 % intervals of one system's text metrics, and of the difference between two systems.
 
-BLEU and ROUGE: the percentile interval of the paired bootstrap (Koehn 2004, "Statistical
-Significance Tests for Machine Translation Evaluation"). A resample draws n of the n samples with
-replacement; a sample is a whole hypothesis with its reference. BLEU is computed from the summed
-n-gram counts of the drawn samples, ROUGE is their mean F. The same seed, n and number of
-resamples draw the same samples for every system, so the interval of a difference is taken over
-the differences within each resample.
+BLEU and ROUGE: the paired bootstrap of `intervals`. A sample is a whole hypothesis with its
+reference. BLEU is computed from the summed n-gram counts of the drawn samples, ROUGE is their
+mean F.
 
 Distinct: the jackknife, since the bootstrap fails it. A sample drawn twice adds n-grams and none
 that is new, so resamples lie far below the value itself (17 % for 23 % on a text of 925 samples)
@@ -23,43 +20,21 @@ import hashlib
 import json
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from empgan_rt.config import check_seed
-from empgan_rt.errors import DataError, InputError
+from empgan_rt.errors import DataError
 
 from .bleu import score_bleu
 from .distinct import score_distinct
 from .inputs import Ngram, TokenLists, check_pairs, import_eval_package, ngrams
+from .intervals import TAIL, Floats, Integers, Interval, times_drawn
 from .rouge import score_rouge
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 BOOTSTRAPPED = ("bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_1_f", "rouge_2_f", "rouge_l_f")
 JACKKNIFED = ("distinct_1", "distinct_2")
 METRICS = BOOTSTRAPPED + JACKKNIFED
-TAIL = 0.025  # on either side of a 95 % interval
-MIN_RESAMPLES = 40  # so that one lies beyond each end
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value and its 95 % interval, in percent, or in percentage points for a difference.
-
-    Attributes:
-        value: of all samples once, exactly what `score_bleu` and the others give.
-        low, high: the ends; a jackknife's lie as far from the value on either side, so one can
-            pass 0 or 100.
-    """
-
-    value: float
-    low: float
-    high: float
-    method: Literal["bootstrap", "jackknife"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,34 +113,6 @@ def resample_texts(
         replicates=np.hstack([_corpus_bleu(draws @ bleu_counts), sums / n]),
         deletions=np.stack([_deletions(hypotheses, 1), _deletions(hypotheses, 2)], axis=1),
     )
-
-
-def times_drawn(n: int, *, resamples: int = 1000, seed: int = 1) -> Integers:
-    """Return how often each resample draws each of n samples, (R, n).
-
-    Raises:
-        InputError: fewer than 40 resamples, or a seed that is negative or too large.
-    """
-    if resamples < MIN_RESAMPLES:
-        raise InputError(f"resamples is {resamples}", hint=f"give at least {MIN_RESAMPLES}")
-    check_seed(seed)
-    drawn = np.random.default_rng(seed).integers(n, size=(resamples, n))
-    return np.stack([np.bincount(row, minlength=n) for row in drawn])
-
-
-def mean_intervals(values: Floats, draws: Integers) -> list[Interval]:
-    """Return the mean of each column, with its interval by the percentile bootstrap.
-
-    Args:
-        values: (n, k) in percent; for paired samples, the difference within each.
-        draws: (R, n) of `times_drawn`.
-    """
-    replicates = np.einsum("rn,nk->rk", draws, values) / len(values)  # (R, k)
-    low, high = np.quantile(replicates, (TAIL, 1 - TAIL), axis=0)
-    return [
-        Interval(float(value), float(low), float(high), "bootstrap")
-        for value, low, high in zip(values.mean(axis=0), low, high, strict=True)
-    ]
 
 
 def _values(hypotheses: TokenLists, references: TokenLists) -> Floats:

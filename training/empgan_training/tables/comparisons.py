@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from ..metrics.bootstrap import Interval, TextResamples, resample_texts
+from ..metrics.bootstrap import TextResamples, resample_texts
 from ..metrics.inputs import TokenLists
+from ..metrics.intervals import Interval
 from ..systems import SYSTEMS, SystemName
 from .paper import TABLE_1
 from .results import MAIN, Run

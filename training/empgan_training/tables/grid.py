@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..metrics.bootstrap import Interval
+from ..metrics.intervals import Interval
 from .comparisons import excludes_zero
 from .figures import Figure
 

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ..metrics.bootstrap import Floats, Interval, mean_intervals, times_drawn
+from ..metrics.intervals import Floats, Interval, mean_intervals, times_drawn
 from .contexts import APART
 from .sheet import Rated
 
