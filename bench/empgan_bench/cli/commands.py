@@ -13,6 +13,7 @@ from empgan_rt.config import MAX_BEAM_SIZE
 from empgan_rt.errors import InputError
 
 from ..measuring.slo import REQUEST_METRICS, SERVING_METRICS, Objective
+from ..memory.usage import METRICS, check_system
 from ..reports import output
 from . import options, values
 
@@ -111,7 +112,7 @@ def scaling(
     **more: Any,  # fields of the plan
 ) -> None:
     """Let batch, beam, turns, vocabulary and threads grow: where cost is not linear, and why."""
-    engines, axes = values.scaling_engines(backends, device), values.axes(axis)
+    engines, axes = values.speaking_engines(backends, device), values.axes(axis)
     from empgan_rt.bundle.bundle import Bundle
 
     from ..batches.forecast import about
@@ -132,6 +133,38 @@ def scaling(
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), made.outcome.failures
     output.conclude(record, report.headline(made), failures, folder, as_json=as_json)
+
+
+@bench.command()
+@options.for_memory
+def memory(
+    *,
+    bundle: str,
+    backends: str,
+    workload: Path | None,
+    num_threads: int | None,
+    out: Path | None,
+    slo: tuple[str, ...],
+    as_json: bool,
+    **more: Any,  # fields of the plan
+) -> None:
+    """Look at what fresh processes hold in memory: imports, model, first reply, batch, replies."""
+    engines = values.speaking_engines(backends, "cpu")
+    objectives = tuple(Objective.parse(text, METRICS) for text in slo)
+    check_system()
+    from ..memory import page, run  # it needs the extras
+    from ..reports import files
+
+    plan = run.MemoryPlan(objectives=objectives, **more)
+    count = _threads(num_threads)
+    with (
+        output.report_folder(out or output.dated("memory")) as folder,
+        console.progress("bench memory", plan.runs * len(engines)) as progress,
+    ):
+        made = run.run_memory(plan, bundle, engines, workload, count, progress.update)
+        files.write(made, page.render_markdown(made), page.render_page(made), folder)
+    record, failures = page.brief(made, folder), made.outcome.failures
+    output.conclude(record, page.headline(made), failures, folder, as_json=as_json)
 
 
 def _run(

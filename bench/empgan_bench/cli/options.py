@@ -38,9 +38,12 @@ def _quick(context: click.Context, parameter: click.Parameter, value: bool) -> N
         context.default_map = {"batch": "1,8", "warmup": 1, "min_time_s": 0.5}
 
 
-_ENGINES = (
+_BUNDLE = (
     click.argument("bundle", default="default"),
     _option("--backends", "Engines to compare, separated by commas.", "onnxruntime,eager"),
+)
+_ENGINES = (
+    *_BUNDLE,
     _option(
         "--device",
         "Where they compute; each has engines of its own.",
@@ -87,7 +90,7 @@ _RUN = (
 _OBJECTIVES = (
     _option(
         "--slo",
-        "Objective for every cell, e.g. 'p99_ms<50'; missed: exit code 6.",
+        "Objective for every cell or engine, e.g. 'p99_ms<50'; missed: exit code 6.",
         multiple=True,
         metavar="METRIC<NUMBER",
     ),
@@ -150,6 +153,17 @@ _LOAD = (
         metavar="METRIC<NUMBER",
     ),
 )
+_PHASES = (
+    _option("--batch", "Dialogues of the large batch.", 32, type=click.IntRange(1, MAX_BATCH)),
+    _option("--beam", "Beam size; 1 is greedy.", 5, type=click.IntRange(1, MAX_BEAM_SIZE)),
+    _option(
+        "--replies",
+        "Replies to single dialogues after that batch.",
+        200,
+        type=click.IntRange(1, 1_000_000),
+    ),
+    _option("--runs", "Fresh processes of each engine.", 3, type=click.IntRange(1, 100)),
+)
 _BASE_POINT = (
     _option("--axis", "What grows, one after the other, separated by commas.", ",".join(AXES)),
     _option(
@@ -172,4 +186,5 @@ def _with(*options: Decorator) -> Decorator:
 
 for_cells = _with(*_ENGINES, *_CELLS, *_TIMING, *_QUICK, *_RUN, *_OBJECTIVES, *_AGAINST)
 for_serving = _with(*_ENGINES, *_LOAD, *_RUN, *_OBJECTIVES)
+for_memory = _with(*_BUNDLE, *_PHASES, *_RUN, *_OBJECTIVES)
 for_scaling = _with(*_ENGINES, *_BASE_POINT, *_TIMING, *_RUN)

@@ -37,7 +37,7 @@ def engines(text: str, device: str) -> dict[str, str]:
     return {name: table[name] for name in names}
 
 
-def scaling_engines(text: str, device: str) -> dict[str, str]:
+def speaking_engines(text: str, device: str) -> dict[str, str]:
     """Return `engines`, all of which write replies.
 
     Raises:
@@ -47,7 +47,7 @@ def scaling_engines(text: str, device: str) -> dict[str, str]:
     silent = [name for name in found if name in YARDSTICKS]
     if silent:
         raise InputError(
-            f"{silent[0]} writes no replies, and its cost is not followed along axes",
+            f"{silent[0]} writes no replies, and no process of it serves",
             hint="use it with `bench latency` or `bench throughput`",
         )
     return found

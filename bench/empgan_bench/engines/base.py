@@ -166,6 +166,7 @@ def open_onnxruntime(bundle: str, threads: int, precision: str = "fp32") -> Engi
     return Engine(backend, opened.model.vocabulary_size, found)
 
 
+open_onnxruntime_fp16 = functools.partial(open_onnxruntime, precision="fp16")
 open_onnxruntime_int8 = functools.partial(open_onnxruntime, precision="int8")
 
 

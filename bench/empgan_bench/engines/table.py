@@ -12,6 +12,7 @@ REFERENCE = "eager"
 ENGINES: Mapping[str, Mapping[str, str]] = {
     "cpu": {
         "onnxruntime": "empgan_bench.engines.base:open_onnxruntime",
+        "onnxruntime-fp16": "empgan_bench.engines.base:open_onnxruntime_fp16",
         "onnxruntime-int8": "empgan_bench.engines.base:open_onnxruntime_int8",
         "openvino": "empgan_bench.engines.openvino:open_openvino",
         "openvino-bf16": "empgan_bench.engines.openvino:open_openvino_bf16",

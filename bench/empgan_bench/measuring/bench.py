@@ -46,7 +46,7 @@ class Bench:
         return {
             "bundle": self.source,
             "workload": WorkloadRecord(contexts.source, contexts.sha256, len(contexts.contexts)),
-            "engines": [_record(worker) for worker in self.workers],
+            "engines": [engine_record(worker) for worker in self.workers],
             "fingerprint": self.before,
             "load_average_after": fingerprint.load_average(),
         }
@@ -90,7 +90,8 @@ def opened(
         yield Bench(bundle, found, contexts, workers, rescore, before)
 
 
-def _record(worker: Worker) -> EngineRecord:
+def engine_record(worker: Worker) -> EngineRecord:
+    """Return how a worker was opened, and the memory that it holds now."""
     return EngineRecord(
         name=worker.name,
         versions=worker.opened.versions,

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +48,8 @@ class Worker:
         threads: how many threads the engine computes with.
         python: the interpreter; None for the parent's, with the parent's import path. Another one
             has packages of its own, and finds of ours the runtime and the bench alone.
+        started: is given the number of the process when it has imported what it needs to work, and
+            has opened nothing yet.
 
     Raises:
         EmpganError: what the engine raised when it was opened, of the same class; or the process
@@ -55,7 +57,14 @@ class Worker:
     """
 
     def __init__(
-        self, name: str, opener: str, bundle: str, threads: int, python: str | None = None
+        self,
+        name: str,
+        opener: str,
+        bundle: str,
+        threads: int,
+        python: str | None = None,
+        *,
+        started: Callable[[int], None] | None = None,
     ) -> None:
         self.name = name
         self._ours = tempfile.TemporaryDirectory()
@@ -76,6 +85,9 @@ class Worker:
         )
         try:
             self._usage = psutil.Process(self._process.pid)
+            if started is not None:
+                self.load([])  # it answers when its imports are done
+                started(self.pid)
             self.opened: messages.Opened = self._ask(
                 messages.Open(opener, bundle, threads), messages.Opened
             )
@@ -106,6 +118,11 @@ class Worker:
     ) -> messages.Served:
         """Return what became of requests for hosted dialogues, sent when they are due."""
         return self._ask(messages.Serve(arrivals, search, deadline_s), messages.Served)
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that the process has used, all threads together."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from empgan_rt.backend import Backend, Encoded
+from empgan_rt.backends.heap import release_free_memory
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import EmpganError
@@ -162,12 +163,13 @@ class _Worker:
         if not isinstance(engine, Engine):
             raise EmpganError("a yardstick was asked to host dialogues, which it cannot answer")
         self._generator = LoadGenerator(
-            Bundle.open(self._bundle),
+            Bundle.open(self._bundle).without_weights(),  # the engine has them
             engine.backend,
             request.dialogues,
             request.max_batch,
             request.max_queue,
         )
+        release_free_memory()
         return messages.Done()
 
     def _serve(self, request: messages.Serve) -> messages.Served:

@@ -32,7 +32,7 @@ MARKS = {"compile": (pytest.mark.slow, pytest.mark.filterwarnings("ignore::Depre
 def test_an_engine_writes_what_it_should(
     small_bundle: tuple[Path, Path], name: str, beam_size: int
 ) -> None:
-    path = str(small_bundle[1])
+    path = "tiny" if name.endswith("-fp16") else str(small_bundle[1])  # which has no such variant
     batches = load_workload(None, Bundle.open(path).featurizer()).batches(3, seed=1)[:3]
     search = SearchConfig(beam_size=beam_size, max_length=6)
     engine, reference = (resolve(ENGINES["cpu"][n])(path, 1) for n in (name, REFERENCE))

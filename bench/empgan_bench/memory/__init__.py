@@ -1,0 +1,1 @@
+"""What an engine holds in memory, phase by phase of a fresh process."""

@@ -1,0 +1,136 @@
+"""A report of `bench memory`: its table and headline, as Markdown and as one offline page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import plotly.graph_objects as go
+
+from ..reports import markdown, theme
+from ..reports.page import Card, Line, Page, Plots, rendered
+from ..reports.tables import Table, prose
+from ..reports.theme import Look
+from .run import MemoryReport, MemoryRow
+from .usage import PHASES
+
+
+def headline(report: MemoryReport) -> str:
+    """Return a line for each engine, and failures."""
+    lines = []
+    for engine, rows in _by_engine(report).items():
+        held = ", ".join(f"{report.plan.told(r.phase)} {r.usage.rss_mib:.1f}" for r in rows)
+        lines.append(f"{engine}: {held} MiB, peak {rows[-1].usage.peak_mib:.1f}")
+    lines += [f"FAILED {failure}" for failure in report.outcome.failures]
+    return "\n".join(lines)
+
+
+def brief(report: MemoryReport, folder: Path) -> dict[str, Any]:
+    """Return what `--json` prints: the rows, what failed, and where the report lies."""
+    return {
+        "kind": report.plan.kind,
+        "bundle_id": report.fingerprint.bundle_id,
+        "failures": report.outcome.failures,
+        "warnings": report.outcome.warnings,
+        "rows": [
+            {"engine": row.engine, "phase": row.phase, "spread_mib": row.spread_mib}
+            | msgspec.structs.asdict(row.usage)
+            for row in report.outcome.rows
+        ],
+        "report": str(folder),
+    }
+
+
+def memory_table(report: MemoryReport) -> Table:
+    """Return head and rows: what each engine holds after each phase, MiB."""
+    rows = [
+        [row.engine, report.plan.told(row.phase), *(f"{mib:.1f}" for mib in _figures(row))]
+        for row in report.outcome.rows
+    ]
+    return ["engine", "phase", "RSS", "PSS", "private", "peak", "spread"], rows
+
+
+def render_markdown(report: MemoryReport) -> str:
+    """Return the report for people."""
+    outcome = report.outcome
+    parts = [
+        markdown.table(*memory_table(report)),
+        "MiB, medians of processes; spread: the largest RSS less the smallest.",
+        markdown.marks(outcome.failures, outcome.warnings),
+    ]
+    return markdown.text(report, report.plan.kind, parts, _method(report))
+
+
+def render_page(report: MemoryReport) -> str:
+    """Return the page: a card for each engine, then the plot, the table and the rest."""
+    engines = _by_engine(report)
+    looks = theme.looks(engines)
+    shown = Page(
+        title=f"Memory of {report.bundle}",
+        passed=[f"Kept by every engine: {', '.join(map(str, report.plan.objectives))}."]
+        if report.plan.objectives
+        else [],
+        cards=("Resident memory", [_card(report, rows) for rows in engines.values()]),
+        looks=looks,
+        plots=[
+            Plots(
+                "phases",
+                "Resident memory by phase",
+                "MiB of RSS, medians.",
+                [theme.panel("RSS", _bars(report, looks))],
+            )
+        ],
+        tables={"Memory in MiB": memory_table(report)},
+        method=_method(report),
+    )
+    return rendered(report, shown)
+
+
+def _card(report: MemoryReport, rows: list[MemoryRow]) -> Card:
+    """Return what an engine holds after each phase."""
+    lines = [
+        Line(
+            report.plan.told(row.phase),
+            f"{row.usage.rss_mib:.0f} MiB",
+            [f"private {row.usage.private_mib:.0f}", f"peak {row.usage.peak_mib:.0f}"],
+        )
+        for row in rows
+    ]
+    return Card(rows[0].engine, lines, f"medians of {len(rows[0].samples)} fresh processes")
+
+
+def _bars(report: MemoryReport, looks: dict[str, Look]) -> Any:
+    """Return the RSS of all engines, phase by phase."""
+    figure = go.Figure(layout={"barmode": "group"})
+    for engine, rows in _by_engine(report).items():
+        figure.add_bar(
+            name=engine,
+            x=[report.plan.told(phase) for phase in PHASES],
+            y=[row.usage.rss_mib for row in rows],
+            marker_color=looks[engine].colour,
+        )
+    figure.update_yaxes(title="MiB")
+    return figure
+
+
+def _by_engine(report: MemoryReport) -> dict[str, list[MemoryRow]]:
+    """Return the rows of each engine, in order."""
+    found: dict[str, list[MemoryRow]] = {}
+    for row in report.outcome.rows:
+        found.setdefault(row.engine, []).append(row)
+    return found
+
+
+def _figures(row: MemoryRow) -> list[float]:
+    return [*msgspec.structs.astuple(row.usage), row.spread_mib]
+
+
+def _method(report: MemoryReport) -> str:
+    """Return how it was measured, in one paragraph."""
+    return prose(
+        Path(__file__).with_name("method.txt"),
+        plan=report.plan,
+        workload=report.workload,
+        threads=report.fingerprint.threads,
+    )
