@@ -1,0 +1,53 @@
+// Runs the browser's engine on what a test sends: one JSON object in, one out.
+
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+
+const { engine, task, given } = JSON.parse(readFileSync(0, "utf-8"));
+const load = name => import(pathToFileURL(`${engine}/${name}.js`));
+const { detokenise } = await load("detokenizer");
+const { Featurizer } = await load("featurizer");
+const { BeamSearch } = await load("search");
+const { WordGuard } = await load("word_guard");
+
+/** Search with a model whose log-probabilities rest on the last token alone. */
+function searched({ table, config, bans }) {
+  const search = new BeamSearch(config, bans, table.length);
+  const prefixes = [];
+  while (!search.isFinished) {
+    const rows = search.banned().map((banned, row) => {
+      const struck = new Set(banned);
+      const logProbs = table[search.tokenIds[row]].map((p, id) => (struck.has(id) ? -1e4 : p));
+      const ids = [...logProbs.keys()].sort((a, b) => logProbs[b] - logProbs[a]);
+      return ids.slice(0, search.numCandidates).map(id => ({ id, logProb: logProbs[id] }));
+    });
+    const best = rows.flat();
+    search.advance(best.map(each => each.id), best.map(each => each.logProb));
+    prefixes.push(search.sharedPrefix());
+  }
+  return { found: search.results(), prefixes };
+}
+
+const tasks = {
+  texts: replies => replies.map(detokenise),
+  words: ({ text, limits, texts }) => {
+    const { tokenizer } = new Featurizer(text, limits);
+    return texts.map(each => tokenizer.words(each));
+  },
+  features: ({ text, limits, dialogues }) => {
+    const featurizer = new Featurizer(text, limits);
+    return dialogues.map(turns => {
+      try {
+        return featurizer.features(turns);
+      } catch (error) {
+        return { refused: error.message };
+      }
+    });
+  },
+  searches: searches => searches.map(searched),
+  verdicts: ({ words, dialogues, replies }) => {
+    const guard = new WordGuard(words);
+    return [dialogues.map(turns => guard.checkInput(turns)), replies.map(texts => guard.checkReply([], texts))];
+  },
+};
+process.stdout.write(JSON.stringify(tasks[task](given)));
