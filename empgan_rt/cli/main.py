@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, Entry] = {
         "List, show or delete stored dialogues.", "empgan_rt.cli.sessions:sessions", "cpu"
     ),
     "inspect": Entry("Show and verify a bundle.", "empgan_rt.cli.inspect:inspect", "cpu"),
+    "web": Entry("Write the chat page with a model inside.", "empgan_rt.cli.web:web", "cpu"),
     "doctor": Entry("Show and check this installation.", "empgan_rt.cli.doctor:doctor", "cpu"),
     "data": Entry("Prepare a corpus for training.", "empgan_training.cli:data", "lexicon"),
     "recipe": Entry("Show the recipes that ship.", "empgan_training.run.cli:recipe", "cpu"),

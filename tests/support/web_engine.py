@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def run_engine(task: str, given: Any) -> Any:
     return json.loads(done.stdout)
 
 
-def differences(found: Sequence[Any], wanted: Sequence[Any], given: Sequence[Any]) -> list[Any]:
+def differences(found: Iterable[Any], wanted: Iterable[Any], given: Iterable[Any]) -> list[Any]:
     """Return the first three things given that the two sides make something else of.
 
     pytest would take minutes to show how two long lists differ.
