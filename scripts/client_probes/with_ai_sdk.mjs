@@ -1,0 +1,41 @@
+// The AI SDK, by its provider for compatible servers.
+import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
+import { generateText, streamText } from "ai";
+import { AT_ONCE, LONG, askedOnce, given, patience, raised, same, tell } from "./probe.mjs";
+
+const provider = (more) =>
+  createOpenAICompatible({ name: "empgan", baseURL: `${given.url}/v1`, apiKey: given.key, ...more });
+const wanted = { model: provider().chatModel(given.model), system: "Be kind.", prompt: given.said };
+
+await tell({
+  chat: async () => same((await generateText(wanted)).text),
+
+  chat_stream: async () => {
+    let text = "";
+    for await (const piece of streamText(wanted).textStream) text += piece;
+    return same(text);
+  },
+
+  retries: () => {
+    const busy = provider({ baseURL: `${given.busy_url}/v1`, transformRequestBody: (body) => ({ ...body, ...LONG }) });
+    const model = busy.chatModel(given.busy_model);
+    return patience(async () => (await generateText({ ...wanted, model, maxRetries: 6 })).text);
+  },
+
+  errors: async () => {
+    const logprobs = provider({ transformRequestBody: (body) => ({ ...body, logprobs: true }) });
+    const tried = [
+      [logprobs.chatModel(given.model), 400],
+      [provider({ apiKey: "another-key" }).chatModel(given.model), 401],
+      [provider().chatModel("gpt-5"), 404],
+    ];
+    const told = [];
+    for (const [model, status] of tried) told.push(await raised(() => generateText({ ...wanted, model }), status));
+    return told.join(", ");
+  },
+
+  deadline: () => askedOnce(() => generateText({ ...wanted, headers: AT_ONCE })),
+
+  timeout: () =>
+    raised(() => generateText({ ...wanted, maxRetries: 0, abortSignal: AbortSignal.timeout(1) })),
+});
