@@ -14,34 +14,26 @@ from typing import TypeVar
 
 import msgspec
 
-from ..dialogue.turns import Emotion, Turn
 from ..errors import EmpganError, InputError
 from ..threads import ProcessGuard
 from .sqlite_file import damaged, empty_log, open_database, told
 from .store import StoredDialogue
+from .turns_as_json import turns_as_json, turns_of_json
 
 Found = TypeVar("Found")
 _GET = """SELECT turns, turns_dropped, bundle_id, used_at FROM sessions
     WHERE key = :key AND used_at > :over"""
 _TOUCH = "UPDATE sessions SET used_at = :now WHERE key = :key"
-_PUT = """INSERT INTO sessions (key, bundle_id, turns, turns_dropped, used_at)
-    VALUES (:key, :bundle_id, :turns, :turns_dropped, :now)
-    ON CONFLICT (key) DO UPDATE SET bundle_id = excluded.bundle_id, turns = excluded.turns,
-        turns_dropped = excluded.turns_dropped, used_at = excluded.used_at"""
+_UPDATE = """UPDATE sessions SET bundle_id = :bundle_id, turns = :turns,
+    turns_dropped = :turns_dropped, used_at = :now WHERE key = :key"""
+_INSERT = """INSERT INTO sessions (key, bundle_id, turns, turns_dropped, used_at)
+    VALUES (:key, :bundle_id, :turns, :turns_dropped, :now)"""
 _SPARED = "(SELECT value FROM json_each(:spared))"
 _DELETE = "DELETE FROM sessions WHERE key = :key"
 _EXPIRE = f"DELETE FROM sessions WHERE used_at <= :over AND key NOT IN {_SPARED}"
-_LEFT = f"""SELECT (SELECT count(*) FROM sessions)
-    - (SELECT count(*) FROM sessions WHERE key IN {_SPARED})"""
+_SPARED_ROWS = f"SELECT count(*) FROM sessions WHERE key IN {_SPARED}"
 _EVICT = f"""DELETE FROM sessions WHERE key IN (
     SELECT key FROM sessions WHERE key NOT IN {_SPARED} ORDER BY used_at LIMIT :excess)"""
-
-
-class _Turn(msgspec.Struct, omit_defaults=True):
-    """A turn as JSON; its emotion by name."""
-
-    text: str
-    emotion: str | None = None
 
 
 class SqliteStore:
@@ -75,6 +67,7 @@ class SqliteStore:
     ) -> None:
         self._path, self._clock = Path(path), clock
         self._connection = open_database(self._path, create=create)
+        self._rows = self._counted()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="empgan-sessions")
         self._guard = ProcessGuard("the file of sessions was opened")
 
@@ -99,13 +92,19 @@ class SqliteStore:
     async def put(self, key: Hashable, dialogue: StoredDialogue) -> None:
         """Keep a dialogue, as `SessionStore.put`."""
         self.check_key(key)
-        row = {
+        row: dict[str, object] = {
             "key": key,
             "bundle_id": dialogue.bundle_id,
-            "turns": _turns_as_json(dialogue.turns),
+            "turns": turns_as_json(dialogue.turns),
             "turns_dropped": dialogue.turns_dropped,
         }
-        await self._done(lambda: self._execute(_PUT, now=self._clock(), **row))
+
+        def work() -> None:
+            row["now"] = self._clock()
+            if not self._execute(_UPDATE, **row).rowcount:
+                self._rows += self._execute(_INSERT, **row).rowcount
+
+        await self._done(work)
 
     async def touch(self, key: Hashable) -> None:
         """Note that a dialogue is used now, as `SessionStore.touch`."""
@@ -118,6 +117,7 @@ class SqliteStore:
 
         def work() -> bool:
             gone = self._execute(_DELETE, key=key).rowcount
+            self._rows -= gone
             empty_log(self._connection)
             return gone > 0
 
@@ -128,12 +128,12 @@ class SqliteStore:
         keys = json.dumps([*spared])
 
         def work() -> int:
-            self._execute(_EXPIRE, over=self._clock() - ttl_s, spared=keys)
-            ((left,),) = self._execute(_LEFT, spared=keys)
-            excess: int = left + len(spared) - limit
-            if excess <= 0:
-                return int(left)
-            return int(left) - self._execute(_EVICT, spared=keys, excess=excess).rowcount
+            self._rows -= self._execute(_EXPIRE, over=self._clock() - ttl_s, spared=keys).rowcount
+            spared_rows: int = self._execute(_SPARED_ROWS, spared=keys).fetchone()[0]
+            excess = self._rows - spared_rows + len(spared) - limit
+            if excess > 0:
+                self._rows -= self._execute(_EVICT, spared=keys, excess=excess).rowcount
+            return self._rows - spared_rows
 
         return await self._done(work)
 
@@ -159,6 +159,16 @@ class SqliteStore:
 
     async def __aexit__(self, *exception: object) -> None:
         await self.aclose()
+
+    def _counted(self) -> int:
+        """Return how many dialogues there are; counting at each message would cost it more."""
+        try:
+            with told(self._path):
+                rows: int = self._execute("SELECT count(*) FROM sessions").fetchone()[0]
+        except BaseException:
+            self._connection.close()
+            raise
+        return rows
 
     def _close(self) -> None:
         self._thread.shutdown()
@@ -195,7 +205,7 @@ class SqliteStore:
             return None
         turns, dropped, bundle_id, used_at = found
         try:
-            return StoredDialogue(_turns_of_json(turns), dropped, bundle_id, used_at)
+            return StoredDialogue(turns_of_json(turns), dropped, bundle_id, used_at)
         except (msgspec.DecodeError, EmpganError):
             raise damaged(self._path) from None
 
@@ -206,27 +216,3 @@ def _is_utf8(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _turns_as_json(turns: tuple[Turn, ...]) -> str:
-    """Return turns as one line.
-
-    Raises:
-        InputError: one has a lone surrogate.
-    """
-    rows = [
-        _Turn(turn.text, None if turn.emotion is None else turn.emotion.name.lower())
-        for turn in turns
-    ]
-    try:
-        return msgspec.json.encode(rows).decode()
-    except UnicodeEncodeError:
-        raise InputError("a turn with a lone surrogate", hint="decode it as UTF-8 first") from None
-
-
-def _turns_of_json(line: str) -> tuple[Turn, ...]:
-    """Return the turns of a line; raise DecodeError or InputError if it has others."""
-    return tuple(
-        Turn(row.text, None if row.emotion is None else Emotion.parse(row.emotion))
-        for row in msgspec.json.decode(line, type=list[_Turn])
-    )
