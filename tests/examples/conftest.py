@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -18,7 +19,7 @@ EXAMPLES = ROOT / "examples"
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+def example(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., ModuleType]:
     """Imports an example; the test is skipped, and says so, if the package it needs is missing."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
 
@@ -26,7 +27,11 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
         with warnings.catch_warnings():  # what others' packages import is theirs
             warnings.simplefilter("ignore")
             pytest.importorskip(needs, reason=f"{name} needs the package {needs}")
-            return import_module(name)
+            module = import_module(name)
+        if hasattr(module, "main"):  # what it opens is small, and goes with the test
+            monkeypatch.setattr(module, "opened_pool", partial(module.opened_pool, bundle="tiny"))
+            monkeypatch.chdir(tmp_path)
+        return module
 
     return load
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -107,3 +108,21 @@ def test_it_answers_direct_messages_and_mentions_and_nothing_else(
         await bot.close()
 
     with_pool(talk)
+
+
+def test_it_runs_until_it_is_stopped(
+    example: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bot_module = example("discord_bot", "discord")
+    seen: list[Any] = []
+
+    async def start(self: Any, token: str) -> None:
+        wire = Wire(self, bot_module.discord)
+        await wire.say("7", USER, "I lost my keys today.")
+        seen.extend([token, *wire.sent])
+
+    monkeypatch.setattr(bot_module.discord.Client, "start", start)
+    monkeypatch.setenv("DISCORD_TOKEN", "abc")
+    asyncio.run(bot_module.main())
+    assert (seen[0], len(seen)) == ("abc", 2)
+    assert [path.name for path in tmp_path.iterdir()] == ["discord.db"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -69,3 +71,20 @@ def test_it_answers_direct_messages_and_mentions_and_nothing_else(
         assert await pool.count() == 2
 
     with_pool(talk)
+
+
+def test_it_runs_until_it_is_stopped(
+    example: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bot = example("slack_bot", "slack_bolt")
+    seen: list[Any] = []
+
+    async def start(self: Any) -> None:
+        seen.extend([self.app.client.token, self.app_token, len(self.app._async_listeners)])
+
+    monkeypatch.setattr(bot.AsyncSocketModeHandler, "start_async", start)
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
+    monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
+    asyncio.run(bot.main())
+    assert seen == ["xoxb-1", "xapp-1", 2]
+    assert [path.name for path in tmp_path.iterdir()] == ["slack.db"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,13 +16,14 @@ from empgan_rt import SessionPool
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 
-def new_wire() -> Any:
-    """Return a transport that stands for Telegram and keeps what it is sent."""
+def new_wire(*updates: dict[str, Any]) -> Any:
+    """Return a transport that stands for Telegram, has updates, and keeps what it is sent."""
     from telegram.request import BaseRequest
 
     class Wire(BaseRequest):
         def __init__(self) -> None:
             self.sent: list[tuple[str, dict[str, Any]]] = []
+            self.updates = [*updates]
 
         read_timeout = 1.0
 
@@ -38,6 +40,10 @@ def new_wire() -> Any:
             result: Any = True
             if method == "getMe":
                 result = {"id": 1, "is_bot": True, "first_name": "Bot", "username": "bot"}
+            elif method == "getUpdates":
+                result, self.updates = self.updates, []
+                if not result and values.get("timeout"):
+                    await asyncio.sleep(3600)
             elif method == "sendMessage":
                 result = message(99, values["chat_id"], 1, values["text"])
             return 200, json.dumps({"ok": True, "result": result}).encode()
@@ -87,3 +93,30 @@ def test_it_answers_every_text_and_no_edit(
         assert len(await pool.turns("telegram/8/3")) == 2
 
     with_pool(talk)
+
+
+def test_it_runs_until_it_is_stopped(
+    example: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bot = example("telegram_bot", "telegram")
+    from telegram.request import HTTPXRequest
+
+    wire = new_wire({"update_id": 1, "message": message(1, 7, 2, "I lost my keys today.")})
+
+    async def do_request(self: Any, *arguments: Any, **options: Any) -> tuple[int, bytes]:
+        return await wire.do_request(*arguments, **options)
+
+    monkeypatch.setattr(HTTPXRequest, "do_request", do_request)
+    monkeypatch.setenv("TELEGRAM_TOKEN", "1:abc")
+
+    async def stopped_when_it_has_answered() -> None:
+        task = asyncio.create_task(bot.main())
+        while "sendMessage" not in [method for method, _ in wire.sent]:
+            await asyncio.sleep(0.01)
+            assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    asyncio.run(asyncio.wait_for(stopped_when_it_has_answered(), 60))
+    assert [path.name for path in tmp_path.iterdir()] == ["telegram.db"]
