@@ -34,6 +34,7 @@ EXTRAS = {
     "eval": ("sacrebleu", "rouge-score", "krippendorff"),
     "bench": ("psutil", "plotly", "jinja2"),
     "serve": ("starlette", "uvicorn", "prometheus-client"),
+    "examples": ("discord.py", "python-telegram-bot", "slack-bolt", "aiohttp"),
 }
 PROBE = "tiny"  # the model that other devices are tried with
 PORT = 8000  # that `serve` takes unless told
