@@ -16,8 +16,11 @@ from empgan_rt import (
     WordGuard,
 )
 
-RESET = "/reset"
-KEPT_S = 30 * 24 * 3600.0
+ABOUT = (
+    "I am a program that chats about everyday things in English. I give no advice and know no "
+    "facts. What we say is kept for 30 days; /reset deletes it."
+)
+KEPT_S = 30 * 24 * 3600.0  # after the last message
 log = logging.getLogger("bot")
 
 
@@ -32,8 +35,11 @@ async def opened_pool(path: str, bundle: str = "default") -> AsyncIterator[Sessi
 
 
 async def answer(pool: SessionPool, key: str, text: str) -> str:
-    """Return what a bot says to a message; "/reset" deletes the dialogue."""
-    if text.strip() == RESET:
+    """Return what a bot says to a message; "/reset" deletes the dialogue, "/help" tells of it."""
+    command = text.strip()
+    if command in ("/start", "/help"):
+        return ABOUT
+    if command == "/reset":
         await pool.forget(key)
         return "I have forgotten what we said."
     try:

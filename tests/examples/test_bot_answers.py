@@ -31,6 +31,9 @@ def test_a_dialogue_is_remembered_until_it_is_reset(
         assert await answer(pool, "a", "I lost my keys today.")
         assert len(await pool.turns("a")) == 2
         assert await answer(pool, "a", "") == "I can read words only, and not too many at once."
+        for command in ("/start", "/help"):
+            assert "I am a program" in await answer(pool, "a", command)
+        assert len(await pool.turns("a")) == 2
         assert await answer(pool, "a", " /reset ") == "I have forgotten what we said."
         assert await pool.count() == 0
 
