@@ -14,6 +14,7 @@ import torch
 from empgan_rt.cli.main import main
 from empgan_rt.errors import InputError
 from empgan_training.config import SHIPPED_NAMES, TrainConfig, find_recipe, load_recipe
+from empgan_training.data.prepared import PreparedData
 from empgan_training.data.protocol import PrepareOptions
 from empgan_training.human.sheet import SheetOptions
 from empgan_training.metrics.bootstrap import resample_texts
@@ -363,6 +364,23 @@ def test_the_data_of_the_tiny_recipe_is_what_its_comment_prepares(
     assert Outcome(capfd, *arguments).code == 0
     config = load_recipe(find_recipe("tiny"))
     assert (Path(config.data) / "report.json").is_file()
+
+
+def test_ctrl_c_while_the_data_is_read_is_told_too(
+    capfd: pytest.CaptureFixture[str],
+    prepared: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*_: object, **more: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(PreparedData, "split", interrupted)
+    out = tmp_path / "run"
+    outcome = Outcome(capfd, "train", "tiny", "--set", f"data={prepared}", "--set", f"out={out}")
+    assert outcome.code == 130
+    assert f"stopped before the start; {out} is as it was" in outcome.err
+    assert not out.exists()
 
 
 def test_ctrl_c_is_told_what_was_saved(

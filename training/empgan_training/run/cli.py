@@ -60,7 +60,10 @@ def train(
     from .trainer import Trainer  # needs torch, which the other commands can do without
 
     try:
-        trainer = Trainer(config, resume=resume, on_progress=console.progress)
+        with console.told_on_interrupt(
+            lambda: f"stopped before the start; {config.out} is as it was"
+        ):
+            trainer = Trainer(config, resume=resume, on_progress=console.progress)
     except InputError as error:
         if recipe in SHIPPED_NAMES and not Path(config.data, "report.json").is_file():
             error.hint = f"`empgan-rt recipe show {recipe}` tells first how its data is prepared"
