@@ -10,8 +10,8 @@ of the last stage in `best.safetensors`, of others in a file of the stage's name
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from empgan_rt.config import Limits, check_seed
 from empgan_rt.errors import InputError, StorageError
 from empgan_rt.graph_spec import UNKNOWN_LABEL
 from empgan_rt.storage.file_set import replace_file
-from empgan_rt.storage.locks import only_writer
 
 from ..checkpoint import Checkpoint, texts_of
 from ..config import TrainConfig
@@ -35,6 +34,7 @@ from .interrupt import interrupt_flag
 from .parallel import Workers
 from .processor import use_processor
 from .resume import check_same_run, restore_training, run_facts, training_state
+from .run_folder import RunFolder
 from .run_log import RunLog, truncate_metrics
 from .run_stage import RunStage
 from .stages import RunParts, make_stages
@@ -67,8 +67,8 @@ class Trainer:
         self.workers = Workers.of_environment()
         self.device = self.workers.device()
         use_processor(config.threads)
-        self.last, self.best = self.out / "last.safetensors", self.out / "best.safetensors"
-        self._check_folder(resume)
+        self.folder = RunFolder(self.out, resume=resume, leads=self.workers.leads)
+        self.last, self.best = self.folder.last, self.folder.best
         seen = on_progress if self.workers.leads else silent
         with seen("reading the data", 3) as reporter:
             reporter.update(0, config.data)
@@ -88,11 +88,10 @@ class Trainer:
         self.best_scores: dict[str, Any] = {}
         self.sources: dict[str, str] = {}  # hashes of the weights that were taken over
         if resume:
-            with self._alone():
-                self._found = self._stamp()
+            with self.folder.alone():
+                self.folder.remember()
                 self._restore(Checkpoint.load(self.last))
         else:
-            self._found = self._stamp()
             self._start(train, validation)
         self.workers.wait()  # until all have looked for a run in the folder
 
@@ -114,9 +113,9 @@ class Trainer:
         """
         try:
             self.out.mkdir(parents=True, exist_ok=True)
-            with self._alone():
+            with self.folder.alone():
                 interrupted = self._run(max_steps, until)
-                self._found = self._stamp()
+                self.folder.remember()
         except OSError as error:
             raise StorageError(f"{self.out} cannot be written: {error.strerror}") from error
         if interrupted:
@@ -125,11 +124,7 @@ class Trainer:
 
     def _run(self, max_steps: int | None, until: str | None) -> bool:
         """Train in a folder that is this run's alone; return whether it was interrupted."""
-        if self.workers.leads and self._stamp() != self._found:
-            raise InputError(
-                f"another run was at work in {self.out} meanwhile",
-                hint="start again, with --resume",
-            )
+        self.folder.check_unchanged()
         if self.workers.leads:
             replace_file(self.out / "recipe.json", json_file(self.config))
             precisions = self.facts["precision"].items()
@@ -150,24 +145,6 @@ class Trainer:
                 if stage.name == until:
                     break
         return bool(interrupted)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other runs out of the folder while the block runs; the first process does so.
-
-        Raises:
-            InputError: another run is at work in it.
-        """
-        with only_writer(self.out) if self.workers.leads else nullcontext():
-            yield
-
-    def _stamp(self) -> tuple[int, int] | None:
-        """Return what changes when somebody saves; None of a run that nobody has saved yet."""
-        try:
-            found = self.last.stat()
-        except OSError:
-            return None
-        return found.st_ino, found.st_mtime_ns
 
     def _run_stage(
         self, stage: RunStage, run_log: RunLog | None, interrupted: list[int], max_steps: int | None
@@ -205,18 +182,6 @@ class Trainer:
     def _steps_left(self, max_steps: int | None) -> int:
         done = sum(stage.state.step for stage in self.stages)
         return 1 if max_steps is None else max_steps - done
-
-    def _check_folder(self, resume: bool) -> None:
-        try:
-            there = self.last.is_file() if resume else self.last.exists()
-        except OSError as error:
-            raise InputError(f"{self.out} cannot be a folder: {error.strerror}") from error
-        if resume and not there:
-            raise InputError(f"no run to resume in {self.out}", hint="start without --resume")
-        if there and not resume:
-            raise InputError(
-                f"{self.out} holds a run", hint="pass --resume, or --set out=another/folder"
-            )
 
     def _new_generator(self) -> Generator:
         sizes = msgspec.structs.asdict(self.config.model)
