@@ -16,10 +16,15 @@ def near(monkeypatch: pytest.MonkeyPatch) -> None:
     start = bench.Worker
 
     def open_worker(
-        name: str, opener: str, bundle: str, threads: int, python: str | None = None
+        name: str,
+        opener: str,
+        bundle: str,
+        threads: int,
+        python: str | None = None,
+        **more: bool,
     ) -> Any:
         if python is None:
             return NearWorker(name, opener, bundle, threads)
-        return start(name, opener, bundle, threads, python)
+        return start(name, opener, bundle, threads, python, **more)
 
     monkeypatch.setattr(bench, "Worker", open_worker)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from ..engines.table import PEERS, REFERENCE, YARDSTICKS
+from ..engines.table import OTHER, PEERS, REFERENCE, YARDSTICKS
 from ..measuring.gate import Difference, ParityGate, Verdict
 from ..measuring.slo import Objective
 from ..measuring.stats import NOISE_LIMIT
@@ -23,13 +23,13 @@ class Outcome(msgspec.Struct, frozen=True):
         rows: statistics, cells in order, engines in order within a cell.
         ratios: of every engine but the reference and yardsticks; none without a reference.
         verdicts: the gate's, for every engine and cell.
-        differences: ties and mismatches, each listed once.
+        differences: ties and mismatches, each listed once; then those between two builds.
         series: the raw times.
         failures: why the run fails; empty if it passes.
         warnings: what a reader must know.
         text: the raw times of reading and writing text, one record a cell.
         breakdowns: where the time of a reply goes, in the order of `rows`; peers tell none.
-        standings: of engines that had a peer or a floor beside them.
+        standings: of engines that had a peer, a floor or another build beside them.
     """
 
     rows: list[Row]
@@ -58,7 +58,7 @@ def outcome_of(
         measured: for each cell its engines by name, the reference first.
         text: of each cell.
         gate: which has seen every reply.
-        objectives: each must hold in every cell, for every engine but the reference.
+        objectives: each must hold in every cell, for every engine of this build but the reference.
         seed: of the bootstrap.
         floors: engine -> its floor.
     """
@@ -68,6 +68,7 @@ def outcome_of(
     failures: list[str] = []
     breakdowns: list[Breakdown] = []
     standings: list[Standing] = []
+    differences = [*gate.differences]
     for cell_series, cell_text in zip(measured, text, strict=True):
         reference = next(iter(cell_series))
         for name, series in cell_series.items():
@@ -85,10 +86,14 @@ def outcome_of(
             if name != reference:
                 ratio = ratio_of(cell_series[reference], series, verdict, seed)
                 ratios.append(ratio)
-            standing = standing_of(cell_series, verdict, floors, seed)
+            beside = None
+            if name + OTHER in cell_series:
+                beside, apart = gate.between(name, name + OTHER, series.cell)
+                differences += apart
+            standing = standing_of(cell_series, verdict, floors, seed, beside)
             standings += [] if standing is None else [standing]
-            if name != REFERENCE:
-                metrics = metrics_of(row, ratio)
+            if name != REFERENCE and not name.endswith(OTHER):
+                metrics = metrics_of(row, ratio, standing)
                 missed = [objective.missed(metrics) for objective in objectives]
                 failures += [f"{name}, {series.cell}: {text}" for text in missed if text]
     every_series = [series for cell_series in measured for series in cell_series.values()]
@@ -96,7 +101,7 @@ def outcome_of(
         rows=rows,
         ratios=ratios,
         verdicts=verdicts,
-        differences=gate.differences,
+        differences=differences,
         series=every_series,
         failures=failures,
         warnings=_without_peers(rows) + doubts(rows),

@@ -119,11 +119,13 @@ def _ratio(ratio: Ratio, pace: str, standing: Standing | None, look: Look) -> Li
 
 
 def _beside(standing: Standing | None) -> Iterator[str]:
-    """Yield how an engine stands beside the best peer and above the floor."""
+    """Yield how an engine stands beside the best peer, the floor and another build."""
     if standing is not None and standing.over_peer is not None:
         yield f"{standing.over_peer.value:.2f}× as fast as {standing.peer}"
     if standing is not None and standing.over_floor is not None:
         yield f"{standing.over_floor.value:.2f}× the time of {standing.floor}"
+    if standing is not None and standing.over_other is not None:
+        yield f"{standing.over_other.value:.2f}× as fast as the other build"
 
 
 def _figures(report: Report) -> Iterator[Plots]:
@@ -192,7 +194,7 @@ def _tables(report: Report) -> dict[str, Table]:
     outcome = report.outcome
     return {
         "Ratios": tables.ratio_table(outcome.ratios),
-        "Beside peers and floor": standing_table(outcome.standings),
+        "Beside peers, floor and the other build": standing_table(outcome.standings),
         "Times in ms": tables.row_table(outcome.rows),
         "Stages, ms per dialogue": tables.stage_table(outcome.breakdowns),
         "Cold starts": tables.cold_table(report.cold_starts),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ..measuring.bench import Bench, Progress
 from ..measuring.cold_start import ColdStart, measure_cold_starts
 from .report import Report
@@ -22,4 +24,7 @@ def run_benchmark(
         dialogue, count = bench.workload.dialogues[0], bench.before.threads
         cold_starts = measure_cold_starts(names, bench.source, dialogue, count, plan.seed)
     outcome = run_suite(plan, bench, on_progress)
+    if bench.other is not None and bench.other.bundle_id != bench.bundle.bundle_id:
+        doubt = f"the other build opened another bundle, {bench.other.bundle_id}"
+        outcome = msgspec.structs.replace(outcome, warnings=[doubt, *outcome.warnings])
     return Report(**bench.circumstances(), plan=plan, outcome=outcome, cold_starts=cold_starts)

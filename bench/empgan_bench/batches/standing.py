@@ -1,6 +1,6 @@
-"""How an engine stands in a cell: beside other projects' decoders, and above the bare products.
+"""How an engine stands in a cell: beside peers, above the bare products, beside another build.
 
-Both are measured in the engine's own rounds, so load that comes and goes cancels. A peer writes
+All are measured in the engine's own rounds, so load that comes and goes cancels. A peer writes
 other replies by another model, so it is compared at a fixed length alone.
 """
 
@@ -29,6 +29,9 @@ class Standing(msgspec.Struct, frozen=True):
         over_floor: the engine's time divided by the floor's: 1 cannot be gone below.
         noisy: whether one of them differs from itself by more than `NOISE_LIMIT`.
         verdict: the gate's; where it failed the rest means nothing.
+        other: the same engine of another build of ours; None if there was none.
+        over_other: how many times faster than that the engine is.
+        other_verdict: how far the replies of the two are equal.
     """
 
     engine: str
@@ -39,6 +42,9 @@ class Standing(msgspec.Struct, frozen=True):
     over_floor: Interval | None
     noisy: bool
     verdict: Verdict
+    other: str | None = None  # reports up to version 1.1 have none
+    over_other: Interval | None = None
+    other_verdict: Verdict | None = None
 
     def peer_text(self) -> str:
         """Return the ratio to the best peer, "–" if there was none."""
@@ -47,6 +53,14 @@ class Standing(msgspec.Struct, frozen=True):
     def floor_text(self) -> str:
         """Return the distance to the floor, "–" if it was not measured."""
         return self._text(self.over_floor, f"the time of {self.floor}")
+
+    def other_text(self) -> str:
+        """Return the ratio to the other build with its replies, "–" if there was none."""
+        verdict = self.other_verdict
+        if verdict is None or not verdict.passed:
+            return "–" if verdict is None else str(verdict)
+        text = self._text(self.over_other, f"as fast as {self.other}")
+        return f"{text}, replies {verdict}"
 
     def _text(self, found: Interval | None, than: str) -> str:
         if found is None:
@@ -57,20 +71,25 @@ class Standing(msgspec.Struct, frozen=True):
         return f"{found.value:.2f}× [{found.low:.2f}, {found.high:.2f}] {than}{stamp}"
 
     def __str__(self) -> str:
-        texts = (self.peer_text(), self.floor_text())
+        texts = (self.peer_text(), self.floor_text(), self.other_text())
         return ", ".join(text for text in texts if text != "–")
 
 
 def standing_of(
-    cell_series: Mapping[str, Series], verdict: Verdict, floors: Mapping[str, str], seed: int
+    cell_series: Mapping[str, Series],
+    verdict: Verdict,
+    floors: Mapping[str, str],
+    seed: int,
+    other_verdict: Verdict | None = None,
 ) -> Standing | None:
-    """Return the standing of an engine, None if it had neither a peer nor a floor beside it.
+    """Return the standing of an engine, None if nothing was beside it.
 
     Args:
         cell_series: of a cell, by name, yardsticks among them.
         verdict: of the engine.
         floors: engine -> its floor.
         seed: of the bootstrap.
+        other_verdict: of the same engine of another build, held against this one.
     """
     series = cell_series[verdict.engine]
     peers = [name for name in cell_series if name in PEERS]
@@ -78,9 +97,10 @@ def standing_of(
     floor = floors.get(verdict.engine)
     if floor not in cell_series:
         floor = None
-    if peer is None and floor is None:
+    other = None if other_verdict is None else other_verdict.engine
+    beside = [cell_series[name] for name in (peer, floor, other) if name is not None]
+    if not beside:
         return None
-    beside = [cell_series[name] for name in (peer, floor) if name is not None]
     return Standing(
         engine=verdict.engine,
         cell=series.cell,
@@ -90,6 +110,9 @@ def standing_of(
         over_floor=None if floor is None else _times(series, cell_series[floor], seed),
         noisy=_noisy([series, *beside]),
         verdict=verdict,
+        other=other,
+        over_other=None if other is None else _times(cell_series[other], series, seed),
+        other_verdict=other_verdict,
     )
 
 
@@ -103,11 +126,11 @@ def _noisy(every: Sequence[Series]) -> bool:
 
 def standing_table(stands: Sequence[Standing]) -> Table:
     """Return head and rows of what stands beside peers and above the floor."""
-    head = ["batch", "beam", "length", "engine", "best peer", "floor"]
+    head = ["batch", "beam", "length", "engine", "best peer", "floor", "other build"]
     rows = [
         [
             *(str(s.cell.batch), str(s.cell.beam), s.cell.mode, s.engine),
-            *(s.peer_text(), s.floor_text()),
+            *(s.peer_text(), s.floor_text(), s.other_text()),
         ]
         for s in stands
     ]
@@ -136,6 +159,9 @@ def standing_records(stands: Sequence[Standing]) -> list[dict[str, Any]]:
             "over_best_peer": msgspec.to_builtins(s.over_peer),
             "floor": s.floor,
             "times_of_floor": msgspec.to_builtins(s.over_floor),
+            "other_build": s.other,
+            "over_other_build": msgspec.to_builtins(s.over_other),
+            "other_build_replies": None if s.other_verdict is None else str(s.other_verdict),
             "noisy": s.noisy,
             "replies_equal": s.verdict.mismatches == 0,
         }

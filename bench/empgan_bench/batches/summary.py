@@ -13,6 +13,7 @@ from ..measuring.slo import percentiles
 from ..measuring.stats import Interval, Summary, summarise
 from ..measuring.text_times import TextSeries
 from ..measuring.timing import Series
+from .standing import Standing
 
 _TIMES = ("total_ms", "encode_ms", "step_ms", "search_ms", "first_token_ms", "per_token_ms")
 STAGES = ("tokenise", "featurise", "encode", "step", "search", "detokenise")
@@ -156,8 +157,11 @@ def ratio_of(reference: Series, series: Series, verdict: Verdict, seed: int) -> 
     )
 
 
-def metrics_of(row: Row, ratio: Ratio | None) -> Mapping[str, float | None]:
+def metrics_of(
+    row: Row, ratio: Ratio | None, standing: Standing | None = None
+) -> Mapping[str, float | None]:
     """Return what an objective may ask of one engine in one cell, by the names in `slo.METRICS`."""
+    over = None if standing is None else standing.over_other
     return {
         **percentiles("", row.total_ms),
         "first_token_p50_ms": row.first_token_ms.p50,
@@ -165,4 +169,5 @@ def metrics_of(row: Row, ratio: Ratio | None) -> Mapping[str, float | None]:
         "dialogues_per_s": row.dialogues_per_s.p50,
         "tokens_per_s": row.tokens_per_s.p50,
         "ratio": None if ratio is None else ratio.speedup.value,
+        "over_other": None if over is None else over.value,
     }

@@ -114,4 +114,5 @@ def method(report: Report) -> str:
         cold_runs=RUNS if report.cold_starts else 0,
         floors=(YARDSTICKS - {*PEERS}) & names,
         peers=names.intersection(PEERS),
+        other=report.other_build,
     )

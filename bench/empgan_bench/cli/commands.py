@@ -34,6 +34,7 @@ def bench(context: click.Context, as_json: bool) -> None:
 @bench.command()
 @options.for_cells
 @options.peer
+@options.against
 def latency(**settings: Any) -> None:
     """Time one batch at a time: 20 tokens each, then natural lengths."""
     _run("latency", **settings)
@@ -183,6 +184,7 @@ def _run(
     max_regress: str,
     as_json: bool,
     peers: tuple[str, ...] = (),
+    against: str | None = None,
     **more: Any,  # fields of the plan
 ) -> None:
     """Run a benchmark, write its report, print its headline.
@@ -200,6 +202,7 @@ def _run(
     from ..batches import comparison, forecast, page, report, run, suite
     from ..engines.peers.interpreter import interpreters
     from ..measuring.bench import opened
+    from ..measuring.other_build import other_build
     from ..reports import files  # need the extras
 
     beside = interpreters(peers)
@@ -213,12 +216,13 @@ def _run(
         comparison.check_alike("device", older.plan.device, device)
         comparison.check_alike("threads", older.fingerprint.threads, count)
     threads.check_count(count)
+    other = None if against is None else other_build(against, bundle, engines, device)
     with (
         output.report_folder(out or output.dated(kind)) as folder,
         console.progress(f"bench {kind}", len(plan.cells())) as progress,
     ):
         progress.update(0, "opening engines")
-        with opened(bundle, engines, workload, count, beside, device) as live:
+        with opened(bundle, engines, workload, count, beside, device, other) as live:
             progress.update(0, "how long will it take?")
             expected = forecast.expect(plan, live)
             console.notice(f"bench {kind}: {expected}")

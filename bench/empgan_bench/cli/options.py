@@ -102,6 +102,11 @@ peer = _option(
     multiple=True,
     metavar="NAME=PYTHON",
 )
+against = _option(
+    "--against",
+    "The interpreter that has another build of ours, to be timed in the same rounds.",
+    metavar="PYTHON",
+)
 _QUICK = (
     _option(
         "--quick",

@@ -14,7 +14,7 @@ from ..engines.base import Rescore, eager_rescore
 from ..engines.table import PEERS, REFERENCE
 from ..workers.client import Worker
 from . import fingerprint
-from .fingerprint import EngineRecord, Fingerprint, WorkloadRecord
+from .fingerprint import EngineRecord, Fingerprint, OtherBuild, WorkloadRecord
 from .workload import Workload, load_workload
 
 Progress = Callable[[int, str], None]
@@ -31,6 +31,7 @@ class Bench:
         workers: in the order in which they were named.
         rescore: float64 scores for the gate; None without a reference.
         before: the machine before they were opened.
+        other: another build, some of whose engines are among the workers.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Bench:
     workers: Sequence[Worker]
     rescore: Rescore | None
     before: Fingerprint
+    other: OtherBuild | None = None
 
     def circumstances(self) -> dict[str, Any]:
         """Return the fields of `Circumstances`, with load and memory as they are now."""
@@ -49,6 +51,7 @@ class Bench:
             "engines": [engine_record(worker) for worker in self.workers],
             "fingerprint": self.before,
             "load_average_after": fingerprint.load_average(),
+            "other_build": self.other,
         }
 
 
@@ -60,6 +63,7 @@ def opened(
     num_threads: int,
     peers: Mapping[str, str] | None = None,
     device: str = "cpu",
+    other: OtherBuild | None = None,
 ) -> Iterator[Bench]:
     """Yield a bench, whose workers end with the context.
 
@@ -70,6 +74,7 @@ def opened(
         num_threads: threads of each engine.
         peers: name -> the interpreter that has it, see `peers.interpreter`.
         device: where the engines compute.
+        other: another build, whose engines are opened beside.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
@@ -87,7 +92,14 @@ def opened(
             stack.enter_context(Worker(name, PEERS[name], bundle, num_threads, python))
             for name, python in (peers or {}).items()
         ]
-        yield Bench(bundle, found, contexts, workers, rescore, before)
+        if other is not None:
+            workers += [
+                stack.enter_context(
+                    Worker(name, opener, bundle, num_threads, other.python, installed=True)
+                )
+                for name, opener in other.openers.items()
+            ]
+        yield Bench(bundle, found, contexts, workers, rescore, before, other)
 
 
 def engine_record(worker: Worker) -> EngineRecord:

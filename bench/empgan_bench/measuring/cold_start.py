@@ -6,7 +6,6 @@ machine has read all files before: the first process of each engine is not count
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import msgspec
 from empgan_rt.dialogue.turns import Dialogue
 from empgan_rt.errors import EmpganError
 
-from ..workers.client import import_path
+from ..workers.client import environment, import_path
 from .stats import Summary, summarise
 
 RUNS = 7
@@ -101,7 +100,7 @@ def cold_sample(bundle: str, precision: str, threads: int, turns: Sequence[str])
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": import_path()},
+        env=environment(import_path()),
     ) as process:
         if process.stdin is not None and process.stdout is not None:
             with suppress(BrokenPipeError):  # it ended before it read

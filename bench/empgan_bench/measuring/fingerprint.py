@@ -17,7 +17,7 @@ from empgan_rt._version import __version__
 from ..engines.base import installed
 from .gpu import Gpu, gpus
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 _PACKAGES = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "torch", "tokenizers", "msgspec"),
     *("triton", "cuda-python", "tensorrt", "tensorrt-cu13", "tensorrt-cu12", "tensorrt-rtx"),
@@ -76,6 +76,22 @@ class WorkloadRecord(msgspec.Struct, frozen=True):
     contexts: int
 
 
+class OtherBuild(msgspec.Struct, frozen=True):
+    """Another build of ours that was timed beside this one.
+
+    Attributes:
+        python: the interpreter that has it.
+        bundle_id: of what that build opened.
+        openers: its engines, by the names that reports have for them.
+    """
+
+    python: str
+    empgan_rt: str
+    commit: str | None
+    bundle_id: str
+    openers: dict[str, str]
+
+
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What every report tells of where and with what it was made."""
 
@@ -85,6 +101,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     engines: list[EngineRecord]
     fingerprint: Fingerprint
     load_average_after: float
+    other_build: OtherBuild | None = None
 
 
 def take(bundle_id: str, num_threads: int, device: str = "cpu") -> Fingerprint:
@@ -108,7 +125,7 @@ def take(bundle_id: str, num_threads: int, device: str = "cpu") -> Fingerprint:
         ram_gib=round(psutil.virtual_memory().total / 2**30, 1),
         threads=num_threads,
         packages=installed(*_PACKAGES),
-        commit=_commit(Path(__file__)),
+        commit=commit_of(Path(__file__)),
         bundle_id=bundle_id,
         command=[Path(sys.argv[0]).name, *sys.argv[1:]],
         load_average=load_average(),
@@ -140,7 +157,7 @@ def _governor(file: Path) -> str:
         return "unknown"
 
 
-def _commit(file: Path) -> str | None:
+def commit_of(file: Path) -> str | None:
     """Return the commit of the checkout that tracks `file`; None if there is none."""
 
     def git(*arguments: str) -> str:

@@ -135,6 +135,34 @@ class ParityGate:
         contexts = len(self._contexts.get((engine, cell), ()))
         return Verdict(engine, cell, contexts, len(tied), len(wrong), engine in self._approximate)
 
+    def between(self, engine: str, other: str, cell: Cell) -> tuple[Verdict, list[Difference]]:
+        """Return how far two engines agree with each other, and where they do not.
+
+        Both were compared with the reference, so what each wrote is known. A difference has the
+        first one's reply as `wanted`; between exact engines it is a tie if both tie.
+        """
+        ours, theirs = (
+            {(d.item, d.row): d for d in self.differences if (d.engine, d.cell) == (name, cell)}
+            for name in (engine, other)
+        )
+        apart = []
+        for place in sorted({*ours, *theirs}):
+            known = [found[place] for found in (ours, theirs) if place in found]
+            wanted, found = (
+                side[place].found if place in side else known[0].wanted for side in (ours, theirs)
+            )
+            if wanted != found:
+                gaps = [difference.gap for difference in known]
+                gap = max((gap for gap in gaps if gap is not None), default=None)
+                if None in gaps:
+                    gap = None
+                name = f"{other} beside {engine}"
+                apart.append(Difference(name, cell, *place, gap, wanted, found))
+        ties = sum(difference.is_tie for difference in apart)
+        contexts = len(self._contexts.get((other, cell), ()))
+        rounded = engine in self._approximate
+        return Verdict(other, cell, contexts, ties, len(apart) - ties, rounded), apart
+
     def _gap(
         self,
         inputs: EncoderInput,

@@ -25,7 +25,14 @@ def percentiles(of: str, summary: Summary | None) -> dict[str, float | None]:
 
 METRICS = (
     *percentiles("", None),
-    *("first_token_p50_ms", "per_token_p50_ms", "dialogues_per_s", "tokens_per_s", "ratio"),
+    *(
+        "first_token_p50_ms",
+        "per_token_p50_ms",
+        "dialogues_per_s",
+        "tokens_per_s",
+        "ratio",
+        "over_other",
+    ),
 )
 REQUEST_METRICS = ("e2e_ms", "ttft_ms", "tpot_ms", "queue_ms")
 SERVING_METRICS = (

@@ -7,7 +7,7 @@ from pathlib import Path
 from jinja2 import StrictUndefined, Template
 
 from ..engines.table import label
-from ..measuring.fingerprint import Circumstances
+from ..measuring.fingerprint import Circumstances, OtherBuild
 
 Table = tuple[list[str], list[list[str]]]
 """A head, and rows as wide as it."""
@@ -22,7 +22,7 @@ def prose(template: Path, **values: object) -> str:
 
 def circumstances(report: Circumstances) -> Table:
     """Return head and rows of the fingerprint and the engines."""
-    f = report.fingerprint
+    f, other = report.fingerprint, report.other_build
     rows = [
         ["CPU", f"{f.cpu} ({', '.join(f.cpu_features)}), governor {f.governor}"],
         *([] if f.gpu is None else [["GPU", str(f.gpu)]]),
@@ -30,6 +30,7 @@ def circumstances(report: Circumstances) -> Table:
         ["RAM", f"{f.ram_gib} GiB"],
         ["system", f"{f.system}, Python {f.python}"],
         ["empgan-rt", f"{f.empgan_rt}, commit {f.commit or 'unknown'}"],
+        *([] if other is None else [["other build", _build(other)]]),
         ["packages", ", ".join(f"{name} {version}" for name, version in f.packages.items())],
         ["bundle", f"{report.bundle}, {f.bundle_id}"],
         ["workload", f"{report.workload.source}, SHA-256 {report.workload.sha256[:16]}"],
@@ -46,3 +47,8 @@ def circumstances(report: Circumstances) -> Table:
         for e in report.engines
     ]
     return ["what", "value"], rows
+
+
+def _build(other: OtherBuild) -> str:
+    commit = other.commit or "unknown"
+    return f"{other.empgan_rt}, commit {commit}, bundle {other.bundle_id}, under {other.python}"

@@ -38,6 +38,12 @@ def import_path() -> str:
     return os.pathsep.join(entry for entry in sys.path if entry)
 
 
+def environment(path: str | None) -> dict[str, str]:
+    """Return this process's environment with another PYTHONPATH; None for none at all."""
+    ours = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return ours if path is None else {**ours, "PYTHONPATH": path}
+
+
 class Worker:
     """A live process with one engine; a context manager.
 
@@ -48,6 +54,7 @@ class Worker:
         threads: how many threads the engine computes with.
         python: the interpreter; None for the parent's, with the parent's import path. Another one
             has packages of its own, and finds of ours the runtime and the bench alone.
+        installed: that interpreter takes the build of ours which is installed there instead.
         started: is given the number of the process when it has imported what it needs to work, and
             has opened nothing yet.
 
@@ -64,13 +71,15 @@ class Worker:
         threads: int,
         python: str | None = None,
         *,
+        installed: bool = False,
         started: Callable[[int], None] | None = None,
     ) -> None:
         self.name = name
         self._ours = tempfile.TemporaryDirectory()
+        path: str | None = None
         if python is None:
             path = import_path()
-        else:
+        elif not installed:
             path = self._ours.name
             for package in (Path(__file__).parents[1], Path(errors.__file__).parent):
                 Path(path, package.name).symlink_to(package)
@@ -80,7 +89,7 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._stderr,
-            env={**os.environ, "PYTHONPATH": path},
+            env=environment(path),
             start_new_session=True,  # Ctrl-C reaches the parent, which ends its workers
         )
         try:

@@ -14,6 +14,9 @@ from empgan_rt.graph_spec import EncoderInput
 from ..engines.base import Timing
 from .requests import Arrival, RequestEvents
 
+PROTOCOL = 1
+"""Rises with every change after which an older build's worker would not be understood."""
+
 
 class Batch(msgspec.Struct, frozen=True):
     """An `EncoderInput` as nested lists."""

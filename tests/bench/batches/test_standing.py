@@ -125,3 +125,65 @@ def test_on_a_gpu_every_engine_stands_above_the_floor_of_its_precision():
         "cuda-graphs": ("floor", 2.0),
         "tensorrt-fp16": ("floor-fp16", 3.0),
     }
+
+
+def against(ours=(5, 6, 3), other=(5, 6, 3), reference="eager", name="onnxruntime"):
+    workers = [
+        worker("eager"),
+        ScriptedWorker(name, [], lambda item: [*ours], lambda item: 4.0),
+        ScriptedWorker(f"{name}@other", [], lambda item: [*other], lambda item: 6.0),
+    ]
+    return report_of([w for w in workers if w.name != "eager" or reference == "eager"])
+
+
+def test_an_engine_stands_beside_itself_in_another_build():
+    made = against()
+    ours, *_ = made.outcome.standings
+    assert (ours.engine, ours.other, ours.over_other.value) == (
+        *("onnxruntime", "onnxruntime@other", 1.5),
+    )
+    assert {s.engine for s in made.outcome.standings} == {"onnxruntime"}
+    assert str(ours) == "1.50× [1.50, 1.50] as fast as onnxruntime@other, replies equal"
+    assert str(ours) in headline(made)
+    assert str(ours) in render_markdown(made)
+    assert "1.50×" in render_page(made)
+    assert brief(made, "out")["standings"][0]["over_other_build"]["value"] == 1.5
+    ratios = {r.engine: r.speedup.value for r in made.outcome.ratios}
+    assert ratios == {"onnxruntime": 2.5, "onnxruntime@other": pytest.approx(10 / 6)}
+
+
+def test_a_build_that_writes_other_replies_has_no_ratio():
+    made = against(other=(7, 3))
+    assert made.outcome.standings[0].other_text().startswith("FAILED: 16 of 16 replies differ")
+    assert any(text.startswith("onnxruntime@other, batch 1") for text in made.outcome.failures)
+
+
+def test_rounded_engines_of_two_builds_are_held_against_each_other():
+    made = against((7, 3), (7, 3), name="onnxruntime-int8")
+    assert made.outcome.failures == []
+    standing = made.outcome.standings[0]
+    assert str(standing.verdict) == "0 of 16 equal"
+    assert str(standing.other_verdict) == "16 of 16 equal"
+    apart = against((7, 3), (8, 3), name="onnxruntime-int8")
+    assert str(apart.outcome.standings[0].other_verdict) == "0 of 16 equal"
+    beside = [d for d in apart.outcome.differences if " beside " in d.engine]
+    assert beside[0].engine == "onnxruntime-int8@other beside onnxruntime-int8"
+    assert (beside[0].wanted, beside[0].found) == ([7, 3], [8, 3])
+    assert beside[0].engine in render_markdown(apart)
+
+
+def test_without_eager_this_builds_first_engine_is_the_reference():
+    made = against(reference="")
+    assert [r.engine for r in made.outcome.ratios] == ["onnxruntime@other"] * 8
+    assert made.outcome.standings[0].over_other.value == 1.5
+
+
+def test_objectives_bind_this_build_alone():
+    names = ("eager", "onnxruntime", "onnxruntime@other")
+    times = {"eager": 10.0, "onnxruntime": 4.0, "onnxruntime@other": 6.0}
+    workers = [ScriptedWorker(n, [], total_ms=lambda item, n=n: times[n]) for n in names]
+    kept = report_of(workers, objectives=["max_ms<5", "over_other>1.4"])
+    assert kept.outcome.failures == []
+    missed = report_of(workers, objectives=["over_other>1.8"]).outcome.failures
+    assert missed[0].endswith("over_other>1.8 missed with 1.5")
+    assert {text.partition(",")[0] for text in missed} == {"onnxruntime"}

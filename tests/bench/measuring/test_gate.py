@@ -84,3 +84,29 @@ def test_a_repeated_difference_counts_once_but_a_new_one_counts():
     assert len(gate.differences) == 2
     assert gate.verdict("x", CELL).mismatches == 1  # of contexts
     assert gate.verdict("y", CELL).passed
+
+
+def test_two_engines_are_compared_by_what_each_wrote():
+    scores = {(6, 7, 3): -9.0, (6, 8, 3): -9.0 - TIE / 2}
+    gate = ParityGate(lambda inputs, ids: scores[tuple(ids)])
+    compare(gate, WANTED, "new")
+    compare(gate, [WANTED[0], [6, 8, 3]], "old")
+    verdict, (apart,) = gate.between("new", "old", CELL)
+    assert (verdict.engine, verdict.contexts, verdict.ties, verdict.mismatches) == ("old", 2, 1, 0)
+    assert (apart.engine, apart.row) == ("old beside new", 1)
+    assert (apart.wanted, apart.found) == ([6, 7, 3], [6, 8, 3])
+    back, (turned,) = gate.between("old", "new", CELL)
+    assert (turned.wanted, turned.found, back.ties) == (apart.found, apart.wanted, 1)
+    assert gate.between("old", "old", CELL)[1] == []
+
+
+def test_two_engines_that_differ_from_the_reference_alike_are_equal():
+    gate = ParityGate(approximate=("new", "old", "older"))
+    same = [[9, 3], [6, 7, 3]]
+    compare(gate, same, "new")
+    compare(gate, same, "old")
+    compare(gate, [[8, 3], [6, 8, 3]], "older")
+    assert str(gate.between("new", "old", CELL)[0]) == "2 of 2 equal"
+    verdict, apart = gate.between("new", "older", CELL)
+    assert str(verdict) == "0 of 2 equal"
+    assert [(d.wanted, d.found) for d in apart] == [([9, 3], [8, 3]), ([6, 7, 3], [6, 8, 3])]
