@@ -25,7 +25,6 @@ from .onnxruntime_web import VERSION
 
 WORKER = "service_worker.js"
 NO_GUARD = b"null"
-VERSION_CACHES = 3  # page, model and ONNX Runtime, each kept as long as it stays the same
 _HERE = Path(__file__).parent
 _SOURCES = {  # where the files of a folder come from; of one name, the last one counts
     "": _HERE.parent / "server" / "page",

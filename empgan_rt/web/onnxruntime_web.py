@@ -7,6 +7,7 @@ from.
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import shutil
 import subprocess
@@ -19,10 +20,10 @@ from ..errors import DependencyError, InputError
 
 VERSION = "1.30.0"
 PACKAGE = f"onnxruntime-web@{VERSION}"
-FILES: Mapping[str, str] = {  # of the package's folder `dist`, and their SHA-256
-    "ort.wasm.min.mjs": "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b",
-    "ort-wasm-simd-threaded.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
-    "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+FILES: Mapping[str, str] = {  # of the package's folder `dist`, and their SHA-256 in base64
+    "ort.wasm.min.mjs": "IZ5qH8ipk4Jo0Y78o8kdMQvS9KWbvRN0TfWyt/xs7js=",
+    "ort-wasm-simd-threaded.mjs": "4T9/lPxRtMpysS+use6V9Kzm37yJObxxiqvcCifEKZs=",
+    "ort-wasm-simd-threaded.wasm": "M5jBDQfSKb2Rs2RUjhMODlGo5XBLiMfAg+u+t4hC3uI=",
 }
 LICENCE = "LICENSE"
 _LICENCE_TEXT = Path(__file__).with_name("onnxruntime_licence.txt")  # the package has none
@@ -99,10 +100,10 @@ def _checked(found: dict[str, bytes], source: str) -> dict[str, bytes]:
     for name, digest in FILES.items():
         if name not in found:
             raise InputError(f"{source} has no dist/{name}", hint=f"give {PACKAGE}")
-        seen = hashlib.sha256(found[name]).hexdigest()
+        seen = base64.b64encode(hashlib.sha256(found[name]).digest()).decode()
         if seen != digest:
             raise InputError(
-                f"dist/{name} of {source} has the SHA-256 {seen[:16]}..., not {digest[:16]}...",
+                f"dist/{name} of {source} has the SHA-256 {seen[:12]}..., not {digest[:12]}...",
                 hint=f"give {PACKAGE}, unaltered",
             )
     return {**found, LICENCE: _LICENCE_TEXT.read_bytes()}
