@@ -33,7 +33,7 @@ EXTRAS = {
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
     "eval": ("sacrebleu", "rouge-score", "krippendorff"),
     "bench": ("psutil", "plotly", "jinja2"),
-    "serve": ("starlette", "uvicorn", "prometheus-client"),
+    "serve": ("starlette", "uvicorn", "h11", "prometheus-client"),
     "examples": ("discord.py", "python-telegram-bot", "slack-bolt", "aiohttp"),
 }
 PROBE = "tiny"  # the model that other devices are tried with

@@ -79,6 +79,7 @@ PACKAGE_EXTRAS: Mapping[str, str] = {
     "onnxruntime": "cpu",
     "starlette": "serve",
     "uvicorn": "serve",
+    "h11": "serve",
     "prometheus_client": "serve",
     "onnx": "export",
     "onnxscript": "export",

@@ -37,7 +37,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time."""
         super().connection_made(transport)
-        self.transport = Lingering(transport, self)
+        self.transport = Lingering(transport, self.conn, self.loop)
         self._due = self.loop.time() + HEADER_S
 
     def data_received(self, data: bytes) -> None:
@@ -80,8 +80,7 @@ class Connection(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP; h11 knows whether it was too long for that."""
-        error = sys.exception()  # uvicorn calls this where it has caught it
-        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
+        status = _status(sys.exception())  # uvicorn calls this where it has caught it
         body = _error_body(status)
         headers = [
             (b"content-type", b"application/json"),
@@ -128,8 +127,11 @@ class Lingering:
     whole body before it reads would never see why it was refused (RFC 9112, 9.6).
     """
 
-    def __init__(self, transport: asyncio.Transport, connection: Connection) -> None:
-        self._transport, self._connection = transport, connection
+    def __init__(
+        self, transport: asyncio.Transport, conn: h11.Connection, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        # Not the protocol, which refers to this: what is in no circle is freed at once.
+        self._transport, self._conn, self._loop = transport, conn, loop
         self.lingers = False
 
     def __getattr__(self, name: str) -> Any:
@@ -141,15 +143,19 @@ class Lingering:
 
     def close(self) -> None:
         """Send what is written and close, at once unless the client still sends."""
-        conn = self._connection.conn
-        is_sending = conn.their_state in (h11.SEND_BODY, h11.ERROR)
+        is_sending = self._conn.their_state in (h11.SEND_BODY, h11.ERROR)
         if self.is_closing() or not is_sending or not self._transport.can_write_eof():
             self._transport.close()
             return
         self.lingers = True
         self._transport.write_eof()
         self._transport.resume_reading()
-        self._connection.loop.call_later(LINGER_S, self._transport.close)
+        self._loop.call_later(LINGER_S, self._transport.close)
+
+
+def _status(error: BaseException | None) -> int:
+    """Return the status of an error of h11's; no frame on its way keeps the error."""
+    return error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else 400
 
 
 def _error_body(status: int) -> bytes:

@@ -35,6 +35,7 @@ LATE_USERS: Mapping[str, tuple[str, ...]] = {
     "cuda": ("empgan_rt.backends",),
     "starlette": (),
     "uvicorn": (),
+    "h11": (),
     "prometheus_client": (),
 }
 # The same, at the top of a module too.
@@ -42,6 +43,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("empgan_export",),
     "starlette": ("empgan_rt.server",),
     "uvicorn": ("empgan_rt.server",),
+    "h11": ("empgan_rt.server",),
     "prometheus_client": ("empgan_rt.server",),
 }
 

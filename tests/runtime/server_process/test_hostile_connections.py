@@ -33,16 +33,17 @@ def connections(served: Served) -> int:
 def test_thousands_of_hostile_connections() -> None:
     with serve("tiny", "--no-auth", "-q") as served:
         process = psutil.Process(served.process.pid)
-        asyncio.run(storm(served.port, range(AT_ONCE)))  # memory that is kept for the next time
-        before = process.memory_info().rss
         statuses: set[bytes] = set()
+        sizes = []
         for first in range(0, COUNT, AT_ONCE):
             for got in asyncio.run(storm(served.port, range(first, first + AT_ONCE))):
                 statuses |= {*re.findall(rb"HTTP/1\.1 (\d\d\d) ", got)}
             assert b" 200 " in served.ask(chat("connection: close"))
+            sizes.append(process.memory_info().rss)
         assert not [status for status in statuses if status >= b"500"]
         assert {b"200", b"400", b"404", b"405", b"408", b"413", b"431"} <= statuses
         wait_until(lambda: connections(served) == 0)
-        assert process.memory_info().rss - before <= 8 * MIB
+        # Bodies of the first storms make the heap as large as it will be.
+        assert min(sizes[-3:]) - min(sizes[1:4]) <= 8 * MIB, sizes
         assert b" 200 " in served.ask(request("/ready", "connection: close"))
         assert process.num_fds() < 50
