@@ -103,8 +103,8 @@ async def _serve(
             on_second=metrics.look,
             on_leave=lifecycle.leave,
         )
-        # What is there now stays, so the collector need not look at it again. Otherwise it waits for
-        # a quarter as much garbage: some 20 MB of closed connections.
+        # What is there now stays, so the collector need not look at it again; otherwise it waits
+        # for a quarter as much garbage, some 20 MB of closed connections.
         gc.collect()
         gc.freeze()
         if parent is not None:
