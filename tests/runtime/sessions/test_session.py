@@ -21,7 +21,9 @@ from empgan_rt import (
     Turn,
 )
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
+from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.sessions.session import Window
+from support.counting_backend import counting
 from support.replies import reply_saying
 from support.toy_bundle import WORDS
 
@@ -29,6 +31,13 @@ from support.toy_bundle import WORDS
 @pytest.fixture
 def session(toy_folder: Path) -> Session:
     return Responder.load(toy_folder, search=SearchConfig(beam_size=2, min_length=3)).session()
+
+
+@pytest.fixture
+def unhurried(toy_folder: Path) -> Session:
+    """A session whose replies do not come to their end before somebody looks at their beginning."""
+    responder, _ = counting(Bundle.open(toy_folder), pause_s=0.1)
+    return responder.session(SearchConfig(beam_size=2, min_length=3))
 
 
 def test_history_holds_both_speakers(session: Session) -> None:
@@ -105,20 +114,20 @@ def test_what_is_refused_leaves_no_trace(session: Session) -> None:
     session.say("we")
 
 
-def test_a_stream_is_remembered_when_it_is_complete(session: Session) -> None:
-    stream = session.stream("I am happy.")
+def test_a_stream_is_remembered_when_it_is_complete(unhurried: Session) -> None:
+    stream = unhurried.stream("I am happy.")
     text = next(stream).text
-    assert session.turns == ()
+    assert unhurried.turns == ()
     text += "".join(chunk.text for chunk in stream)
-    assert session.turns == (Turn("I am happy."), Turn(text))
+    assert unhurried.turns == (Turn("I am happy."), Turn(text))
 
 
-def test_a_closed_stream_is_forgotten(session: Session) -> None:
-    stream = session.stream("I am happy.")
+def test_a_closed_stream_is_forgotten(unhurried: Session) -> None:
+    stream = unhurried.stream("I am happy.")
     next(stream)
     stream.close()
-    assert session.turns == ()
-    assert session.say("I am happy.").text
+    assert unhurried.turns == ()
+    assert unhurried.say("I am happy.").text
 
 
 def test_a_reply_without_words_leaves_no_turn(toy_folder: Path) -> None:
