@@ -27,6 +27,7 @@ EXTRAS = {
     "gpu": ("onnxruntime-gpu",),
     "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
     "trt-check": ("tensorrt-rtx", "cuda-python"),
+    "browser-check": ("playwright",),
     "train": ("torch", "safetensors", "tensorboard"),
     "parquet": ("pyarrow",),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),

@@ -3,12 +3,13 @@
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
-const { engine, task, given } = JSON.parse(readFileSync(0, "utf-8"));
+const { engine, page, task, given } = JSON.parse(readFileSync(0, "utf-8"));
 const load = name => import(pathToFileURL(`${engine}/${name}.js`));
 const { detokenise } = await load("detokenizer");
 const { Featurizer } = await load("featurizer");
 const { BeamSearch } = await load("search");
 const { WordGuard } = await load("word_guard");
+const { events } = await import(pathToFileURL(`${page}/events.js`));
 
 /** Search with a model whose log-probabilities rest on the last token alone. */
 function searched({ table, config, bans }) {
@@ -28,6 +29,19 @@ function searched({ table, config, bans }) {
   return { found: search.results(), prefixes };
 }
 
+/** Return the events of a stream that comes in these pieces, numbers of bytes. */
+async function read(pieces) {
+  const body = new ReadableStream({
+    start(stream) {
+      for (const piece of pieces) stream.enqueue(Uint8Array.from(piece));
+      stream.close();
+    },
+  });
+  const found = [];
+  for await (const event of events(body)) found.push(event);
+  return found;
+}
+
 const tasks = {
   texts: replies => replies.map(detokenise),
   words: ({ text, limits, texts }) => {
@@ -44,10 +58,11 @@ const tasks = {
       }
     });
   },
+  events: streams => Promise.all(streams.map(read)),
   searches: searches => searches.map(searched),
   verdicts: ({ words, dialogues, replies }) => {
     const guard = new WordGuard(words);
     return [dialogues.map(turns => guard.checkInput(turns)), replies.map(texts => guard.checkReply([], texts))];
   },
 };
-process.stdout.write(JSON.stringify(tasks[task](given)));
+process.stdout.write(JSON.stringify(await tasks[task](given)));

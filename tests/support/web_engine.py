@@ -13,6 +13,7 @@ import pytest
 
 from support.source_tree import PACKAGES
 
+PAGE = PACKAGES["empgan_rt"] / "server" / "page"
 ENGINE = PACKAGES["empgan_rt"] / "web" / "engine"
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node.js on the path")
@@ -21,7 +22,7 @@ needs_node = pytest.mark.skipif(NODE is None, reason="no Node.js on the path")
 def run_engine(task: str, given: Any) -> Any:
     """Return what the engine makes of a task of `web_engine.mjs`."""
     script = Path(__file__).with_suffix(".mjs")
-    asked = json.dumps({"engine": str(ENGINE), "task": task, "given": given})
+    asked = json.dumps({"engine": str(ENGINE), "page": str(PAGE), "task": task, "given": given})
     done = subprocess.run(
         [str(NODE), str(script)],
         input=asked.encode(),

@@ -5,6 +5,7 @@ What it computes with a model is tested in a browser (`test_web_in_browser`).
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from typing import Any
@@ -232,3 +233,12 @@ def as_engine(verdict: Verdict) -> dict[str, Any]:
         "message": verdict.message,
         "candidates": verdict.candidates and [*verdict.candidates],
     }
+
+
+def test_events_come_whole_wherever_a_stream_is_cut() -> None:
+    wanted = [{"text": "caf\u00e9 \U0001f600"}, {"text": "a\n\nb"}, {"reply": {"text": "c"}}]
+    lines = [f"data: {json.dumps(each, ensure_ascii=False)}\n\n" for each in wanted]
+    sent = "".join((*lines, ": still here\n\n", "data: [DONE]\n\n")).encode()
+    streams = [[[*sent[:cut]], [*sent[cut:]]] for cut in range(len(sent))]
+    streams.append([[byte] for byte in sent])
+    assert run_engine("events", streams) == [wanted] * len(streams)

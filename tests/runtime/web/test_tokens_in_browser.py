@@ -17,7 +17,6 @@ from support.web_texts import dialogue_beginnings, voice_contexts
 pytestmark = pytest.mark.slow
 
 CONTEXTS = 320
-SCORES = {"fp32": 1e-4, "int8": 1e-3}  # how far log-probabilities may be from Python's
 # Asks the engine as the page does, many times in one call.
 ASK = """
 async ({contexts, search}) => {
@@ -61,7 +60,7 @@ def test_tokens_are_those_of_python(
             assert len(found) == CONTEXTS
             ours = [as_engine(reply) for reply in wanted]
             assert differences(map(without_numbers, found), ours, contexts()) == []
-            assert_close(found, wanted, SCORES[precision])
+            assert_close(found, wanted, responder.bundle.manifest.variants[precision].atol)
     page.close()
 
 
@@ -90,6 +89,7 @@ def without_numbers(value: Any) -> Any:
 
 
 def assert_close(found: list[Any], wanted: list[Reply], most: float) -> None:
+    """Fail if a score is further from Python's than the export of the bundle let backends be."""
     for ours, theirs in zip(found, wanted, strict=True):
         assert ours["score"] == pytest.approx(theirs.score, abs=most)
         for one, other in zip(ours["emotions"], theirs.emotions, strict=True):
