@@ -3,6 +3,8 @@
     pip install gradio openai
     empgan-rt serve &
     python examples/gradio_chat.py
+
+If the server is elsewhere, give its address as the first argument.
 """
 
 import os
@@ -12,7 +14,6 @@ from collections.abc import Iterator
 import gradio
 from openai import OpenAI, OpenAIError
 
-# Where the server is. Give another address as the first argument.
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/v1"
 # A server that was started with --api-key-file wants one of its keys; others take anything.
 client = OpenAI(base_url=url, api_key=os.environ.get("EMPGAN_API_KEY", "none"), max_retries=5)

@@ -4,7 +4,8 @@
     empgan-rt serve &
     python examples/langchain_chat.py
 
-An empty line, or Ctrl-D, ends it.
+An empty line, or Ctrl-D, ends it. If the server is elsewhere, give its address as the first
+argument.
 """
 
 import os
@@ -13,7 +14,6 @@ import sys
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_openai import ChatOpenAI
 
-# Where the server is. Give another address as the first argument.
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/v1"
 chat = ChatOpenAI(
     base_url=url,

@@ -3,14 +3,18 @@
     pip install litellm
     empgan-rt serve &
     python examples/litellm_chat.py
+
+If the server is elsewhere, give its address as the first argument.
 """
 
 import os
 import sys
 
+# LiteLLM fetches a table of prices when it is imported; this keeps it from calling anybody.
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
 import litellm
 
-# Where the server is. Give another address as the first argument.
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/v1"
 name = sys.argv[2] if len(sys.argv) > 2 else "default"
 place = {

@@ -3,9 +3,10 @@
 //     npm install openai
 //     empgan-rt serve &
 //     node examples/openai_client.mjs
+//
+// If the server is elsewhere, give its address as the first argument.
 import OpenAI from "openai";
 
-// Where the server is. Give another address as the first argument.
 const baseURL = process.argv[2] ?? "http://127.0.0.1:8000/v1";
 // A server that was started with --api-key-file wants one of its keys; others take anything.
 const client = new OpenAI({ baseURL, apiKey: process.env.EMPGAN_API_KEY ?? "none" });

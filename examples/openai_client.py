@@ -3,6 +3,8 @@
     pip install openai
     empgan-rt serve &
     python examples/openai_client.py
+
+If the server is elsewhere, give its address as the first argument.
 """
 
 import os
@@ -10,7 +12,6 @@ import sys
 
 from openai import OpenAI
 
-# Where the server is. Give another address as the first argument.
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/v1"
 # A server that was started with --api-key-file wants one of its keys; others take anything.
 client = OpenAI(base_url=url, api_key=os.environ.get("EMPGAN_API_KEY", "none"))

@@ -92,7 +92,7 @@ def reply_of(url: str) -> str:
 
 
 def installed(client: Client, folder: Path) -> list[str]:
-    """Return the command of a client's probe; the client is installed if the folder is not there."""
+    """Return the command of a client's probe; the first time it is installed."""
     is_there = folder.is_dir()
     if client.is_python:
         python = folder / "bin" / "python"

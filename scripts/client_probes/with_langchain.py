@@ -29,9 +29,7 @@ def response_stream() -> str:
 
 
 def retries() -> str:
-    busy = opened(
-        base_url=f"{given.busy_url}/v1", model=given.busy_model, max_retries=10, **LONG
-    )
+    busy = opened(base_url=f"{given.busy_url}/v1", model=given.busy_model, max_retries=10, **LONG)
     return given.patience(lambda: busy.invoke(TURNS).text)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else it fetches a table of prices
 
 import litellm
 from probe import AT_ONCE, LONG, errand, raised, tell
 
 given = errand()
+litellm.suppress_debug_info = True
 place = {"api_base": f"{given.url}/v1", "api_key": given.key, "model": f"openai/{given.model}"}
 create = partial(litellm.completion, messages=given.messages, **place)
 respond = partial(litellm.responses, input=given.said, instructions="Be kind.", **place)
@@ -32,9 +36,7 @@ def response_stream() -> str:
 
 def retries() -> str:
     busy = {"api_base": f"{given.busy_url}/v1", "model": f"openai/{given.busy_model}"}
-    return given.patience(
-        lambda: create(**busy, max_retries=10, **LONG).choices[0].message.content
-    )
+    return given.patience(lambda: create(**busy, max_retries=10, **LONG).choices[0].message.content)
 
 
 def errors() -> str:

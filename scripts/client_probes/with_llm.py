@@ -13,7 +13,7 @@ from typing import Any
 from probe import AT_ONCE, errand, raised, tell
 
 given = errand()
-os.environ["LLM_USER_PATH"] = home = tempfile.mkdtemp()
+os.environ["LLM_USER_PATH"] = home = tempfile.mkdtemp()  # read when it is imported
 place = {"api_base": f"{given.url}/v1", "api_key_name": "empgan"}
 models = [
     {"model_id": "here", "model_name": given.model, **place},
@@ -23,7 +23,7 @@ models = [
 Path(home, "extra-openai-models.yaml").write_text(json.dumps(models))  # JSON is YAML
 Path(home, "keys.json").write_text(json.dumps({"empgan": given.key}))
 
-import llm  # noqa: E402  (it reads where its settings are)
+import llm
 
 
 def ask(model: str = "here", **more: Any) -> str:

@@ -1,6 +1,6 @@
 // OpenAI's own client of JavaScript.
 import OpenAI from "openai";
-import { AT_ONCE, LONG, askedOnce, expect, given, messages, patience, raised, same, tell } from "./probe.mjs";
+import { AT_ONCE, LONG, asked, expect, given, messages, patience, raised, same, tell } from "./probe.mjs";
 
 const client = new OpenAI({ baseURL: `${given.url}/v1`, apiKey: given.key });
 const chatted = { model: given.model, messages };
@@ -54,7 +54,7 @@ await tell({
     return told.join(", ");
   },
 
-  deadline: () => askedOnce(() => create({}, { headers: AT_ONCE })),
+  deadline: () => asked(1, () => create({}, { headers: AT_ONCE })),
 
   timeout: () => raised(() => create(LONG, { timeout: 1, maxRetries: 0 })),
 });

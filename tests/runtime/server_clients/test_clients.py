@@ -1,4 +1,4 @@
-"""Clients of others, as they are, against a server on loopback, where they are installed; their page.
+"""Clients of others, as they are, where they are installed, against a server; their page.
 
 Clients of JavaScript are looked for in `EMPGAN_NODE_MODULES`, a folder with `node_modules` in it.
 """
@@ -8,13 +8,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -53,3 +52,53 @@ def errand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
             "said": clients.SAID,
             "reply": clients.reply_of(url),
         }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", clients.CLIENTS)
+def test_a_client_is_served(name: str, errand: dict[str, str], tmp_path: Path) -> None:
+    client = clients.CLIENTS[name]
+    command = _python(client) if client.is_python else _node(client, tmp_path)
+    told = clients.seen(command, tmp_path, errand)
+    assert told
+    assert {asked: line for asked, line in told.items() if not line["is_right"]} == {}
+
+
+def _python(client: Any) -> list[str]:
+    """Return the command of a probe in this interpreter, if the client is there in any version."""
+    for package in client.packages:
+        pytest.importorskip(package.partition("==")[0].replace("-", "_"))
+    return [sys.executable, str(clients.PROBES / client.probe)]
+
+
+def _node(client: Any, folder: Path) -> list[str]:
+    """Return the command of a probe beside the modules of npm, if the very versions are there."""
+    modules = Path(os.environ.get("EMPGAN_NODE_MODULES", "")) / "node_modules"
+    for package in client.packages:
+        name, _, version = package.rpartition("@")
+        manifest = modules / name / "package.json"
+        if not manifest.is_file() or json.loads(manifest.read_bytes())["version"] != version:
+            pytest.skip(f"could not find {package} of npm")
+    if not (node := shutil.which("node")):
+        pytest.skip("could not find node")
+    (folder / "node_modules").symlink_to(modules.resolve())
+    for probe in clients.PROBES.glob("*.mjs"):
+        shutil.copy(probe, folder)
+    return [node, client.probe]
+
+
+def test_what_fails_is_told(tmp_path: Path) -> None:
+    line = {"asked": "chat", "happened": "no | `text`\nat all", "is_right": False}
+    program = f"print('words of a client'); print({json.dumps(line)!r})"
+    told = clients.seen([sys.executable, "-c", program], tmp_path, {})
+    assert clients.cell(told["chat"]) == "**fails**: `no / 'text' at all`"
+    assert clients.cell(told.get("response")) == ""
+
+
+def test_the_page_has_every_client_and_none_that_fails() -> None:
+    page = PAGE.read_text("utf-8")
+    for name, client in clients.CLIENTS.items():
+        row = next(line for line in page.splitlines() if line.startswith((f"| {name} |", name)))
+        assert ", ".join(client.packages) in row
+        assert "**fails**" not in row
