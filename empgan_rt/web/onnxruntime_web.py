@@ -1,7 +1,7 @@
 """ONNX Runtime for browsers: the few files of npm's package `onnxruntime-web` that the page needs.
 
 They are neither in this package nor asked for at other times than when a folder is written
-(docs/decisions/0031-onnxruntime-web-on-demand.md). Each is held to its digest, wherever it comes
+(docs/decisions/0033-onnxruntime-web-on-demand.md). Each is held to its digest, wherever it comes
 from.
 """
 
