@@ -74,9 +74,8 @@ VALUES = st.recursive(
     ),
     max_leaves=8,
 )
-MANY = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+USUAL = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None)
+COUNTS = [150, pytest.param(6000, marks=pytest.mark.soak)]
 
 
 @pytest.fixture(scope="module")
@@ -137,37 +136,47 @@ def test_the_bodies_that_are_spoilt_are_good(hostile_client: TestClient, path: s
     assert check(hostile_client, path, written(GOOD[path])) == 200
 
 
-@MANY
-@given(PATHS, st.data())
-def test_a_value_of_another_kind(
-    hostile_client: TestClient, path: str, data: st.DataObject
-) -> None:
-    document = GOOD[path]
-    for _ in range(data.draw(st.integers(1, 3))):
-        way = data.draw(st.sampled_from(places(document)))
-        document = spoilt(document, way, data.draw(VALUES))
-        if not isinstance(document, dict):
-            break
-    check(hostile_client, path, written(document))
+@pytest.mark.parametrize("count", COUNTS)
+def test_a_value_of_another_kind(hostile_client: TestClient, count: int) -> None:
+    @settings(USUAL, max_examples=count)
+    @given(PATHS, st.data())
+    def is_answered(path: str, data: st.DataObject) -> None:
+        document = GOOD[path]
+        for _ in range(data.draw(st.integers(1, 3))):
+            way = data.draw(st.sampled_from(places(document)))
+            document = spoilt(document, way, data.draw(VALUES))
+            if not isinstance(document, dict):
+                break
+        check(hostile_client, path, written(document))
+
+    is_answered()
 
 
-@MANY
-@given(PATHS, st.data())
+@pytest.mark.parametrize("count", COUNTS)
 def test_a_body_that_ends_too_early_or_has_bytes_changed(
-    hostile_client: TestClient, path: str, data: st.DataObject
+    hostile_client: TestClient, count: int
 ) -> None:
-    body = bytearray(json.dumps(GOOD[path]).encode())
-    for _ in range(data.draw(st.integers(0, 4))):
-        place = data.draw(st.integers(0, len(body) - 1))
-        body[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
-    end = data.draw(st.integers(0, len(body)) | st.just(len(body)))
-    check(hostile_client, path, bytes(body[:end]))
+    @settings(USUAL, max_examples=count)
+    @given(PATHS, st.data())
+    def is_answered(path: str, data: st.DataObject) -> None:
+        body = bytearray(json.dumps(GOOD[path]).encode())
+        for _ in range(data.draw(st.integers(0, 4))):
+            place = data.draw(st.integers(0, len(body) - 1))
+            body[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+        end = data.draw(st.integers(0, len(body)) | st.just(len(body)))
+        check(hostile_client, path, bytes(body[:end]))
+
+    is_answered()
 
 
-@MANY
-@given(PATHS, st.one_of(st.binary(max_size=200), VALUES.map(written)))
-def test_anything_at_all(hostile_client: TestClient, path: str, body: bytes) -> None:
-    check(hostile_client, path, body)
+@pytest.mark.parametrize("count", COUNTS)
+def test_anything_at_all(hostile_client: TestClient, count: int) -> None:
+    @settings(USUAL, max_examples=count)
+    @given(PATHS, st.one_of(st.binary(max_size=200), VALUES.map(written)))
+    def is_answered(path: str, body: bytes) -> None:
+        check(hostile_client, path, body)
+
+    is_answered()
 
 
 @pytest.mark.parametrize("path", GOOD)
