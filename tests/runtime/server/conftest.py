@@ -8,9 +8,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-
-pytest.importorskip("starlette")
-
 from starlette.testclient import TestClient
 
 from empgan_rt import AsyncResponder, WordGuard
