@@ -51,12 +51,6 @@ class Connection(H11Protocol):
             super().data_received(data[at : at + size])
         self._count()
 
-    def on_response_complete(self) -> None:
-        """Be ready for the next request."""
-        super().on_response_complete()
-        if not self.transport.is_closing() and self.conn.their_state is h11.SEND_BODY:
-            self._due = self.loop.time() + HEADER_S  # nobody waits for the rest of this body
-
     @property
     def is_new(self) -> bool:
         """Whether no request has come yet."""

@@ -61,6 +61,16 @@ open({str(seen)!r}, "a").write(line + os.environ["PROMETHEUS_MULTIPROC_DIR"] + "
     assert folder == str(tmp_path)
 
 
+def test_who_is_gone_is_in_no_gauge(tmp_path: Path) -> None:
+    program = f"""
+for kind in ("gauge_livesum", "counter"):
+    open(os.environ["PROMETHEUS_MULTIPROC_DIR"] + f"/{{kind}}_{{os.getpid()}}.db", "w").close()
+{READY}
+signal.pause()"""
+    supervised(program, tmp_path)
+    assert [path.name.partition("_")[0] for path in tmp_path.iterdir()] == ["counter", "counter"]
+
+
 def test_an_error_at_the_start_is_raised_here(tmp_path: Path) -> None:
     said = '{"code": "bad_bundle", "message": "weights are gone", "hint": "fetch them"}'
     with pytest.raises(BundleError, match="weights are gone") as caught:
