@@ -157,19 +157,6 @@ def flush_to_disk(file: BinaryIO) -> None:
     os.fsync(file.fileno())
 
 
-@contextmanager
-def replaced_file(out: Path) -> Iterator[BinaryIO]:
-    """Open a file that gets the name `out` in one step when the block ends well.
-
-    Raises:
-        OSError: the disk refused; a file that was there is untouched.
-    """
-    with staging_file(out) as file:
-        yield file
-        flush_to_disk(file)
-        Path(file.name).replace(out)
-
-
 def others_write(out: Path, mine: Path | None = None) -> bool:
     """Return whether another process is filling a folder that will get the name `out`.
 

@@ -16,7 +16,7 @@ import pytest
 
 from empgan_rt.storage import replacing
 from empgan_rt.storage.folders import open_folder, replace_folder
-from empgan_rt.storage.replacing import exchange, replaced_file, restored, staging_folder, sweep
+from empgan_rt.storage.replacing import exchange, restored, staging_file, staging_folder, sweep
 from support import killed_writers
 
 PROGRAM = killed_writers.__file__
@@ -62,7 +62,7 @@ def folder(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("writer", [staging_folder, replaced_file])
+@pytest.mark.parametrize("writer", [staging_folder, staging_file])
 def test_a_name_that_no_file_can_have_is_refused_before_anything_is_written(
     writer: Callable[[Path], AbstractContextManager[object]], tmp_path: Path
 ) -> None:
@@ -115,10 +115,12 @@ def test_what_a_living_process_writes_is_left_alone(tmp_path: Path) -> None:
         path.write_text("left")
     link = tmp_path / ".out.99999999.gone"
     link.symlink_to(others[0])
-    with staging_folder(out) as staging, replaced_file(tmp_path / "out") as file:
+    with staging_folder(out) as staging, staging_file(out) as file:
         (staging / "text").write_text("mine")
         file.write(b"mine")
+        file.flush()
         sweep(out)
+        Path(file.name).replace(out)
         assert (staging / "text").read_text() == "mine"
     assert out.read_bytes() == b"mine"
     assert not any(map(os.path.lexists, [*dead, link, staging]))
