@@ -84,7 +84,7 @@ def test_a_kill_while_a_report_is_replaced_mixes_no_two_runs(tmp_path):
 def test_json_holds_raw_samples_warm_up_and_circumstances(tmp_path):
     write(tmp_path)
     found = json.loads((tmp_path / "report.json").read_text())
-    assert found["schema_version"] == "1.1"
+    assert found["schema_version"] == "1.2"
     series = found["outcome"]["series"]
     assert len(series) == 2 * 2 * 2 * 2  # batches, beams, modes, engines
     assert len(series[0]["visits"]) == 2 * 16  # every batch as often
