@@ -33,7 +33,7 @@ EXTRAS = {
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
     "lexicon": ("vaderSentiment", "nrclex", "textblob"),
     "eval": ("sacrebleu", "rouge-score", "krippendorff"),
-    "bench": ("psutil", "plotly", "jinja2"),
+    "bench": ("psutil", "plotly", "jinja2", "h11"),
     "serve": ("starlette", "uvicorn", "h11", "prometheus-client"),
     "examples": ("discord.py", "python-telegram-bot", "slack-bolt", "aiohttp"),
 }

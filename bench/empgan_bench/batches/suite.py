@@ -71,7 +71,7 @@ def search_of(cell: Cell, base: SearchConfig) -> SearchConfig:
     """
     return dataclasses.replace(
         base,
-        beam_size=cell.beam,
+        beam_size=cell.beam or base.beam_size,
         num_hypotheses=1,
         sample=False,
         banned_words=(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,34 +63,47 @@ def serve(
     out: Path | None,
     slo: tuple[str, ...],
     as_json: bool,
+    urls: tuple[str, ...],
+    model: str | None,
+    streams: bool,
+    api_key_file: Path | None,
     **more: Any,  # fields of the plan
 ) -> None:
     """Answer requests as they arrive, and time each from when it was due.
 
     They arrive as a Poisson process of each --rate, whether or not earlier ones are done.
     """
-    engines = values.serving_engines(backends, device)
+    beside = not urls or _is_given("backends")
+    engines = values.serving_engines(backends, device) if beside else {}
+    if urls and _is_given("beam"):
+        raise InputError("--beam with --url", hint="a server searches as it likes: leave it out")
     rates = values.rates(rate)
-    beams = values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    beams = (0,) if urls else values.numbers("--beam", beam, MAX_BEAM_SIZE)
+    key = None if api_key_file is None else values.key(api_key_file)
     good = tuple(Objective.parse(text, REQUEST_METRICS) for text in goodput)
     objectives = tuple(Objective.parse(text, SERVING_METRICS) for text in slo)
     from ..batches.forecast import about
     from ..measuring.bench import opened  # it needs the extras
     from ..reports import files
     from ..serving import page, plan, report, run
+    from ..workers.remote import RemoteServer
 
+    servers = [
+        functools.partial(RemoteServer, url, model=model, streams=streams, key=key)
+        for url in dict.fromkeys(urls)
+    ]
     wanted = plan.ServingPlan(
         rates_per_s=rates, beams=beams, goodput=good, objectives=objectives, **more
     )
     count = _threads(num_threads)
-    visits = 2 * len(engines) * len(wanted.cells())
-    least = about(len(engines) * wanted.least_s())
-    console.notice(f"bench serve: at least {least} for {visits} visits of {len(engines)} engines")
+    visits = 2 * (len(engines) + len(servers)) * len(wanted.cells())
+    least = about((len(engines) + len(servers)) * wanted.least_s())
+    console.notice(f"bench serve: at least {least} for {visits} visits")
     with (
         output.report_folder(out or output.dated("serve")) as folder,
         console.progress("bench serve", visits) as progress,
     ):
-        with opened(bundle, engines, workload, count, device=device) as live:
+        with opened(bundle, engines, workload, count, device=device, servers=servers) as live:
             made = run.run_serving_benchmark(wanted, live, progress.update)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = report.brief(made, folder), made.outcome.failures
@@ -236,6 +250,12 @@ def _run(
         record, told = record | found.record(), f"{told}\n{found}"
         failures += found.regressions
     output.conclude(record, told, failures, folder, as_json=as_json)
+
+
+def _is_given(name: str) -> bool:
+    """Return whether an option of the command was given, or left to its default."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source is not click.core.ParameterSource.DEFAULT
 
 
 def _threads(asked: int | None) -> int:

@@ -126,6 +126,17 @@ _AGAINST = (
     ),
     max_regress,
 )
+_REMOTE = (
+    _option(
+        "--url urls",
+        "A server of OpenAI's dialect, asked over HTTP; in place of --backends, or beside them.",
+        multiple=True,
+        metavar="URL",
+    ),
+    _option("--model", "Which of the server's models; by default the first it lists."),
+    _option("--stream/--plain streams", "Replies as server-sent events, or whole.", True),
+    _option("--api-key-file", "A file with the server's API key.", type=click.Path(path_type=Path)),
+)
 _LOAD = (
     _option("--rate", "Requests offered per second.", "4,16,64"),
     _option(
@@ -190,6 +201,6 @@ def _with(*options: Decorator) -> Decorator:
 
 
 for_cells = _with(*_ENGINES, *_CELLS, *_TIMING, *_QUICK, *_RUN, *_OBJECTIVES, *_AGAINST)
-for_serving = _with(*_ENGINES, *_LOAD, *_RUN, *_OBJECTIVES)
+for_serving = _with(*_ENGINES, *_REMOTE, *_LOAD, *_RUN, *_OBJECTIVES)
 for_memory = _with(*_BUNDLE, *_PHASES, *_RUN, *_OBJECTIVES)
 for_scaling = _with(*_ENGINES, *_BASE_POINT, *_TIMING, *_RUN)

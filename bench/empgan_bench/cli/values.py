@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from empgan_rt.errors import InputError
 
@@ -110,6 +111,21 @@ def numbers(option: str, text: str, most: int) -> tuple[int, ...]:
     if not all(part.isdecimal() and 1 <= int(part[:9]) <= most for part in parts):
         raise InputError(f"{option} {text[:60]!r}", hint=f"give numbers from 1 to {most}: 1,8,32")
     return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+def key(file: Path) -> str:
+    """Return the API key in a file.
+
+    Raises:
+        InputError: it cannot be read, or holds no key of printable ASCII.
+    """
+    try:
+        found = file.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if not re.fullmatch(r"[!-~]+", found):
+        raise InputError(f"--api-key-file {file}", hint="give a file that holds a key and no more")
+    return found
 
 
 def share(option: str, text: str) -> float:

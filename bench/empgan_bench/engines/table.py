@@ -65,6 +65,11 @@ APPROXIMATE = frozenset({*_ROUNDED, *(name + OTHER for name in _ROUNDED)})
 STATIC = frozenset({"naive"})
 
 
+def is_remote(name: str) -> bool:
+    """Return whether a name is the URL of a server, which is timed over HTTP."""
+    return "://" in name
+
+
 def label(name: str) -> str:
     """Return the name of what was timed, as reports show it: a yardstick says that it is one."""
     if name in PEERS:

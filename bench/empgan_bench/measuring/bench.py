@@ -64,6 +64,7 @@ def opened(
     peers: Mapping[str, str] | None = None,
     device: str = "cpu",
     other: OtherBuild | None = None,
+    servers: Sequence[Callable[[Callable[[str], list[int]]], Worker]] = (),
 ) -> Iterator[Bench]:
     """Yield a bench, whose workers end with the context.
 
@@ -75,6 +76,7 @@ def opened(
         peers: name -> the interpreter that has it, see `peers.interpreter`.
         device: where the engines compute.
         other: another build, whose engines are opened beside.
+        servers: each opens a remote server, given what turns the text of a reply into ids.
 
     Raises:
         EmpganError: the bundle, the workload or an engine failed.
@@ -99,6 +101,11 @@ def opened(
                 )
                 for name, opener in other.openers.items()
             ]
+        tokenizer = contexts.featurizer.tokenizer
+        workers += [
+            stack.enter_context(open_server(lambda text: tokenizer.ids(tokenizer.words(text))))
+            for open_server in servers
+        ]
         yield Bench(bundle, found, contexts, workers, rescore, before, other)
 
 

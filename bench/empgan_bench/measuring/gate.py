@@ -23,7 +23,7 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is measured together: `mode` is "fixed" (20 tokens, no end) or "natural" length.
 
     Where requests are served as they arrive, `rate_per_s` of them, `batch` is the most that are
-    decoded at once.
+    decoded at once. A `beam` of 0 is the search that a bundle or a server has by itself.
     """
 
     batch: int
@@ -31,9 +31,14 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     mode: str
     rate_per_s: float = 0.0
 
+    @property
+    def search(self) -> str:
+        """How replies are searched, for people."""
+        return f"beam {self.beam}" if self.beam else "own search"
+
     def __str__(self) -> str:
         if self.rate_per_s:
-            return f"{self.rate_per_s:g} requests/s, beam {self.beam}"
+            return f"{self.rate_per_s:g} requests/s, {self.search}"
         return f"batch {self.batch}, beam {self.beam}, {self.mode} length"
 
 
@@ -80,6 +85,8 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.approximate or self.mismatches == 0
 
     def __str__(self) -> str:
+        if not self.contexts:
+            return "not compared"
         if self.approximate:
             return f"{self.contexts - self.mismatches} of {self.contexts} equal"
         if not self.passed:

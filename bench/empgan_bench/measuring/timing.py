@@ -21,7 +21,7 @@ from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
 
 from ..engines.base import Timing
-from ..engines.table import REFERENCE, YARDSTICKS
+from ..engines.table import REFERENCE, YARDSTICKS, is_remote
 from ..workers.client import Worker
 from ..workers.messages import Sample
 from .gate import Cell, ParityGate
@@ -77,11 +77,14 @@ class Series(msgspec.Struct):
 def in_order(workers: Iterable[Worker]) -> dict[str, Worker]:
     """Return workers by the names of their engines, the reference first and yardsticks last.
 
+    Servers of a URL come after all engines.
+
     The gate compares with the first, and yardsticks take as many steps as it.
     """
 
-    def rank(worker: Worker) -> tuple[bool, bool]:
-        return worker.name in YARDSTICKS, worker.name != REFERENCE
+    def rank(worker: Worker) -> tuple[bool, bool, bool]:
+        name = worker.name
+        return name in YARDSTICKS, is_remote(name), name != REFERENCE
 
     return {worker.name: worker for worker in sorted(workers, key=rank)}
 

@@ -34,7 +34,8 @@ def render_page(report: ServingReport) -> str:
     """Return the page: a card for each rate and beam, then plots, tables and the rest."""
     outcome = report.outcome
     styles = plots.engine_looks(outcome)
-    passed = (v for v in outcome.verdicts if v.engine != outcome.rows[0].engine)
+    first = outcome.rows[0].engine
+    passed = (v for v in outcome.verdicts if v.engine != first and v.contexts)
     shown = Page(
         title=f"Serving of {report.bundle}",
         passed=equal_replies(passed),

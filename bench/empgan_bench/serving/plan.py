@@ -18,7 +18,7 @@ class ServingPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What to measure.
 
     Attributes:
-        rates_per_s, beams: every pair is a cell.
+        rates_per_s, beams: every pair is a cell; a beam of 0 is the search of bundle and servers.
         requests: of each engine in each cell, in two visits, warm-up not counted; None for as many
             as are due in 15 s, at least 60.
         warmup: requests at the head of each visit, shown and not counted.
@@ -64,13 +64,17 @@ class ServingPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServedVisit(msgspec.Struct, frozen=True):
-    """One engine's turn: the schedule's requests, those of the warm-up first."""
+    """One engine's turn: the schedule's requests, those of the warm-up first.
+
+    `cpu_s` is what its process used meanwhile, all threads together; 0 if that was not to be seen.
+    """
 
     engine: str
     cell: Cell
     number: int
     warmup: list[RequestEvents]
     requests: list[RequestEvents]
+    cpu_s: float = 0.0
 
 
 class ServingOutcome(msgspec.Struct, frozen=True):

@@ -25,13 +25,13 @@ def engine_looks(outcome: ServingOutcome) -> dict[str, Look]:
 
 def cell_title(cell: Cell) -> str:
     """Return a cell as a title."""
-    return f"{cell.rate_per_s:g} requests/s · beam {cell.beam}"
+    return f"{cell.rate_per_s:g} requests/s · {cell.search}"
 
 
 def latency_over_rate(outcome: ServingOutcome) -> list[Panel]:
     """Return percentiles of end-to-end latency against the offered rate, both logarithmic."""
     panels = []
-    for beam, figure, lines in _by_beam(outcome):
+    for search, figure, lines in _by_search(outcome):
         every: list[float] = []
         for look, rows in lines:
             for name, dash in _PERCENTILES.items():
@@ -45,14 +45,14 @@ def latency_over_rate(outcome: ServingOutcome) -> list[Panel]:
                     every += values
                     _add_line(figure, f"{rows[0].engine}, {name}", rates, values, look, dash)
         figure.update_yaxes(log_axis(every or [1.0], "end to end, ms"))
-        panels.append(panel(f"beam {beam}", figure))
+        panels.append(panel(search, figure))
     return panels
 
 
 def goodput_over_rate(outcome: ServingOutcome) -> list[Panel]:
     """Return which share of the requests was good, and which was answered, against the rate."""
     panels = []
-    for beam, figure, lines in _by_beam(outcome):
+    for search, figure, lines in _by_search(outcome):
         for look, rows in lines:
             engine, rates = rows[0].engine, [row.cell.rate_per_s for row in rows]
             good = [100 * row.goodput for row in rows]
@@ -61,7 +61,7 @@ def goodput_over_rate(outcome: ServingOutcome) -> list[Panel]:
             _add_line(figure, f"{engine}, good", rates, good, look, "solid")
             _add_line(figure, f"{engine}, answered", rates, answered, look, "dot")
         figure.update_yaxes(title="of the requests", ticksuffix=" %", range=[0, 105])
-        panels.append(panel(f"beam {beam}", figure))
+        panels.append(panel(search, figure))
     return panels
 
 
@@ -124,19 +124,19 @@ def _e2e_ms(outcome: ServingOutcome, cell: Cell) -> list[float]:
     return [r.e2e_ms for r in requests if r.outcome == "answered"] or [1.0]
 
 
-def _by_beam(
+def _by_search(
     outcome: ServingOutcome,
-) -> Iterator[tuple[int, Any, list[tuple[Look, list[ServedRow]]]]]:
-    """Yield beam, an empty figure over rates, and look and rows, by rate, of each engine."""
-    for beam in dict.fromkeys(row.cell.beam for row in outcome.rows):
+) -> Iterator[tuple[str, Any, list[tuple[Look, list[ServedRow]]]]]:
+    """Yield the search, an empty figure over rates, and look and rows, by rate, of each engine."""
+    for search in dict.fromkeys(row.cell.search for row in outcome.rows):
         figure = go.Figure()
         rates = sorted({row.cell.rate_per_s for row in outcome.rows})
         figure.update_xaxes(log_axis(rates, "requests offered per second", rates))
         lines = []
         for engine, look in engine_looks(outcome).items():
-            mine = [r for r in outcome.rows if (r.engine, r.cell.beam) == (engine, beam)]
+            mine = [r for r in outcome.rows if (r.engine, r.cell.search) == (engine, search)]
             lines.append((look, sorted(mine, key=lambda row: row.cell.rate_per_s)))
-        yield beam, figure, lines
+        yield search, figure, lines
 
 
 def _add_line(

@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from ..engines.table import is_remote
 from ..measuring.fingerprint import Circumstances
 from ..measuring.gate import Verdict
 from ..measuring.stats import Summary
@@ -35,17 +36,17 @@ def headline(report: ServingReport) -> str:
 def saturation(rows: Sequence[ServedRow]) -> list[str]:
     """Return a line for each engine and beam: which rates it kept up with, and which not."""
 
-    def whose(row: ServedRow) -> tuple[str, int]:
-        return row.engine, row.cell.beam
+    def whose(row: ServedRow) -> tuple[str, str]:
+        return row.engine, row.cell.search
 
     lines = []
-    for (engine, beam), group in groupby(sorted(rows, key=whose), key=whose):
+    for (engine, search), group in groupby(sorted(rows, key=whose), key=whose):
         mine = sorted(group, key=lambda row: row.cell.rate_per_s)
         kept = [f"{row.cell.rate_per_s:g}" for row in mine if not row.saturated]
         full = [f"{row.cell.rate_per_s:g}" for row in mine if row.saturated]
         told = f"kept up with {', '.join(kept)} requests/s" if kept else "kept up with no rate"
         told += f", saturated at {', '.join(full)}" if full else ", the most that was offered"
-        lines.append(f"{engine}, beam {beam}: {told}")
+        lines.append(f"{engine}, {search}: {told}")
     return lines
 
 
@@ -72,6 +73,7 @@ def load_table(outcome: ServingOutcome) -> Table:
         *("requests/s", "beam", "engine", "replies", "p50 [95 %], ms", "p95, ms"),
         *("goodput", "good/s", "answered/s", "tokens/s", "answered", "refused", "late", "failed"),
         *("latency grows, s/s", "saturated", "p50 of visits", "sent late p95"),
+        "CPU a request",
     )
     pairs = zip(outcome.rows, outcome.verdicts, strict=True)
     return list(head), [[*_place(row), *_load_cells(row, verdict)] for row, verdict in pairs]
@@ -96,6 +98,8 @@ def method(report: ServingReport) -> str:
         workload=report.workload,
         threads=report.fingerprint.threads,
         falls_behind=FALLS_BEHIND,
+        servers=[engine.name for engine in report.engines if is_remote(engine.name)],
+        engines=[engine.name for engine in report.engines if not is_remote(engine.name)],
     )
 
 
@@ -112,7 +116,7 @@ def _told(row: ServedRow, verdict: Verdict) -> str:
 
 
 def _place(row: ServedRow) -> list[str]:
-    return [f"{row.cell.rate_per_s:g}", str(row.cell.beam), row.engine]
+    return [f"{row.cell.rate_per_s:g}", str(row.cell.beam or "own"), row.engine]
 
 
 def _load_cells(row: ServedRow, verdict: Verdict) -> Iterator[str]:
@@ -125,6 +129,7 @@ def _load_cells(row: ServedRow, verdict: Verdict) -> Iterator[str]:
     yield "yes" if row.saturated else "no"
     yield " / ".join(map(_ms, row.visits_p50_ms)) or "–"
     yield _ms(row.lateness_ms.p95)
+    yield _ms(row.cpu_ms)
 
 
 def _times(row: ServedRow) -> Iterator[tuple[str, Summary | None]]:
@@ -144,7 +149,7 @@ def _ms(value: float | None) -> str:
 
 
 def _record(row: ServedRow, verdict: Verdict) -> dict[str, Any]:
-    times = ("e2e_ms", "ttft_ms", "tpot_ms", "queue_ms", "lateness_ms")
+    times = ("e2e_ms", "ttft_ms", "tpot_ms", "queue_ms", "lateness_ms", "cpu_ms")
     rates = ("requests_per_s", "tokens_per_s", "goodput", "goodput_per_s", "saturated")
     counts = ("answered", "refused", "late", "failed")
     return {

@@ -13,7 +13,7 @@ from empgan_rt.graph_spec import EncoderInput
 from empgan_rt.text.featurizer import encoder_input
 
 from ..batches.suite import search_of
-from ..engines.table import APPROXIMATE, REFERENCE
+from ..engines.table import APPROXIMATE, REFERENCE, is_remote
 from ..measuring.bench import Bench, Progress
 from ..measuring.gate import ParityGate
 from ..measuring.stats import Summary
@@ -57,12 +57,13 @@ def run_serving(
     for server in ordered.values():
         server.host(dialogues, plan.max_batch, plan.max_queue)
     turns = Turns(ordered)
-    gate = ParityGate(bench.rescore, APPROXIMATE)
+    gate = ParityGate(bench.rescore, {*APPROXIMATE, *filter(is_remote, ordered)})
+    has_reference = not all(map(is_remote, ordered))  # else nobody's replies are known
     visits: list[ServedVisit] = []
     wanted: dict[int, list[list[int]]] = {}
     for cell in plan.cells():
         search = search_of(cell, bench.bundle.search)
-        if cell.beam not in wanted:
+        if has_reference and cell.beam not in wanted:
             on_progress(len(visits), f"beam {cell.beam}: each dialogue alone")
             with turns.of(next(iter(ordered))) as reference:
                 wanted[cell.beam] = _alone(reference, inputs, search)
@@ -72,14 +73,16 @@ def run_serving(
             count = plan.warmup + plan.visit_sizes(cell)[number]
             arrivals = poisson(cell.rate_per_s, count, len(drawn), 2 * plan.seed + number)
             with turns.of(name) as server:
+                used_s = server.cpu_s()
                 served = server.serve(arrivals, search, plan.deadline_s)
+                used_s = server.cpu_s() - used_s
             for request, reply in zip(served.requests, served.replies, strict=True):
-                if request.outcome == "answered":  # those of the warm-up too
+                if has_reference and request.outcome == "answered":  # those of the warm-up too
                     item = request.item
                     alone = wanted[cell.beam][item]
                     gate.compare(name, cell, item, inputs[item], search, [alone], [reply])
             head, counted = served.requests[: plan.warmup], served.requests[plan.warmup :]
-            visits.append(ServedVisit(name, cell, number, head, counted))
+            visits.append(ServedVisit(name, cell, number, head, counted, used_s))
     on_progress(len(visits), "")
     return _outcome(plan, list(ordered), visits, gate, _idle_warnings(turns))
 
@@ -104,8 +107,9 @@ def _outcome(
     rows, verdicts, failures = [], [], []
     for cell in plan.cells():
         for name in names:
-            mine = [v.requests for v in visits if (v.engine, v.cell) == (name, cell)]
-            row = served_row(name, cell, mine, plan.goodput, plan.seed)
+            own = [visit for visit in visits if (visit.engine, visit.cell) == (name, cell)]
+            mine = [visit.requests for visit in own]
+            row = served_row(name, cell, mine, plan.goodput, plan.seed, _cpu_ms(own))
             rows.append(row)
             verdict = gate.verdict(name, cell)
             verdicts.append(verdict)
@@ -120,6 +124,12 @@ def _outcome(
     return ServingOutcome(
         rows, verdicts, gate.differences, list(visits), failures, warnings + _late_warnings(rows)
     )
+
+
+def _cpu_ms(visits: Sequence[ServedVisit]) -> float | None:
+    """Return the CPU time of each request of some visits; None if none was seen."""
+    count = sum(len(visit.warmup) + len(visit.requests) for visit in visits)
+    return sum(visit.cpu_s for visit in visits) / count * 1e3 or None
 
 
 def _idle_warnings(turns: Turns) -> list[str]:

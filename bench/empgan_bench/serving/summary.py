@@ -33,6 +33,7 @@ class ServedRow(msgspec.Struct, frozen=True, kw_only=True):
         growth: of each visit with 10 answered requests: seconds of e2e latency gained per second
             of the schedule, least squares. At g, completions come at 1 / (1 + g) of the rate.
         lateness_ms: how late the generator sent them.
+        cpu_ms: CPU time of its process for each request, warm-up too; None if it was not seen.
     """
 
     engine: str
@@ -53,6 +54,7 @@ class ServedRow(msgspec.Struct, frozen=True, kw_only=True):
     goodput_per_s: float
     growth: list[Interval]
     lateness_ms: Summary
+    cpu_ms: float | None = None
 
     @property
     def saturated(self) -> bool:
@@ -74,6 +76,7 @@ def served_row(
     visits: Sequence[Sequence[RequestEvents]],
     bounds: Sequence[Objective],
     seed: int,
+    cpu_ms: float | None = None,
 ) -> ServedRow:
     """Return the statistics of one engine in one cell.
 
@@ -83,6 +86,7 @@ def served_row(
         visits: the requests of each visit that count, at least one in all.
         bounds: what makes a request a good one.
         seed: of the bootstrap.
+        cpu_ms: see `ServedRow`.
     """
     requests = [request for visit in visits for request in visit]
     by_visit = [[r for r in visit if r.outcome == "answered"] for visit in visits]
@@ -109,6 +113,7 @@ def served_row(
         goodput_per_s=good / seconds,
         growth=[_growth(visit, seed) for visit in by_visit if len(visit) >= _MIN_FOR_TREND],
         lateness_ms=summarise([r.lateness_ms for r in requests], seed),
+        cpu_ms=cpu_ms,
     )
 
 

@@ -22,6 +22,7 @@ from empgan_rt.errors import (
     ProviderError,
 )
 from support.bench_engines import write_text_bundle
+from support.scripted_server import Says, scripted_server
 from support.source_tree import ROOT
 
 SMALL = ("--batch", "1,2", "--beam", "2", "--warmup", "0", "--min-time", "0", "--threads", "1")
@@ -97,7 +98,7 @@ def test_two_engines_that_agree(kind, bundle, work, use, tmp_path):
             SMALL,
             r"bench throughput: about \d+ s for 2 cells \(cold starts 8 s",
         ),
-        ("serve", SERVED, "bench serve: at least 0 s for 4 visits of 2 engines"),
+        ("serve", SERVED, "bench serve: at least 0 s for 4 visits"),
         (
             "scaling",
             ("--axis", "beam", "--min-time", "0", "--warmup", "0", "--threads", "1"),
@@ -384,6 +385,47 @@ def test_serving_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatc
     assert "kept up" in (out / "report.html").read_text()
 
 
+@pytest.mark.parametrize("backends", [(), ("--backends", "onnxruntime")])
+def test_a_server_over_http_alone_and_beside_an_engine(
+    near, bundle, work, tmp_path, monkeypatch, backends
+):
+    monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    keys, out = tmp_path / "key", tmp_path / "out"
+    keys.write_text("secret\n")
+    with scripted_server(lambda asked: Says(("word1", " word2"), tokens=3)) as server:
+        result = invoke(
+            *("serve", bundle, "--workload", work, "--url", server.url, *backends, "--plain"),
+            *("--rate", "50", "--requests", "6", "--warmup", "1", "--threads", "1", "--json"),
+            *("--model", "second", "--api-key-file", str(keys), "--out", str(out)),
+        )
+    assert result.exit_code == 0, result.output
+    *ours, remote = json.loads(result.stdout)["rows"]
+    assert [row["engine"] for row in ours] == ([] if not backends else ["onnxruntime"])
+    assert (remote["engine"], remote["answered"], remote["beam"]) == (server.url, 6, 0)
+    assert remote["contexts"] == (4 if backends else 0)
+    assert {asked["model"] for _, asked in server.asked} == {"second"}
+    assert not any("stream" in asked for _, asked in server.asked)
+    told = (out / "report.md").read_text()
+    assert f"Over HTTP: {server.url}" in told
+    assert ("not compared" in told) == (not backends)
+    assert "own search" in (out / "report.html").read_text()
+    assert "secret" not in (out / "report.json").read_text()
+
+
+def test_a_server_that_loses_requests_fails_the_run(near, bundle, work, tmp_path, monkeypatch):
+    monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    replies = iter([Says(("word1",), breaks=True), Says(status=429)] + [Says(("word1",))] * 9)
+    arguments = ("serve", bundle, "--workload", work, "--rate", "50", "--requests", "6")
+    out = tmp_path / "out"
+    with (
+        scripted_server(lambda asked: next(replies)) as server,
+        pytest.raises(GateError, match="1 requests failed, first: 127"),
+    ):
+        invoke(*arguments, "--warmup", "0", "--url", server.url, "--out", str(out))
+    (row,) = json.loads((out / "report.json").read_text())["outcome"]["rows"]
+    assert (row["answered"], row["refused"], row["failed"]) == (4, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -396,6 +438,9 @@ def test_serving_onnx_runtime_on_a_toy_bundle(bundle, work, tmp_path, monkeypatc
         (("--slo", "ratio>1"), "objective 'ratio>1'"),
         (("--goodput", "p99_ms<1"), "objective 'p99_ms<1'"),
         (("--beam", "0"), "--beam '0'"),
+        (("--url", "http://127.0.0.1:9", "--beam", "5"), "--beam with --url"),
+        (("--url", "http://127.0.0.1:9", "--api-key-file", "none"), "--api-key-file none"),
+        (("--url", "nowhere"), "--url 'nowhere/v1'"),
     ],
 )
 def test_bad_options_of_serving(bundle, arguments, message):

@@ -140,3 +140,36 @@ def test_progress_counts_visits():
     assert seen[0] == 0
     assert seen[-1] == 8
     assert seen == sorted(seen)
+
+
+URL = "http://127.0.0.1:8000"
+
+
+def test_a_server_is_asked_after_the_engines_and_its_replies_are_counted():
+    calls = []
+    ours, eager = pair(calls)
+    server = ScriptedWorker(URL, calls, reply=lambda item: [7, 3] if item else [5, 6, 3])
+    outcome = run(make_plan(beams=(0,)), server, ours, eager)
+    assert calls == [REFERENCE, REFERENCE, ours.name, URL, URL, ours.name, REFERENCE]
+    assert str(outcome.verdicts[2]) == "1 of 4 equal"
+    assert outcome.failures == []
+    assert {s.beam_size for s in server.searches} == {BASE.beam_size}
+
+
+def test_a_server_alone_is_compared_with_nobody():
+    replies = iter([[5, 3], [6, 3]] * 9)
+    outcome = run(make_plan(beams=(0,)), ScriptedWorker(URL, [], reply=lambda _: next(replies)))
+    assert (str(outcome.verdicts[0]), outcome.failures) == ("not compared", [])
+    assert str(outcome.rows[0].cell) == "5 requests/s, own search"
+    lost = run(make_plan(), ScriptedWorker(URL, [], fails=True))
+    assert lost.failures == [
+        f"{URL}, 5 requests/s, beam 1: 8 requests failed, first: it broke",
+    ]
+
+
+def test_cpu_time_is_that_of_the_visits_and_unknown_where_it_is_not_seen():
+    plan = make_plan(requests=8, warmup=2)  # two visits of 2 + 4 requests
+    (row,) = run(plan, ScriptedWorker(URL, [], idle_cpu_s=0.6)).rows
+    assert row.cpu_ms == pytest.approx(2 * 600 / 12)
+    (unseen,) = run(plan, ScriptedWorker(URL, [])).rows
+    assert unseen.cpu_ms is None
