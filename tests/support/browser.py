@@ -59,14 +59,17 @@ def static_host(folder: Path) -> Iterator[str]:
 
 
 class Console:
-    """What a page says besides what it shows: its console, faults, and whom it asks."""
+    """What a page says besides what it shows: its console, faults, and whom it asks.
+
+    What its workers ask is counted, too.
+    """
 
     def __init__(self, page: Any) -> None:
         self.said: list[str] = []
         self.asked: set[str] = set()
         page.on("console", lambda message: self.said.append(message.text))
         page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.add(request.url))
+        page.context.on("request", lambda request: self.asked.add(request.url))
 
     def others(self, origin: str) -> set[str]:
         """Return what was asked of anybody but one origin."""
