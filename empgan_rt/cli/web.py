@@ -29,7 +29,7 @@ from .options import chosen_guard, guard_options
 @click.option(
     "--onnxruntime-web",
     "runtime",
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(path_type=Path),
     help="npm's package onnxruntime-web, as its archive or its folder. [default: npm fetches it]",
 )
 @click.option("--force", is_flag=True, help="Replace a folder that this command wrote.")

@@ -193,6 +193,8 @@ def test_runtime_that_is_another(package: Path, tmp_path: Path) -> None:
         onnxruntime_web.read_runtime(altered)
     with pytest.raises(InputError, match="has no dist/"):
         onnxruntime_web.read_runtime(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        onnxruntime_web.read_runtime(tmp_path / "nowhere.tgz")
 
 
 def test_runtime_that_npm_fetches(
