@@ -43,7 +43,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "onnx": ("empgan_export",),
     "starlette": ("empgan_rt.server",),
     "uvicorn": ("empgan_rt.server",),
-    "h11": ("empgan_rt.server",),
+    "h11": ("empgan_rt.server", "empgan_bench.workers.http"),
     "prometheus_client": ("empgan_rt.server",),
 }
 
