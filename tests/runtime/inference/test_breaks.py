@@ -197,7 +197,7 @@ def test_every_line_may_break() -> None:
 def test_the_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Scheduler, "abandon", lambda self, error: None)
     with pytest.raises(AssertionError, match="'lost'"):
-        check_all({MemoryError: 20})
+        check_all({MemoryError: 60})
 
 
 def ask_together(executor: Executor, dialogues: range) -> dict[int, Ticket | None]:
