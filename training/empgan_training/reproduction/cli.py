@@ -27,8 +27,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--budget",
     type=click.IntRange(1),
-    help="Optimiser steps of each stage, at most, and data in proportion: 4 make a trial run of "
-    "minutes. Critics train one round at least.",
+    help="Optimiser steps of each stage, at most, and data in proportion: 4 make a trial "
+    "run. Critics train one round at least.",
 )
 @click.option(
     "--recipe", default="default", help="A TOML file or one that ships; it serves every system."
