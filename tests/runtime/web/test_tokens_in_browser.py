@@ -22,10 +22,12 @@ ASK = """
 async ({contexts, search}) => {
   const worker = new Worker("engine/worker.js", {type: "module"});
   const ask = question => new Promise((resolve, reject) => {
+    const pieces = [];
     worker.onerror = reject;
     worker.onmessage = ({data}) => {
       if (data.error) reject(new Error(data.error));
-      if (data.done) resolve(data.done);
+      if (data.text) pieces.push(data.text);
+      if (data.done) resolve({...data.done, pieces});
     };
     worker.postMessage({id: 1, ...question});
   });
@@ -58,6 +60,12 @@ def test_tokens_are_those_of_python(
             found = page.evaluate(ASK, {"contexts": turns, "search": search})
             wanted = responder.reply_batch(contexts(), replace(responder.search, **search))
             assert len(found) == CONTEXTS
+            streamed = [(reply["text"], reply.pop("pieces")) for reply in found]
+            assert sum(len(pieces) > 1 for _, pieces in streamed) > CONTEXTS // 2
+            taken_back = [
+                text for text, pieces in streamed if not all(map(text.startswith, pieces))
+            ]
+            assert taken_back == []
             ours = [as_engine(reply) for reply in wanted]
             assert differences(map(without_numbers, found), ours, contexts()) == []
             assert_close(found, wanted, responder.bundle.manifest.variants[precision].atol)
