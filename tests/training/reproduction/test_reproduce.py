@@ -19,6 +19,7 @@ from click.testing import CliRunner
 from empgan_rt.errors import DependencyError, DivergenceError, InputError
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.config import TrainConfig
+from empgan_training.progress import silent
 from empgan_training.reproduction import cli
 from empgan_training.reproduction.options import (
     ReproduceOptions,
@@ -27,6 +28,7 @@ from empgan_training.reproduction.options import (
     within,
 )
 from empgan_training.reproduction.reproduce import reproduce
+from empgan_training.reproduction.steps import Steps
 from empgan_training.systems import SYSTEMS
 from support.runs import recipe
 from support.small_data import own_corpus, prepare_own
@@ -49,6 +51,21 @@ def options(folder: Path, *systems: str) -> ReproduceOptions:
 
 def times(folder: Path) -> dict[Path, int]:
     return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_corpus_of_ones_own_is_prepared_under_its_licence(tmp_path: Path) -> None:
+    corpus, recipe_ = own_corpus(tmp_path / "corpus"), TrainConfig()
+    steps = [
+        Steps(corpus, tmp_path / name, recipe_, shortened=False, licence=name, on_progress=silent)
+        for name in ("MIT", "")
+    ]
+    steps[0].prepare().run(False)
+    assert json.loads((tmp_path / "MIT/prepared/report.json").read_bytes())["licence"] == "MIT"
+    with pytest.raises(InputError, match="give --licence"):
+        steps[1].prepare().run(False)
+    assert steps[0].prepare().inputs.items() > steps[1].prepare().inputs.items()
+    shown = CliRunner().invoke(cli.reproduce, ["--help"]).output
+    assert "--licence" in shown
 
 
 def test_it_leaves_replies_facts_and_tables(done: Path) -> None:
@@ -287,7 +304,8 @@ def test_all_nine_killed_three_times_end_as_an_undisturbed_run_and_answer(tmp_pa
 
 
 def _start(corpus: Path, out: Path, folder: Path) -> subprocess.Popen[bytes]:
-    command = ["reproduce", corpus, out, "--recipe", folder / "small.toml", "--budget", "12"]
+    recipe_ = folder / "small.toml"
+    command = ["reproduce", corpus, out, "--licence", "MIT", "--recipe", recipe_, "--budget", "12"]
     with (folder / f"{out.name}.log").open("ab") as log:
         return subprocess.Popen([sys.executable, "-m", "empgan_rt", *map(str, command)], stderr=log)
 

@@ -31,6 +31,12 @@ _PATH = click.Path(path_type=Path)
     "run. Critics train one round at least.",
 )
 @click.option(
+    "--licence",
+    default="",
+    metavar="TEXT",
+    help="Of a corpus of your own, as for `data prepare`; the systems inherit it.",
+)
+@click.option(
     "--recipe", default="default", help="A TOML file or one that ships; it serves every system."
 )
 @click.option(
@@ -43,6 +49,7 @@ def reproduce(
     systems: str,
     seeds: str,
     budget: int | None,
+    licence: str,
     recipe: str,
     overrides: tuple[str, ...],
     as_json: bool,
@@ -57,7 +64,7 @@ def reproduce(
     from .options import ReproduceOptions, system_names
     from .reproduce import reproduce as run  # needs torch
 
-    options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget)
+    options = ReproduceOptions(system_names(systems), _seeds(seeds), config, budget, licence)
     with console.told_on_interrupt(
         lambda: f"stopped; what is done stays in {out}, the same command goes on"
     ):

@@ -27,6 +27,7 @@ class ReproduceOptions:
         recipe: for every system; its system, seed, folders and sources are filled in.
         budget: optimiser steps of each stage, at most; None leaves that to the recipe. Data is
             read in proportion, see `most_dialogues`.
+        licence: of a corpus that is not known to us, which the systems inherit.
 
     Raises:
         InputError: a seed is negative or too large.
@@ -36,6 +37,7 @@ class ReproduceOptions:
     seeds: tuple[int, ...]
     recipe: TrainConfig
     budget: int | None = None
+    licence: str = ""
 
     def __post_init__(self) -> None:
         for seed in self.seeds:

@@ -89,6 +89,7 @@ class _Reproduction:
             out,
             self.recipe,
             shortened=options.budget is not None,
+            licence=options.licence,
             on_progress=on_progress,
         )
         self.ledger = Ledger(out)

@@ -37,6 +37,7 @@ class Steps:
         out: of the reproduction.
         recipe: for every system, within the budget.
         shortened: whether a budget cuts the data.
+        licence: of a corpus that is not known to us.
         on_progress: is told of what goes on within a step.
 
     Attributes:
@@ -51,10 +52,11 @@ class Steps:
         recipe: TrainConfig,
         *,
         shortened: bool,
+        licence: str = "",
         on_progress: OnProgress,
     ) -> None:
         self._corpus, self._out, self._recipe = corpus, out, recipe
-        self._on_progress = on_progress
+        self._licence, self._on_progress = licence, on_progress
         self._whole = corpus if (corpus / "report.json").is_file() else out / "prepared"
         self.data = out / "shortened" if shortened else self._whole
         self.results = out / "results"
@@ -65,12 +67,13 @@ class Steps:
         inputs = {path.relative_to(self._corpus).as_posix(): file_sha256(path) for path in files}
         if self._corpus.is_file():
             inputs = {self._corpus.name: file_sha256(self._corpus)}
+        if self._licence:
+            inputs["licence"] = self._licence
 
         def run(_: bool) -> None:
             if self._whole != self._corpus:
-                prepare_corpus(
-                    self._corpus, self._whole, PrepareOptions(), force=restored(self._whole)
-                )
+                options = PrepareOptions(licence=self._licence)
+                prepare_corpus(self._corpus, self._whole, options, force=restored(self._whole))
 
         outputs = [self._whole / "report.json"] if self._whole != self._corpus else []
         return Step("prepare", inputs, outputs, run, file_sha256)
