@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
-from collections.abc import Callable, Generator, Sequence
+import sys
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import uvicorn
 
@@ -30,6 +32,7 @@ from .wordless import tell, without_words
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+SPARE_FILES = 64  # that are kept for other things than connections
 FIRST_REQUEST_S = 1.0  # that a new connection has when the server ends
 LOOK_S = 0.02
 TICKS = 10  # of uvicorn's loop, between two looks at the connections; about a second
@@ -54,8 +57,6 @@ class Process(uvicorn.Server):
         signal: the first signal that came; None before.
         force_exit: whether a second one came.
     """
-
-    servers: list[asyncio.Server]
 
     def __init__(
         self,
@@ -88,6 +89,9 @@ class Process(uvicorn.Server):
         self.signal: signal.Signals | None = None
         self._delay_s, self._on_ready, self._on_leave = delay_s, on_ready, on_leave
         self._on_second = on_second
+        self._doors: list[socket.socket] = []
+        self._coming: set[asyncio.Task[Any]] = set()
+        self._most, self._is_full = _most_connections(), False
 
     def end(self, told: signal.Signals) -> None:
         """Begin the end, as on a signal; break it off if it has begun."""
@@ -109,39 +113,81 @@ class Process(uvicorn.Server):
         asyncio.get_running_loop().call_later(delay_s, setattr, self, "should_exit", True)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
+        """Listen.
+
+        asyncio's own server tries 2048 times in a row, and complains as often, where no more files
+        can be opened; here connections wait at the door until others have ended.
+        """
         asyncio.get_running_loop().set_exception_handler(tell)
-        await super().startup(sockets)
+        self.servers = []
+        self._doors = list(sockets or ())
+        for door in self._doors:
+            door.setblocking(False)
+            door.listen(BACKLOG)
+        self._open()
+        self.started = True
         self._on_ready()
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether it is time to close the sockets; look at the connections now and then."""
         if counter % TICKS == 0:
             self._check()
+        if self._is_full and len(self.server_state.connections) < self._most:
+            self._open()
         return await super().on_tick(counter)
+
+    def _open(self) -> None:
+        """Take connections from now on."""
+        self._is_full = False
+        for door in self._doors:
+            asyncio.get_running_loop().add_reader(door, self._accept, door)
+
+    def _close(self) -> None:
+        """Leave connections waiting from now on."""
+        for door in self._doors:
+            asyncio.get_running_loop().remove_reader(door)
+
+    def _accept(self, door: socket.socket) -> None:
+        """Take the connections that wait, as far as there is room."""
+        while len(self.server_state.connections) + len(self._coming) < self._most:
+            try:
+                client, _ = door.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                return
+            except OSError:  # no more files, for whatever else has them open
+                break
+            self._take(client)
+        self._is_full = True
+        self._close()
+
+    def _take(self, client: socket.socket) -> None:
+        """Serve a client."""
+        loop = asyncio.get_running_loop()
+        client.setblocking(False)
+        task = loop.create_task(loop.connect_accepted_socket(self._connection, client))
+        self._coming.add(task)
+        task.add_done_callback(self._coming.discard)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the sockets, and answer what was accepted."""
         watch = asyncio.create_task(self._watch())
         try:
-            await self._take_last(sockets or ())
+            await self._take_last()
             await super().shutdown(sockets)
         finally:
             watch.cancel()
 
-    async def _take_last(self, sockets: Sequence[socket.socket]) -> None:
+    async def _take_last(self) -> None:
         """Accept those who are at the doors, close these, and wait for what new clients ask."""
         loop = asyncio.get_running_loop()
-        for each in sockets:
-            loop.remove_reader(each)
-            with suppress(OSError):  # nobody is there any more, or the client has gone
+        self._close()
+        for door in self._doors:
+            with suppress(OSError):  # nobody is there any more, or there is no more room
                 while True:
-                    client, _ = each.accept()
-                    client.setblocking(False)
-                    await loop.connect_accepted_socket(self._connection, client)
+                    self._take(door.accept()[0])
             with suppress(OSError):
-                # asyncio's own close would lose those whom it has accepted in this very turn.
-                each.shutdown(socket.SHUT_RD)
+                door.shutdown(socket.SHUT_RD)
+        await asyncio.gather(*self._coming, return_exceptions=True)
         until = loop.time() + FIRST_REQUEST_S
         await asyncio.sleep(LOOK_S)
         while loop.time() < until and any(each.is_new for each in self._connections()):
@@ -176,3 +222,9 @@ class Process(uvicorn.Server):
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+
+def _most_connections() -> int:
+    """Return how many connections may be open at once."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if files == resource.RLIM_INFINITY else max(1, files - SPARE_FILES)

@@ -1,7 +1,7 @@
 """A server of a few paths without a model, to be run as a process: `served_alone.py '{...}'`.
 
-The argument is JSON: `delay_s`, and numbers in place of those in `connection` and `process`. It
-prints its port on one line, and then "leave" when it begins to end.
+The argument is JSON: `delay_s`, `files` (the most that may be open), and numbers in place of those
+in `connection` and `process`. It prints its port on one line, and "leave" when it begins to end.
 
     GET /            "ok", at once
     POST /wait       the number of bytes of its body, after the seconds in the header `x-wait`
@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import resource
 import socket
 import sys
 from typing import Any
@@ -57,6 +58,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 def main(settings: dict[str, Any]) -> None:
     logging.basicConfig()
     delay_s = settings.pop("delay_s", 0.0)
+    if files := settings.pop("files", 0):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     for name, value in settings.items():
         for module in (connection, process):
             if hasattr(module, name):

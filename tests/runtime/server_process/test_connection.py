@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
@@ -169,3 +170,18 @@ def _wait_for_the_end(client: socket.socket) -> None:
 def _state(client: socket.socket) -> int:
     """Return the state of a TCP connection as the kernel numbers it; 1 is established."""
     return client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+
+
+@pytest.mark.parametrize("spare", [8, 40], ids=["files run out", "room runs out"])
+def test_who_finds_no_room_waits_at_the_door(spare: int) -> None:
+    with (
+        served_alone(files=72, SPARE_FILES=spare, HEADER_S=0.3, TICKS=1) as served,
+        ExitStack() as stack,
+    ):
+        idle = [stack.enter_context(served.connect()) for _ in range(150)]
+        idle[-1].sendall(request("/", "connection: close"))
+        assert whole(idle[-1]).endswith(b"ok")
+        served.signal(signal.SIGTERM)
+        code, _, err = served.ended()
+        assert code == 0
+        assert err == ""
