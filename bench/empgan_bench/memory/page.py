@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import plotly.graph_objects as go
 from ..reports import markdown, theme
 from ..reports.page import Card, Line, Page, Plots, rendered
 from ..reports.tables import Table, prose
-from ..reports.theme import Look
+from ..reports.theme import Look, Panel
 from .run import MemoryReport, MemoryRow
 from .usage import PHASES
 
@@ -77,8 +78,8 @@ def render_page(report: MemoryReport) -> str:
             Plots(
                 "phases",
                 "Resident memory by phase",
-                "MiB of RSS, medians.",
-                [theme.panel("RSS", _bars(report, looks))],
+                "RSS, medians of processes.",
+                [*_panels(report, looks)],
             )
         ],
         tables={"Memory in MiB": memory_table(report)},
@@ -100,18 +101,23 @@ def _card(report: MemoryReport, rows: list[MemoryRow]) -> Card:
     return Card(rows[0].engine, lines, f"medians of {len(rows[0].samples)} fresh processes")
 
 
-def _bars(report: MemoryReport, looks: dict[str, Look]) -> Any:
-    """Return the RSS of all engines, phase by phase."""
-    figure = go.Figure(layout={"barmode": "group"})
-    for engine, rows in _by_engine(report).items():
+def _panels(report: MemoryReport, looks: dict[str, Look]) -> Iterator[Panel]:
+    """Yield the RSS of all engines after each phase, a bar each, on one scale."""
+    most = max(row.usage.rss_mib for row in report.outcome.rows)
+    for phase in PHASES:
+        rows = [row for row in report.outcome.rows if row.phase == phase]
+        figure = go.Figure()
         figure.add_bar(
-            name=engine,
-            x=[report.plan.told(phase) for phase in PHASES],
-            y=[row.usage.rss_mib for row in rows],
-            marker_color=looks[engine].colour,
+            x=[row.usage.rss_mib for row in rows],
+            y=[-place for place in range(len(rows))],
+            orientation="h",
+            width=0.28,
+            marker_color=[looks[row.engine].colour for row in rows],
         )
-    figure.update_yaxes(title="MiB")
-    return figure
+        figure.update_xaxes(title="MiB", range=[0, most])
+        values = [f"{row.usage.rss_mib:.0f} MiB" for row in rows]
+        names = [row.engine for row in rows]
+        yield theme.row_panel(report.plan.told(phase), figure, names, values)
 
 
 def _by_engine(report: MemoryReport) -> dict[str, list[MemoryRow]]:

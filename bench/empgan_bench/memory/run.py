@@ -147,7 +147,7 @@ def run_memory(
         fingerprint=before,
         load_average_after=fingerprint.load_average(),
         plan=plan,
-        outcome=outcome_of(plan.objectives, samples),
+        outcome=outcome_of(plan, samples),
     )
 
 
@@ -156,13 +156,11 @@ def _noted(held: list[Usage]) -> Callable[[int], None]:
     return lambda pid: held.append(usage_of(pid))
 
 
-def outcome_of(
-    objectives: Sequence[Objective], samples: Mapping[str, Sequence[Sequence[Usage]]]
-) -> MemoryOutcome:
+def outcome_of(plan: MemoryPlan, samples: Mapping[str, Sequence[Sequence[Usage]]]) -> MemoryOutcome:
     """Return the medians of all processes, and hold the objectives against them.
 
     Args:
-        objectives: see the plan.
+        plan: whose objectives must hold.
         samples: engine -> processes -> phases.
     """
     rows, failures = [], []
@@ -178,9 +176,9 @@ def outcome_of(
                 for row in mine
                 for name, value in msgspec.structs.asdict(row.usage).items()
             }
-            missed = [objective.missed(found) for objective in objectives]
+            missed = [objective.missed(found) for objective in plan.objectives]
             failures += [f"{engine}: {text}" for text in missed if text]
-    return MemoryOutcome(rows, failures, _doubts(rows))
+    return MemoryOutcome(rows, failures, _doubts(plan, rows))
 
 
 def _row(engine: str, phase: str, samples: list[Usage]) -> MemoryRow:
@@ -191,12 +189,12 @@ def _row(engine: str, phase: str, samples: list[Usage]) -> MemoryRow:
     return MemoryRow(engine, phase, middle, max(held) - min(held), samples)
 
 
-def _doubts(rows: Sequence[MemoryRow]) -> list[str]:
+def _doubts(plan: MemoryPlan, rows: Sequence[MemoryRow]) -> list[str]:
     """Return what makes the figures doubtful."""
     worst = max(rows, key=lambda row: row.spread_mib / row.usage.rss_mib)
     if worst.spread_mib <= NOISE_LIMIT * worst.usage.rss_mib:
         return []
     return [
         f"processes of one engine differ by up to {worst.spread_mib:.1f} MiB "
-        f"({worst.engine}, {worst.phase})"
+        f"({worst.engine}, {plan.told(worst.phase)})"
     ]
