@@ -2,8 +2,8 @@
 # A client of a server on this machine calls a server elsewhere when it is imported.
 #
 # One would guess: importing a client calls nobody, and a request to 127.0.0.1 stays there.
-# What happens with litellm 1.110.2: a table of prices is fetched from raw.githubusercontent.com, before the
-# first request, and three times over half a minute where there is no way out.
+# What happens with litellm 1.110.2: the import alone fetches a table of prices from raw.githubusercontent.com, and
+# tries it three times where there is no way out.
 # LITELLM_LOCAL_MODEL_COST_MAP=True, set before the import, stops it.
 # Source: litellm/litellm_core_utils/get_model_cost_map.py.
 #

@@ -59,13 +59,27 @@ class Client:
 
 CLIENTS = {
     "openai": Client(("openai==3.57.0",), "with_openai.py"),
-    "openai, JavaScript, 7": Client(("openai@7.59.0",), "with_openai.mjs"),
+    "openai, JavaScript, 7": Client(
+        ("openai@7.59.0",), "with_openai.mjs", "says that it wants Node 22, and runs on 20"
+    ),
     "openai, JavaScript, 6": Client(("openai@6.49.0",), "with_openai.mjs"),
     "LangChain": Client(("langchain-openai==1.7.4", "openai==3.57.0"), "with_langchain.py"),
-    "LiteLLM": Client(("litellm==1.110.2",), "with_litellm.py"),
-    "llm": Client(("llm==0.36", "openai==3.57.0"), "with_llm.py"),
-    "AI SDK": Client(("ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"), "with_ai_sdk.mjs"),
-    "promptfoo": Client(("promptfoo@0.121.20",), "with_promptfoo.mjs"),
+    "LiteLLM": Client(
+        ("litellm==1.110.2",),
+        "with_litellm.py",
+        "fetches a table of prices unless `LITELLM_LOCAL_MODEL_COST_MAP` is set",
+    ),
+    "llm": Client(
+        ("llm==0.36", "openai==3.57.0"),
+        "with_llm.py",
+        "its command too; nothing sets how often or how long it asks",
+    ),
+    "AI SDK": Client(
+        ("ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"),
+        "with_ai_sdk.mjs",
+        "knows nothing of `x-should-retry`; `maxRetries: 0` keeps it from asking again",
+    ),
+    "promptfoo": Client(("promptfoo@0.121.20",), "with_promptfoo.mjs", "takes 1.8 GB of disk"),
     "Schemathesis": Client(("schemathesis==4.32.5",), "with_schemathesis.py"),
 }
 
@@ -135,7 +149,7 @@ def page(told: dict[str, dict[str, dict[str, Any]]]) -> str:
         client = CLIENTS[name]
         packages = ", ".join(client.packages)
         if "document" in lines:
-            others.append(f"{name} ({packages}): {cell(lines['document'])}.")
+            others.append(f"{name} ({packages}) over `/openapi.json`: {cell(lines['document'])}.")
             continue
         cells = [cell(lines.get(asked)) for asked in ASKED]
         rows.append(" | ".join([f"| {name}", packages, *cells, client.remark]) + " |")
@@ -149,9 +163,22 @@ _BEFORE = """\
 
 `scripts/clients` installs each client below, as it is, into a folder of its own, runs
 `empgan-rt serve default` with a key on this machine, and has each client do what its users do. It
-writes this page. An empty cell was not asked.
+writes this page.
 """
-_AFTER = ""
+_AFTER = """
+- **Chat and response**: the text is what a bare request for the same dialogue gets, instructions
+  being ignored.
+- **429**: 48 long replies at once are wanted of a server that lets no request wait. Some are
+  refused at first, and the client asks again by itself until all are answered.
+- **400, 401, 404**: what is raised for a field that is not supported, for a key that is not known
+  and for a model that is not there.
+- **504**: what is raised for a deadline (`x-request-timeout`) that is over. The server says
+  `x-should-retry: false`, since who asks again waits again.
+- **Its own time limit**: what is raised when the client does not wait any longer.
+
+An empty cell was not asked, since the client has no such thing. What is not as it should be is
+called **fails**.
+"""
 
 
 def main() -> None:

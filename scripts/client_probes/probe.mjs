@@ -6,6 +6,7 @@ export const messages = [
 ];
 export const LONG = { max_tokens: 200, ignore_eos: true }; // what keeps a server busy
 export const AT_ONCE = { "x-request-timeout": "0.000001" }; // over when it is read
+export const PATIENCE = 300; // times that a client asks again, on however slow a machine
 const CROWD = 48;
 
 export function expect(found, wanted) {

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from urllib.request import Request, urlopen
 
 CROWD = 48  # requests at once: more than a server answers that lets nobody wait
+PATIENCE = 300  # times that one of them asks again, a second apart, on however slow a machine
 LONG = {"max_tokens": 200, "extra_body": {"ignore_eos": True}}  # what keeps it busy
 AT_ONCE = {"x-request-timeout": "0.000001"}  # a deadline that is over when it is read
 

@@ -1,7 +1,7 @@
 // The AI SDK, by its provider for compatible servers.
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
-import { AT_ONCE, LONG, asked, given, patience, raised, same, tell } from "./probe.mjs";
+import { AT_ONCE, LONG, PATIENCE, asked, given, patience, raised, same, tell } from "./probe.mjs";
 
 const provider = (more) =>
   createOpenAICompatible({ name: "empgan", baseURL: `${given.url}/v1`, apiKey: given.key, ...more });
@@ -19,7 +19,7 @@ await tell({
   retries: () => {
     const busy = provider({ baseURL: `${given.busy_url}/v1`, transformRequestBody: (body) => ({ ...body, ...LONG }) });
     const model = busy.chatModel(given.busy_model);
-    return patience(async () => (await generateText({ ...wanted, model, maxRetries: 6 })).text);
+    return patience(async () => (await generateText({ ...wanted, model, maxRetries: PATIENCE })).text);
   },
 
   errors: async () => {

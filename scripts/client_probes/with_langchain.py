@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from langchain_openai import ChatOpenAI
-from probe import AT_ONCE, LONG, errand, raised, tell
+from probe import AT_ONCE, LONG, PATIENCE, errand, raised, tell
 
 given = errand()
 opened = partial(ChatOpenAI, base_url=f"{given.url}/v1", api_key=given.key, model=given.model)
@@ -29,7 +29,9 @@ def response_stream() -> str:
 
 
 def retries() -> str:
-    busy = opened(base_url=f"{given.busy_url}/v1", model=given.busy_model, max_retries=10, **LONG)
+    busy = opened(
+        base_url=f"{given.busy_url}/v1", model=given.busy_model, max_retries=PATIENCE, **LONG
+    )
     return given.patience(lambda: busy.invoke(TURNS).text)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # else it fetches a table of prices
 
 import litellm
-from probe import AT_ONCE, LONG, errand, raised, tell
+from probe import AT_ONCE, LONG, PATIENCE, errand, raised, tell
 
 given = errand()
 litellm.suppress_debug_info = True
@@ -36,7 +36,9 @@ def response_stream() -> str:
 
 def retries() -> str:
     busy = {"api_base": f"{given.busy_url}/v1", "model": f"openai/{given.busy_model}"}
-    return given.patience(lambda: create(**busy, max_retries=10, **LONG).choices[0].message.content)
+    return given.patience(
+        lambda: create(**busy, max_retries=PATIENCE, **LONG).choices[0].message.content
+    )
 
 
 def errors() -> str:

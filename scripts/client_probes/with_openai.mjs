@@ -1,6 +1,6 @@
 // OpenAI's own client of JavaScript.
 import OpenAI from "openai";
-import { AT_ONCE, LONG, asked, expect, given, messages, patience, raised, same, tell } from "./probe.mjs";
+import { AT_ONCE, LONG, PATIENCE, asked, expect, given, messages, patience, raised, same, tell } from "./probe.mjs";
 
 const client = new OpenAI({ baseURL: `${given.url}/v1`, apiKey: given.key });
 const chatted = { model: given.model, messages };
@@ -39,7 +39,7 @@ await tell({
   },
 
   retries: () => {
-    const busy = new OpenAI({ baseURL: `${given.busy_url}/v1`, apiKey: given.key, maxRetries: 10 });
+    const busy = new OpenAI({ baseURL: `${given.busy_url}/v1`, apiKey: given.key, maxRetries: PATIENCE });
     const long = { ...LONG, model: given.busy_model, messages };
     return patience(async () => (await busy.chat.completions.create(long)).choices[0].message.content);
   },

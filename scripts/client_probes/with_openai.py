@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 import openai
-from probe import AT_ONCE, LONG, errand, expect, raised, tell
+from probe import AT_ONCE, LONG, PATIENCE, errand, expect, raised, tell
 
 given = errand()
 client = openai.OpenAI(base_url=f"{given.url}/v1", api_key=given.key)
-busy = openai.OpenAI(base_url=f"{given.busy_url}/v1", api_key=given.key, max_retries=10)
+busy = openai.OpenAI(base_url=f"{given.busy_url}/v1", api_key=given.key, max_retries=PATIENCE)
 create = partial(client.chat.completions.create, model=given.model, messages=given.messages)
 respond = partial(client.responses.create, model=given.model, input=given.said, instructions="x")
 
