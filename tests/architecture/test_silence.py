@@ -60,7 +60,11 @@ def drawn(module: str, source: str) -> Iterator[str]:
 def spoken(module: str, source: str) -> Iterator[str]:
     """Yield each use of the terminal: `print`, `input` and the process's streams."""
     for node in ast.walk(ast.parse(source)):
-        is_print = isinstance(node, ast.Name) and node.id in ("print", "input")
+        is_print = (
+            isinstance(node, ast.Name)
+            and node.id in ("print", "input")
+            and isinstance(node.ctx, ast.Load)  # a field may have that name
+        )
         is_stream = (
             isinstance(node, ast.Attribute)
             and node.attr.strip("_") in STREAMS
