@@ -15,6 +15,8 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 import litellm
 
+litellm.suppress_debug_info = True  # else it prints where to ask for help at each error
+
 url = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000/v1"
 name = sys.argv[2] if len(sys.argv) > 2 else "default"
 place = {

@@ -176,8 +176,7 @@ _AFTER = """
   `x-should-retry: false`, since who asks again waits again.
 - **Its own time limit**: what is raised when the client does not wait any longer.
 
-An empty cell was not asked, since the client has no such thing. What is not as it should be is
-called **fails**.
+An empty cell was not asked. What is not as it should be begins with **fails**.
 """
 
 

@@ -28,6 +28,7 @@ EXTRAS = {
     "tensorrt": ("tensorrt-cu13", "cuda-python", "onnx"),
     "trt-check": ("tensorrt-rtx", "cuda-python"),
     "browser-check": ("playwright",),
+    "clients-check": ("openai", "langchain-openai", "llm", "schemathesis", "fastapi"),
     "train": ("torch", "safetensors", "tensorboard"),
     "parquet": ("pyarrow",),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),

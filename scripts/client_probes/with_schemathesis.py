@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.request import urlopen
 
-from probe import OtherwiseError, errand, tell
+from probe import OtherwiseError, errand, expect, tell
 
 given = errand()
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
@@ -31,6 +33,9 @@ def document() -> str:
         failures = done.stdout.partition("Failures:")[2].partition("For more")[0]
         raise OtherwiseError(failures or done.stdout + done.stderr)
     (tested,) = re.findall(r"^  Tested: (\d+)", done.stdout, re.MULTILINE)
+    with urlopen(f"{given.url}/openapi.json") as answer:
+        paths = json.load(answer)["paths"]
+    expect(int(tested), sum(len(operations) for operations in paths.values()))
     (cases,) = re.findall(r"^  (\d+) generated", done.stdout, re.MULTILINE)
     return f"{tested} operations, {cases} requests, no check fails"
 

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from empgan_rt import Emotion
+from support.installed import need
 from support.served import Served, serve, started, wait_until
 from support.source_tree import ROOT
 
@@ -91,7 +92,7 @@ def reply_of(address: str, text: str) -> str:
 
 
 def test_openai_client(url: str) -> None:
-    pytest.importorskip("openai")
+    need("openai")
     _check_openai(said(python("openai_client.py"), url), url)
 
 
@@ -115,7 +116,7 @@ def _check_openai(printed: str, url: str) -> None:
 
 
 def test_langchain_chat(url: str) -> None:
-    pytest.importorskip("langchain_openai")
+    need("langchain_openai")
     typed = "I lost my keys today.\nThey were in my coat!\n\n"
     printed = said(python("langchain_chat.py"), url, "tiny", typed=typed)
     first, second = (line.partition("model: ")[2] for line in printed.splitlines()[:2])
@@ -124,7 +125,7 @@ def test_langchain_chat(url: str) -> None:
 
 
 def test_litellm_chat(url: str) -> None:
-    pytest.importorskip("litellm")
+    need("litellm")
     printed = said(python("litellm_chat.py"), url, "tiny")
     lines = dict(line.split(": ", 1) for line in printed.splitlines())
     assert lines["reply"] == lines["in pieces"] == reply_of(url, "My best friend moved away today.")
@@ -133,7 +134,7 @@ def test_litellm_chat(url: str) -> None:
 
 
 def test_fastapi_mount() -> None:
-    pytest.importorskip("fastapi")
+    need("fastapi")
     port = free_port()
     with page("fastapi_mount.py", str(port), "tiny", port=port) as address:
         reply = reply_of(f"{address}/empathy/v1", "I lost my keys")
@@ -146,8 +147,7 @@ def test_fastapi_mount() -> None:
 
 
 def test_gradio_chat(url: str) -> None:
-    pytest.importorskip("gradio")
-    pytest.importorskip("openai")
+    need("gradio", "openai")
     port = free_port()
     with page("gradio_chat.py", url, str(port), port=port) as address:
         # A user who speaks twice: what is sent the second time has Gradio's own fields.

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from support.installed import need
 from support.served import serve
 from support.source_tree import ROOT
 
@@ -67,8 +68,7 @@ def test_a_client_is_served(name: str, errand: dict[str, str], tmp_path: Path) -
 
 def _python(client: Any) -> list[str]:
     """Return the command of a probe in this interpreter, if the client is there in any version."""
-    for package in client.packages:
-        pytest.importorskip(package.partition("==")[0].replace("-", "_"))
+    need(*(package.partition("==")[0].replace("-", "_") for package in client.packages))
     return [sys.executable, str(clients.PROBES / client.probe)]
 
 
