@@ -61,7 +61,9 @@ def test_tokens_are_those_of_python(
             wanted = responder.reply_batch(contexts(), replace(responder.search, **search))
             assert len(found) == CONTEXTS
             streamed = [(reply["text"], reply.pop("pieces")) for reply in found]
-            assert sum(len(pieces) > 1 for _, pieces in streamed) > CONTEXTS // 2
+            # With several beams words become certain late, often all at once.
+            least = CONTEXTS // 2 if beams == 1 else 0
+            assert sum(len(pieces) > 1 for _, pieces in streamed) > least
             taken_back = [
                 text for text, pieces in streamed if not all(map(text.startswith, pieces))
             ]
