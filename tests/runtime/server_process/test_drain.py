@@ -38,8 +38,10 @@ def test_all_are_answered(pause_s: float) -> None:
     all_answered(signal.SIGTERM, pause_s, delay_s=0.0)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("round_number", range(50))
+@pytest.mark.parametrize(
+    "round_number",
+    [pytest.param(n, marks=pytest.mark.soak if n % 6 else pytest.mark.slow) for n in range(50)],
+)
 def test_all_are_answered_fifty_times(round_number: int) -> None:
     all_answered(signal.SIGTERM, 0.006 * round_number, delay_s=0.1 * (round_number % 2))
 

@@ -133,8 +133,10 @@ def test_sessions_outlast_the_server(tmp_path: Path) -> None:
         assert served.ended()[0] == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("round_number", range(50))
+@pytest.mark.parametrize(
+    "round_number",
+    [pytest.param(n, marks=pytest.mark.soak if n % 6 else pytest.mark.slow) for n in range(50)],
+)
 def test_all_are_answered_fifty_times(round_number: int) -> None:
     with serve("tiny", "--shutdown-delay", str(0.2 * (round_number % 2)), "-q") as served:
         clients = [served.connect() for _ in range(IN_FLIGHT)]
