@@ -75,7 +75,7 @@ CLIENTS = {
         "its command too; nothing sets how often or how long it asks",
     ),
     "AI SDK": Client(
-        ("ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92"),
+        ("ai@6.0.326", "@ai-sdk/openai-compatible@2.0.92", "@ai-sdk/openai@3.0.141"),
         "with_ai_sdk.mjs",
         "knows nothing of `x-should-retry`; `maxRetries: 0` keeps it from asking again",
     ),

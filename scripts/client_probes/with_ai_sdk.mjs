@@ -1,20 +1,28 @@
-// The AI SDK, by its provider for compatible servers.
+// The AI SDK, by its provider for compatible servers and, for responses, by that for OpenAI.
+import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, streamText } from "ai";
 import { AT_ONCE, LONG, PATIENCE, asked, given, patience, raised, same, tell } from "./probe.mjs";
 
 const provider = (more) =>
   createOpenAICompatible({ name: "empgan", baseURL: `${given.url}/v1`, apiKey: given.key, ...more });
+const openai = createOpenAI({ baseURL: `${given.url}/v1`, apiKey: given.key });
 const wanted = { model: provider().chatModel(given.model), system: "Be kind.", prompt: given.said };
+
+async function inPieces(asked) {
+  let text = "";
+  for await (const piece of streamText(asked).textStream) text += piece;
+  return same(text);
+}
 
 await tell({
   chat: async () => same((await generateText(wanted)).text),
 
-  chat_stream: async () => {
-    let text = "";
-    for await (const piece of streamText(wanted).textStream) text += piece;
-    return same(text);
-  },
+  chat_stream: () => inPieces(wanted),
+
+  response: async () => same((await generateText({ ...wanted, model: openai(given.model) })).text),
+
+  response_stream: () => inPieces({ ...wanted, model: openai(given.model) }),
 
   retries: () => {
     const busy = provider({ baseURL: `${given.busy_url}/v1`, transformRequestBody: (body) => ({ ...body, ...LONG }) });
