@@ -200,3 +200,12 @@ def _flush(path: Path) -> None:
 def _reason(error: Exception) -> str:
     """Return what the system said, without any path."""
     return error.strerror or type(error).__name__ if isinstance(error, OSError) else str(error)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether something has a name; of a name that no file can have it is False too."""
+    try:
+        path.lstat()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -40,7 +40,8 @@ def missing(names: Iterable[str]) -> str:
 
 def one_line(error: EmpganError) -> str:
     """Return an error with its mend, on one line."""
-    return "; ".join(str(error).splitlines())
+    hint = "; ".join(error.hint.splitlines())
+    return f"{error.message} ({hint})" if hint else error.message
 
 
 def _gpu() -> str:

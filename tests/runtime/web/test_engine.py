@@ -203,7 +203,7 @@ def searched_in_python(table: list[Any], config: SearchConfig, bans: Bans) -> di
 def test_verdicts() -> None:
     texts = [line.text for line in read_lines()]
     texts += [turn for turns in voice_contexts() for turn in turns]
-    texts += disguised(texts, seed=6)
+    texts += [*disguised(texts, seed=6)]  # all of them before the list grows
     texts = [text for text in texts if text.strip()]
     chosen = random.Random(7)
     dialogues = [[text] for text in texts]

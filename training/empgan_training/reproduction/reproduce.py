@@ -23,6 +23,7 @@ from msgspec.structs import replace
 from empgan_rt._version import __version__
 from empgan_rt.errors import DivergenceError, EmpganError, InputError
 from empgan_rt.storage.file_set import replace_file
+from empgan_rt.storage.folders import is_there
 
 from ..metrics.inputs import check_eval_packages
 from ..progress import OnProgress, silent
@@ -125,7 +126,7 @@ class _Reproduction:
 
     def _begin(self, perform: Callable[[Step], None]) -> None:
         """Make the data ready; where that fails at first, no folder stays that was not there."""
-        fresh = not self.out.exists()
+        fresh = not is_there(self.out)
         try:
             self._check_settings()
             perform(self.steps.prepare())

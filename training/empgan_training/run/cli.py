@@ -10,6 +10,7 @@ import msgspec
 
 from empgan_rt.cli import console
 from empgan_rt.errors import InputError
+from empgan_rt.storage.folders import is_there
 
 from ..config import SHIPPED_NAMES, find_recipe, load_recipe
 from ..scoring.report_text import aligned, train_text
@@ -65,7 +66,7 @@ def train(
         ):
             trainer = Trainer(config, resume=resume, on_progress=console.progress)
     except InputError as error:
-        if recipe in SHIPPED_NAMES and not Path(config.data, "report.json").is_file():
+        if recipe in SHIPPED_NAMES and not is_there(Path(config.data, "report.json")):
             error.hint = f"`empgan-rt recipe show {recipe}` tells first how its data is prepared"
         raise
     with console.told_on_interrupt(lambda: _saved(trainer)):
