@@ -68,7 +68,8 @@ from . import console
     "--max-sessions",
     "limit_sessions",
     type=int,
-    help="Most dialogues that are remembered, of each model; 1000 unless told.",
+    help="Most dialogues that are remembered, of each model, or of all together in a file; 1000 "
+    "unless told.",
 )
 @click.option("--guard/--no-guard", default=None, help="As in chat: on unless told.")
 @click.option("--guard-words", metavar="FILE", help="As in chat.")

@@ -23,7 +23,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             fewer by `x-request-timeout`. None for no limit.
         with_sessions: whether dialogues are remembered, at /v1/sessions/{key}; several processes
             on one port must not, for each would remember its own part of one.
-        limit_sessions: most dialogues that are remembered, of each model.
+        limit_sessions: most dialogues that are remembered, of each model, or of all together where
+            they have a store that is shared.
         session_ttl_s: seconds from the end of a reply until its dialogue is forgotten; may be
             infinite.
         cors_origins: origins whose pages may call, such as "https://example.org"; "*" for all.
