@@ -39,6 +39,9 @@ _TRACED_SIZES = {
     "S": 7,
 }  # none 1, none equal
 _ELEMENT = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
+# Graphs whose tables are cast as a whole: TensorRT-RTX 1.7 cannot build the context encoder of a
+# flat context (Emo-S2S, SeqGAN) with rows that are cast after their lookup.
+_CAST_WHOLE = frozenset({"context_encoder"})
 _STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
 
@@ -133,7 +136,7 @@ def finish(
         stored: the weights file.
         spec: signature of the whole graph.
     """
-    _attach_weights(model.graph, names, stored)
+    _attach_weights(model.graph, names, stored, casts_rows=spec.name not in _CAST_WHOLE)
     write_constants_as_tensors(model.graph)
     _declare(model.graph, spec)
     _strip(model)
@@ -141,9 +144,17 @@ def finish(
 
 
 def _attach_weights(
-    graph: onnx.GraphProto, names: Mapping[str, str], stored: Mapping[str, StoredTensor]
+    graph: onnx.GraphProto,
+    names: Mapping[str, str],
+    stored: Mapping[str, StoredTensor],
+    *,
+    casts_rows: bool,
 ) -> None:
-    """Turn weight inputs that are read into external initialisers, cast to their own types."""
+    """Turn weight inputs that are read into external initialisers, cast to their own types.
+
+    Args:
+        casts_rows: whether rows that are looked up are cast, and not their table.
+    """
     types = {value.name: value.type.tensor_type.elem_type for value in graph.input}
     nodes = list(graph.node)
     for name, traced in sorted(names.items()):
@@ -153,12 +164,12 @@ def _attach_weights(
         graph.initializer.append(_external(name, stored[name]))
         casts = graph.initializer[-1].data_type != types[traced]
         for node in readers:
-            looks_up = _is_lookup(node, traced)
+            looks_up = casts_rows and _is_lookup(node, traced)
             source = f"{name}:cast" if casts and not looks_up else name
             node.input[:] = [source if used == traced else used for used in node.input]
             if casts and looks_up:
                 nodes.insert(nodes.index(node) + 1, _cast_of_rows(node, types[traced]))
-        if casts and not all(_is_lookup(node, name) for node in readers):
+        if casts and not all(casts_rows and _is_lookup(node, name) for node in readers):
             nodes.insert(0, _cast(name, f"{name}:cast", types[traced]))
     del graph.node[:]
     graph.node.extend(nodes)
