@@ -162,15 +162,15 @@ def _attach_weights(
         if not readers:
             continue
         graph.initializer.append(_external(name, stored[name]))
-        casts = graph.initializer[-1].data_type != types[traced]
+        casts, whole = graph.initializer[-1].data_type != types[traced], f"{name}:cast"
         for node in readers:
             looks_up = casts_rows and _is_lookup(node, traced)
-            source = f"{name}:cast" if casts and not looks_up else name
+            source = whole if casts and not looks_up else name
             node.input[:] = [source if used == traced else used for used in node.input]
             if casts and looks_up:
                 nodes.insert(nodes.index(node) + 1, _cast_of_rows(node, types[traced]))
-        if casts and not all(casts_rows and _is_lookup(node, name) for node in readers):
-            nodes.insert(0, _cast(name, f"{name}:cast", types[traced]))
+        if any(whole in node.input for node in readers):
+            nodes.insert(0, _cast(name, whole, types[traced]))
     del graph.node[:]
     graph.node.extend(nodes)
 

@@ -71,6 +71,7 @@ def _big(dice: random.Random) -> bytes:
 def _strange(dice: random.Random) -> bytes:
     lines = (b"GET /\xff\xfe HTTP/1.1", b"GET /%ff%00 HTTP/1.1", b"OPTIONS * HTTP/1.1")
     lines += (b"CONNECT a:1 HTTP/1.1", b"GET / HTTP/2.0", b"PRI * HTTP/2.0", b"GET / HTTP/1.0")
+    lines += (b"DELETE /v1/chat/completions HTTP/1.1",)  # a path that is there
     lines += (b"BREW /pot HTTP/1.1", b"GET http://a/health HTTP/1.1", b"get /health http/1.1")
     more = (b"", b"connection: upgrade\r\nupgrade: websocket\r\n", b"expect: 100-continue\r\n")
     return dice.choice(lines) + b"\r\nhost: a\r\n" + dice.choice(more) + b"\r\n"

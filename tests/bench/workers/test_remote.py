@@ -69,6 +69,8 @@ def test_a_reply_is_timed_and_its_tokens_are_those_of_the_usage(streams: bool) -
     assert request.ttft_ms is not None
     if streams:
         assert 20 <= request.ttft_ms <= request.e2e_ms
+        assert request.ttft_ms == request.pieces[0].at_ms - request.scheduled_ms
+        assert [piece.at_ms for piece in request.pieces] == sorted(p.at_ms for p in request.pieces)
         assert request.tpot_ms == pytest.approx(
             (request.pieces[2].at_ms - request.pieces[0].at_ms) / 4
         )

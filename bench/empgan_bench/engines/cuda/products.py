@@ -41,7 +41,7 @@ class Products(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         """Pass a call on, and keep what it multiplies."""
-        if func in _UNKNOWN:
+        if func in _UNKNOWN:  # the model has learned another kind of product: a bug of ours
             raise NotImplementedError(f"{func.__name__}: the floor does not know its products")
         if func is functional.linear:
             inputs, weight = args[:2]
