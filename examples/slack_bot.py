@@ -41,7 +41,11 @@ async def main() -> None:
     async with opened_pool("slack.db") as pool:
         app = AsyncApp(token=os.environ["SLACK_BOT_TOKEN"])
         add_answers(app, pool)
-        await AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"]).start_async()
+        handler = AsyncSocketModeHandler(app, os.environ["SLACK_APP_TOKEN"])
+        try:
+            await handler.start_async()
+        finally:
+            await handler.close_async()
 
 
 if __name__ == "__main__":

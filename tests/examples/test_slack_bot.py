@@ -78,13 +78,16 @@ def test_it_runs_until_it_is_stopped(
 ) -> None:
     bot = example("slack_bot", "slack_bolt")
     seen: list[Any] = []
+    opened: list[Any] = []
 
     async def start(self: Any) -> None:
         seen.extend([self.app.client.token, self.app_token, len(self.app._async_listeners)])
+        opened.append(self.client.aiohttp_client_session)
 
     monkeypatch.setattr(bot.AsyncSocketModeHandler, "start_async", start)
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     monkeypatch.setenv("SLACK_APP_TOKEN", "xapp-1")
     asyncio.run(bot.main())
     assert seen == ["xoxb-1", "xapp-1", 2]
+    assert [session.closed for session in opened] == [True]
     assert [path.name for path in tmp_path.iterdir()] == ["slack.db"]
