@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-FOLDER = Path(__file__).with_name("page")
+from ..web.folder import PAGE
+
 INDEX = "index.html"
 POLICY = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; "
@@ -30,7 +31,7 @@ _KINDS = {  # not the system's, which may know them otherwise
 }
 
 
-def page_routes(folder: Path = FOLDER) -> list[Route]:
+def page_routes(folder: Path = PAGE) -> list[Route]:
     """Return a route for each file of a folder, its index at "/"; none without an index."""
     if not (folder / INDEX).is_file():
         return []

@@ -26,10 +26,9 @@ from .onnxruntime_web import VERSION
 WORKER = "service_worker.js"
 NO_GUARD = b"null"
 _HERE = Path(__file__).parent
-_SOURCES = {  # where the files of a folder come from; of one name, the last one counts
-    "": _HERE.parent / "server" / "page",
-    "engine/": _HERE / "engine",
-}
+PAGE = _HERE / "page"
+"""Where the files of the page are, as the server has it."""
+_SOURCES = {"": PAGE, "engine/": _HERE / "engine"}  # of one name, the last one counts
 _OFFLINE = _HERE / "offline"
 
 _Files = Mapping[str, bytes]

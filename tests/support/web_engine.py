@@ -13,7 +13,7 @@ import pytest
 
 from support.source_tree import PACKAGES
 
-PAGE = PACKAGES["empgan_rt"] / "server" / "page"
+PAGE = PACKAGES["empgan_rt"] / "web" / "page"
 ENGINE = PACKAGES["empgan_rt"] / "web" / "engine"
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="no Node.js on the path")

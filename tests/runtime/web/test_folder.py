@@ -20,7 +20,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import DependencyError, InputError
 from empgan_rt.guard.word_list import SHIPPED
 from empgan_rt.web import onnxruntime_web
-from empgan_rt.web.folder import NO_GUARD, WORKER, folder_files, write_folder
+from empgan_rt.web.folder import NO_GUARD, PAGE, WORKER, folder_files, write_folder
 from empgan_rt.web.guard_file import guard_file
 from empgan_rt.web.model_files import FACTS, model_files
 from support.command_line import Outcome
@@ -75,8 +75,7 @@ def test_the_bundles_own_files_are_in_it() -> None:
 
 def test_the_page_is_the_servers_with_another_transport() -> None:
     files = files_of()
-    page = PACKAGES["empgan_rt"] / "server" / "page"
-    for path in page.iterdir():
+    for path in PAGE.iterdir():
         is_same = files[path.name] == path.read_bytes()
         assert is_same == (path.name != "transport.js")
 
@@ -111,8 +110,7 @@ def test_every_file_that_a_script_names_is_there() -> None:
 
 
 def test_no_file_asks_for_anything_elsewhere() -> None:
-    sources = [PACKAGES["empgan_rt"] / "server" / "page", PACKAGES["empgan_rt"] / "web"]
-    for path in (path for source in sources for path in source.rglob("*.*")):
+    for path in (PACKAGES["empgan_rt"] / "web").rglob("*.*"):
         if path.suffix in (".js", ".html", ".css"):
             text = path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")
             assert "://" not in text, path.name
