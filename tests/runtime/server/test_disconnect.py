@@ -7,6 +7,7 @@ begins after the application has noticed that is counted, however slow the machi
 from __future__ import annotations
 
 import json
+import random
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -80,6 +81,34 @@ def test_no_step_begins_for_a_client_that_left(gated: Served, case: str, how: st
     assert backend.begun == 3
     assert [each.finished_reason for each in recorder.finished_ones] == ["abort"]
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "count", [pytest.param(200, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.soak)]
+)
+def test_many_leave_one_after_the_other(gated: Served, count: int) -> None:
+    backend, responder, recorder, address = gated
+    dice = random.Random(count)
+    for number in range(count):
+        before = backend.begun
+        path, body = CASES[dice.choice([*CASES])]
+        if dice.random() < 0.5 and "max_tokens" in body:
+            body = {**body, **SAMPLED}
+        connection = ask(address, path, body)
+        taken = dice.randrange(6 if "text" not in body else 3)  # a session's reply may be short
+        for _ in range(taken):
+            backend.let(1)
+        wait_until(lambda until=before + taken + 1: backend.begun == until)
+        if dice.random() < 0.5:
+            connection.close()
+        else:
+            connection.shutdown(socket.SHUT_WR)
+        wait_until(lambda until=number + 1: len(recorder.finished_ones) == until)
+        backend.let(1)
+        wait_until(lambda: responder._executor.is_idle)
+        assert backend.begun == before + taken + 1
+        connection.close()
+    assert {each.finished_reason for each in recorder.finished_ones} == {"abort"}
 
 
 def test_a_stream_whose_reader_leaves_in_the_middle_ends(gated: Served) -> None:

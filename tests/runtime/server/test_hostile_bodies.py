@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -14,47 +13,8 @@ from starlette.testclient import TestClient
 
 from empgan_rt import AsyncResponder
 from empgan_rt.server import app
+from support.hostile_bodies import GOOD, places, spoilt
 
-GOOD: dict[str, dict[str, Any]] = {
-    "/v1/chat/completions": {
-        "model": "default",
-        "messages": [
-            {"role": "system", "content": "Be kind."},
-            {"role": "user", "content": [{"type": "text", "text": "Hello."}], "emotion": "fear"},
-            {"role": "assistant", "content": "Hello."},
-            {"role": "user", "content": "I lost my keys."},
-        ],
-        "n": 2,
-        "temperature": 0.5,
-        "top_p": 0.9,
-        "top_k": 5,
-        "seed": 1,
-        "max_tokens": 5,
-        "min_tokens": 1,
-        "stop": ["x"],
-        "bad_words": ["shut up"],
-        "repetition_penalty": 1.1,
-        "length_penalty": 1.0,
-        "stream": False,
-        "logit_bias": {},
-        "response_format": {"type": "text"},
-    },
-    "/v1/responses": {
-        "input": [{"role": "user", "content": [{"type": "input_text", "text": "Hello."}]}],
-        "instructions": "Be kind.",
-        "max_output_tokens": 5,
-        "temperature": 1.0,
-        "text": {"format": {"type": "text"}},
-        "tools": [],
-        "stream": True,
-    },
-    "/v1/reply": {
-        "turns": ["Hello.", {"text": "I lost my keys.", "emotion": "sadness"}],
-        "search": {"beam_size": 2, "max_length": 5, "banned_words": ["no"], "seed": 3},
-        "stream": False,
-    },
-    "/v1/sessions/somebody": {"text": "Hello.", "emotion": "anger", "stream": False},
-}
 PATHS = st.sampled_from([*GOOD])
 TEXT = st.one_of(
     st.text(max_size=20),
@@ -85,33 +45,6 @@ def hostile_client() -> Iterator[TestClient]:
         yield client
         assert client.portal is not None
         client.portal.call(responder.aclose)
-
-
-def places(document: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the way to each value inside a document, itself included."""
-    found = [path]
-    inside = (
-        document.items()
-        if isinstance(document, dict)
-        else enumerate(document)
-        if isinstance(document, list)
-        else ()
-    )
-    for key, value in inside:
-        found += places(value, (*path, key))
-    return found
-
-
-def spoilt(document: Any, way: tuple[Any, ...], value: Any) -> Any:
-    """Return a document with another value in one place."""
-    if not way:
-        return value
-    made = copy.deepcopy(document)
-    inner = made
-    for key in way[:-1]:
-        inner = inner[key]
-    inner[way[-1]] = value
-    return made
 
 
 def check(client: TestClient, path: str, body: bytes) -> int:
