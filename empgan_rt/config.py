@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from .errors import InputError
@@ -21,7 +21,7 @@ MAX_CANDIDATES = 256  # what a sampler may draw from; TensorRT's TopK ends at 38
 def _check(owner: Any, name: str, low: float, high: float) -> None:
     """Raise InputError unless `low <= owner.name <= high` and its type is the declared one."""
     value = getattr(owner, name)
-    declared = {f.name: f.type for f in fields(owner)}[name]
+    declared = owner.__dataclass_fields__[name].type
     is_whole = isinstance(value, int) and not isinstance(value, bool)
     is_number = is_whole or isinstance(value, float)
     if not (is_whole if declared == "int" else is_number) or not low <= value <= high:
