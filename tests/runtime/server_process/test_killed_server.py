@@ -29,7 +29,9 @@ async def talk_and_kill(served: Served, talkers: list[Talker], wait_s: float) ->
     faults = [fault for found in await asyncio.gather(*shown) for fault in found]
     began = asyncio.Event()
     talks = [asyncio.create_task(talker.talk(served.port, began)) for talker in talkers]
-    await began.wait()
+    first = asyncio.create_task(began.wait())
+    await asyncio.wait([first, *talks], return_when=asyncio.FIRST_COMPLETED)
+    first.cancel()
     await asyncio.sleep(wait_s)
     served.signal(signal.SIGKILL)
     await asyncio.gather(*talks)

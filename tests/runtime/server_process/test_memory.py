@@ -69,7 +69,7 @@ async def ask_all(served: Served, requests: Iterator[tuple[bytes, int]]) -> None
 
 @pytest.mark.parametrize(
     "count",
-    [pytest.param(6000, marks=pytest.mark.slow), pytest.param(100_000, marks=pytest.mark.soak)],
+    [pytest.param(4000, marks=pytest.mark.slow), pytest.param(100_000, marks=pytest.mark.soak)],
 )
 def test_memory_is_flat_over_many_requests(count: int) -> None:
     dice = random.Random(count)
