@@ -64,7 +64,7 @@ class Pieces:
     def grown(self) -> Iterator[Chunk]:
         """Yield what has become certain since the last chunk, if it shows in the text."""
         prefix = self._ticket.prefix
-        text = self._featurizer.text_of(prefix)
+        text = self._featurizer.text_of(prefix, whole=False)
         if text != self._text:
             yield self._cut(text, len(prefix))
 

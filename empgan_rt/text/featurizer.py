@@ -143,9 +143,9 @@ class Featurizer:
         """
         return self._bans(banned_words)
 
-    def text_of(self, token_ids: Sequence[int]) -> str:
-        """Return readable text; the text of a prefix is a prefix of the text."""
-        return detokenise(self.tokenizer.words_of(token_ids))
+    def text_of(self, token_ids: Sequence[int], *, whole: bool = True) -> str:
+        """Return readable text; if it is not the `whole`, as much as later tokens cannot change."""
+        return detokenise(self.tokenizer.words_of(token_ids), whole=whole)
 
 
 def _empty_place(digest: bytes, emotion: Emotion | None) -> list[TurnFeatures]:

@@ -43,7 +43,7 @@ async function read(pieces) {
 }
 
 const tasks = {
-  texts: replies => replies.map(detokenise),
+  texts: ({ replies, whole }) => replies.map(words => detokenise(words, whole)),
   words: ({ text, limits, texts }) => {
     const { tokenizer } = new Featurizer(text, limits);
     return texts.map(each => tokenizer.words(each));

@@ -1,8 +1,13 @@
 /**
  * Words back to readable text: `empgan_rt/text/detokenizer.py`, rule for rule.
  *
- * The text of a prefix is a prefix of the text, so a streamed reply never takes a character back.
+ * Of a reply that goes on only so much becomes text as later words cannot change, so a streamed
+ * reply never takes a character back.
  */
+
+import {
+  firstOf, isAlphabetic, isAlphanumeric, isCapital, isDigits, kindsOf, namesIn, openName,
+} from "./names.js";
 
 const CLITICS = new Set(
   ["'s", "'m", "'d", "'re", "'ve", "'ll", "n't"].flatMap(form => [form, form.toUpperCase()]),
@@ -12,44 +17,61 @@ const JOINS_RIGHT = new Set("([{$£¥#/");
 const ENDS_SENTENCE = new Set([".", "!", "?", "..."]);
 const TRANSPARENT = new Set("\"'([{)]}");
 const QUOTES = new Set("\"'");
-const DOMAINS = new Set(["com", "edu", "gov", "net", "org"]);
+const AS_WRITTEN = new Set(["a.m", "a.m.", "p.m", "p.m."]); // "A.m." is read as other words
 const NO_PLURALS = new Set(["as", "is", "means", "says", "was", "yes"]);
 
-const isAlphabetic = text => /^\p{L}+$/u.test(text);
-const isAlphanumeric = text => /^[\p{L}\p{N}]+$/u.test(text);
-const isDigits = text => /^[\p{Nd}\u00b2\u00b3\u00b9\u2070-\u2089]+$/u.test(text);
 const isDots = text => /^\.*$/.test(text);
 const last = text => Array.from(text).at(-1);
 
-/** Return readable text for the words of a reply. */
-export function detokenise(words) {
+/**
+ * Return readable text for the words of a reply.
+ *
+ * @param {string[]} words of the reply, or of its beginning
+ * @param {boolean} whole whether no more words follow; otherwise the last words may be missing
+ *   from the text: those whose spacing or capitals the next ones settle
+ */
+export function detokenise(words, whole = true) {
+  const kinds = kindsOf(words);
+  const certain = whole ? words.length : openName(kinds);
+  const named = new Map();
+  for (const { begin, end, kind } of namesIn(kinds)) {
+    for (let i = begin; i < end; i++) named.set(i, { inside: i > begin, kind });
+  }
   const pieces = [];
   const openQuotes = new Set();
   let beforeLast = "", lastWord = "";
   let opened = false; // whether the last word is an opening quote
   let initials = 0; // of "U.S." so far
   let startsSentence = true;
-  for (let word of words) {
+  for (let [i, word] of words.entries()) {
+    const { inside, kind } = named.get(i) ?? { inside: false, kind: "" };
+    const first = firstOf(word);
+    if (i === certain && (word === "i" || kinds[i] === ":" || startsSentence)) {
+      if (!isCapital(first)) break;
+    } else if (i > certain && word !== ".") break;
     const closes = openQuotes.has(word);
     const possesses = word === "'" && !closes && isPlural(lastWord);
-    const isInitial = /^\p{Uppercase}$/u.test(word) && word !== "I";
+    const isInitial = isCapital(word) && word !== "I";
     const inInitials = initials > 0 && lastWord === "." && isInitial;
-    const glued = !lastWord || opened || closes || possesses || inInitials;
-    if (!glued && !joins(beforeLast, lastWord, word)) pieces.push(" ");
+    const glued = !lastWord || opened || closes || possesses || inInitials || inside;
+    if (!(glued || (kind !== "face" && joins(beforeLast, lastWord, word)))) pieces.push(" ");
     opened = QUOTES.has(word) && !(closes || possesses);
     if (closes) openQuotes.delete(word);
     else if (opened) openQuotes.add(word);
     if (isInitial) initials = inInitials ? initials + 1 : 1;
     else if (word !== ".") initials = 0;
-    if (word === "i") word = "I";
-    const first = Array.from(word)[0];
-    if (startsSentence && isAlphabetic(first) && !endsAddress(beforeLast, lastWord, word)) {
+    if (word === "i" && !kind) word = "I";
+    if (startsSentence && isAlphabetic(first) && !kind && !AS_WRITTEN.has(word)) {
       word = first.toUpperCase() + word.slice(first.length);
     }
     pieces.push(word);
-    if (ENDS_SENTENCE.has(word)) startsSentence = initials < 2;
-    else if (!TRANSPARENT.has(word)) startsSentence = false;
-    [beforeLast, lastWord] = [lastWord, word];
+    if (kind === "abbreviation") startsSentence = false;
+    else if (ENDS_SENTENCE.has(word)) {
+      startsSentence = initials < 2 && lastWord.toLowerCase() !== "vs";
+    } else if (!TRANSPARENT.has(word) && kind !== "face") startsSentence = false;
+    // "#" of "C#" and "(" of ":(" hold nothing on their right
+    const isEnd = (kind === "signs" || kind === "face") && !isAlphanumeric(word);
+    [beforeLast, lastWord] = [lastWord, isEnd ? ")" : word];
   }
   return pieces.join("");
 }
@@ -61,23 +83,22 @@ function joins(beforeLast, lastWord, word) {
   if (word === "-" || lastWord === "-") {
     return isDigits(lastWord) || isDigits(beforeLast) || word === lastWord;
   }
+  if (["+", "~", "€"].includes(lastWord) && isDigits(firstOf(word))) {
+    // "+49", "€5", but "x + 5" and "5 € 3"
+    const isSum = isAlphabetic(beforeLast) && Array.from(beforeLast).length === 1;
+    return lastWord === "~" || !(isSum || (beforeLast && isDigits(firstOf(beforeLast))));
+  }
   return (
     JOINS_LEFT.has(word) ||
     JOINS_RIGHT.has(lastWord) ||
-    ((word === "s" || word === "k") && isDigits(lastWord)) || // "the 90s"
+    (lastWord === "@" && isAlphabetic(firstOf(word))) || // "@anna"
+    (word[0] === "_" && isAlphabetic(lastWord)) || // "snake_case"
+    (["s", "k", "€"].includes(word) && isDigits(lastWord)) || // "the 90s"
     (lastWord === "<" && word === "3") ||
-    endsAddress(beforeLast, lastWord, word)
+    (lastWord === "°" && ["C", "F"].includes(word))
   );
 }
 
 function isPlural(word) {
   return isAlphabetic(word) && /[sS]$/.test(word) && !NO_PLURALS.has(word.toLowerCase());
-}
-
-/** Return whether a word goes on after the full stop in "www.example.com". */
-function endsAddress(beforeLast, lastWord, word) {
-  return (
-    lastWord === "." &&
-    (beforeLast === "www" || (isAlphanumeric(beforeLast) && DOMAINS.has(word)))
-  );
 }

@@ -58,8 +58,8 @@ export class Featurizer {
     };
   }
 
-  /** Return readable text; the text of a prefix is a prefix of the text. */
-  textOf(tokenIds) {
-    return detokenise(this.tokenizer.wordsOf(tokenIds));
+  /** Return readable text; if it is not the whole, as much as later tokens cannot change. */
+  textOf(tokenIds, whole = true) {
+    return detokenise(this.tokenizer.wordsOf(tokenIds), whole);
   }
 }

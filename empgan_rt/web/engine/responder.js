@@ -60,7 +60,7 @@ export class Responder {
         state, search.tokenIds, search.parents, search.banned(), search.numCandidates,
       );
       search.advance(ids, logProbs);
-      const certain = this.guard_ ? "" : this.featurizer_.textOf(search.sharedPrefix());
+      const certain = this.guard_ ? "" : this.featurizer_.textOf(search.sharedPrefix(), false);
       if (!(await onStep(certain))) throw new Cancelled("cancelled");
     }
     return search.results().map(({ tokenIds, score, finishReason }) => ({

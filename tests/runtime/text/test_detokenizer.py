@@ -52,6 +52,15 @@ DATA = Path(os.environ.get("EMPGAN_DATA", "../shared/data"))
         ("congrats < 3", "Congrats <3"),
         ("work .... ? hm ..", "Work....? Hm.."),
         ("at 10:30 it costs 1,000.50", "At 10:30 it costs 1,000.50"),
+        ("see http : / / a . b . com", "See http://a.b.com"),
+        ("x + 5 , + 5 , ~ 5", "X + 5, +5, ~5"),
+        ("the 5 € and € 5", "The 5€ and €5"),
+        (
+            "so do i . a friend is at home . it is . nice",
+            "So do I. A friend is at home. It is. Nice",
+        ),
+        ("mine . Example . com , yours", "Mine. Example.com, yours"),
+        ("he got a C . # 1 is mine", "He got a C. #1 is mine"),
     ],
 )
 def test_golden_text(words: str, text: str) -> None:
@@ -74,6 +83,31 @@ READABLE = [
 ]
 
 
+NAMES = [
+    "a.b@c.org",
+    "Write to anna.berg@example.org. Thanks, a_b@mail.example.co.uk answered.",
+    "I'm Tom861@example.com. You too?",
+    "Look at mail.example.co.uk, google.de or https://www.example.org/a/b.html now.",
+    "It was @anna who wrote #happy and #1.",
+    "Open notes.txt or snake_case.py please. OK?",
+    "In 3.11.7, at 192.168.0.1, on 12/05/2026 at 5:30 p.m. we left.",
+    "Call 555-1234, (030) 123-4567 or +49 30 1234.",
+    "It takes ~5 minutes, 1/2 cup, $3.50, €5 or 5€, 20% off at 20°C.",
+    "Take nuts, e.g. almonds, i.e. sweet ones, in the u.s. too.",
+    "My Ph.D. is done. She has a B.A. too.",
+    "O'Neill plays rock'n'roll 24/7, and/or R&B at AT&T.",
+    "C++ is old, C# is not.",
+    "That's too bad :( What happened? Great :) I'm glad ;-)",
+    "It's tea vs. coffee at 9 a.m. here.",
+    "a.m. comes before p.m. every day.",
+]
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_names_come_back(text: str) -> None:
+    assert detokenise(RULES.words(text)) == text
+
+
 @pytest.mark.parametrize("text", READABLE)
 def test_readable_sentences_come_back(text: str) -> None:
     assert detokenise(RULES.words(text)) == text
@@ -88,15 +122,39 @@ def test_nearly_every_turn_of_our_own_dialogues_comes_back() -> None:
 
 
 WORDS = st.sampled_from(
-    [*"\"'.,!?;:()[]{}$%-", "...", "'s", "n't", "'ll", "i", "I", "you", "émile", "9", "<unk>", "o'"]
+    [
+        *"\"'.,!?;:()[]{}$%-@.@.+#&_~€°",
+        *("...", "'s", "n't", "'ll", "i", "I", "you", "émile", "9", "<unk>", "o'", "C", "R", "D"),
+        *("www", "http", "com", "co", "uk", "txt", "Ph", "e", "_x", "p.m."),
+    ]
 ) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=3)
 
 
 @given(st.lists(WORDS, max_size=12))
-def test_the_text_of_a_prefix_is_a_prefix_of_the_text(words: list[str]) -> None:
+def test_a_beginning_is_the_beginning_of_the_text(words: list[str]) -> None:
     whole = detokenise(words)
     for end in range(len(words)):
-        assert whole.startswith(detokenise(words[:end]))
+        assert whole.startswith(detokenise(words[:end], whole=False))
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("Hello", "Hello"),
+        ("hello", ""),  # or "hello@example.com"
+        ("hello you", "Hello you"),
+        ("Yes . you", "Yes."),
+        ("Yes . you too", "Yes. You too"),
+        ("Mail anna . berg @ example .", "Mail anna."),
+        ("Mail anna . berg @ example . com", "Mail anna."),
+        ("Mail anna . berg @ example . com ,", "Mail anna.berg@example.com,"),
+        ("Then i", "Then"),
+        ("Then :", "Then"),
+        ("Then : no", "Then: no"),
+    ],
+)
+def test_only_what_later_words_may_change_waits(words: str, text: str) -> None:
+    assert detokenise(words.split(), whole=False) == text
 
 
 @given(st.lists(WORDS, max_size=12))

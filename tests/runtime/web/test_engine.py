@@ -133,18 +133,22 @@ def test_what_python_refuses_is_refused(text: str) -> None:
     assert list(found) == ["refused"]
 
 
-def test_replies_become_text() -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_replies_become_text(whole: bool) -> None:
     vocabulary = facts_of("default")["text"]["vocabulary"][len(SPECIALS) :]
     chosen = random.Random(4)
     marks = [*".,!?'\"-()/$%", "...", "'s", "n't", "i", "U", "S", "www", "com", "90", "3", "<", "s"]
+    marks += [*"@.@.+#&:;=_~€°²", "C", "R", "AT", "m", "co", "uk", "txt", "http", "Ph", "D", "_x"]
+    marks += ["p.m.", "my-host", "vs", "Ⓐ", "Dž"]
     replies = [
         chosen.choices([*chosen.sample(vocabulary, 20), *marks], k=chosen.randint(0, 14))
         for _ in range(4000)
     ]
     rules = Tokenizer.from_words([])
     replies += [rules.words(turn) for turns in voice_contexts() for turn in turns]
-    found = run_engine("texts", replies)
-    assert differences(found, [detokenise(words) for words in replies], replies) == []
+    found = run_engine("texts", {"replies": replies, "whole": whole})
+    wanted = [detokenise(words, whole=whole) for words in replies]
+    assert differences(found, wanted, replies) == []
 
 
 @pytest.mark.parametrize("bans", BANS)
