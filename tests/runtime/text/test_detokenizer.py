@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empgan_rt.text.detokenizer import detokenise
@@ -130,6 +130,7 @@ WORDS = st.sampled_from(
 ) | st.text(st.characters(codec="utf-8"), min_size=1, max_size=3)
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=12))
 def test_a_beginning_is_the_beginning_of_the_text(words: list[str]) -> None:
     whole = detokenise(words)
@@ -157,6 +158,7 @@ def test_only_what_later_words_may_change_waits(words: str, text: str) -> None:
     assert detokenise(words.split(), whole=False) == text
 
 
+@settings(deadline=None)
 @given(st.lists(WORDS, max_size=12))
 def test_only_spaces_and_capitals_are_changed(words: list[str]) -> None:
     bare = detokenise(words).replace(" ", "").upper()
