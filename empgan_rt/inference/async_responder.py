@@ -263,6 +263,7 @@ class AsyncResponder(BaseResponder):
             ticket.check()
         finally:
             ticket.cancel()  # of no consequence to one that is done
+            ticket.on_step = None  # refers to the ticket, which would wait for the collector
 
 
 async def _within(deadline: float | None, verdict: Awaitable[Awaited]) -> Awaited:

@@ -116,8 +116,9 @@ class Ticket:
 
     def tell(self) -> None:
         """Wake whoever waits for news of this request."""
-        if self.on_step is not None:
-            self.on_step()
+        on_step = self.on_step  # read once: whoever waited may take it away meanwhile
+        if on_step is not None:
+            on_step()
         else:
             self.moved.put(None)
 

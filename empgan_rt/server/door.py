@@ -77,13 +77,19 @@ class JsonErrors:
         except ClientGoneError:
             return
         except Exception as error:
-            refusal = refusal_of(error)
-            self._observer.refused(_path(inside), refusal.status, refusal.reason)
+            # A name for it in this frame, which it refers to, would keep both for the collector.
+            answer = self._told(error, _path(inside))
             if not has_begun:  # else the connection ends too early, which tells the client
-                await send_whole(Answer(refusal.body(), refusal.status, refusal.headers), send)
+                await send_whole(answer, send)
         finally:
             if ENDPOINT in scope:
                 scope[ENDPOINT].append(_path(inside))
+
+    def _told(self, error: Exception, path: str) -> Answer:
+        """Return what a client is told of an error, once the observer was told."""
+        refusal = refusal_of(error)
+        self._observer.refused(path, refusal.status, refusal.reason)
+        return Answer(refusal.body(), refusal.status, refusal.headers)
 
 
 def _path(scope: Scope) -> str:

@@ -14,7 +14,7 @@ from support.keep_alive import KeptConnection
 from support.served import Served, request, serve
 
 IN_FLIGHT = 32
-WARM = 2000  # requests: the heap is as large as they need, the cache of turns is full
+WARM = 2000  # requests: the heap is as large as the largest batch needs, the cache of turns full
 KEYS = 100
 MIB = 1 << 20
 WORDS = ("I", "you", "we", "lost", "found", "my", "your", "keys", "happy", "sad", ".", "?", "!")
@@ -52,6 +52,23 @@ def asked(dice: random.Random) -> tuple[bytes, int]:
     return request(path, JSON, method=method, body=sent), status
 
 
+def largest() -> Iterator[tuple[bytes, int]]:
+    """Yield requests as long as they come, so many of each kind that a batch is of them alone."""
+    text = " ".join(["happy"] * 12)
+    messages = [{"role": ("user", "assistant")[place % 2], "content": text} for place in range(7)]
+    kinds = [
+        ("/v1/chat/completions", {"messages": messages, "temperature": 0, "max_tokens": 4}),
+        ("/v1/responses", {"input": messages, "temperature": 0, "max_output_tokens": 4}),
+        ("/v1/reply", {"turns": [text] * 7, "search": {"beam_size": 1, "max_length": 4}}),
+    ]
+    for path, body in kinds:
+        yield from [(request(path, JSON, method="POST", body=json.dumps(body).encode()), 200)] * 96
+    said = json.dumps({"text": text}).encode()
+    for number in range(128):
+        path = f"/v1/sessions/{number % IN_FLIGHT}"
+        yield request(path, JSON, method="POST", body=said), 200
+
+
 async def ask_all(served: Served, requests: Iterator[tuple[bytes, int]]) -> None:
     """Ask for everything, so many at a time over connections that stay open."""
 
@@ -75,9 +92,12 @@ def test_memory_is_flat_over_many_requests(count: int) -> None:
     dice = random.Random(count)
     with serve("tiny", "-q") as served:
         process = psutil.Process(served.process.pid)
-        sizes = []
-        for number in (WARM, *[(count - WARM) // 8] * 8):
-            asyncio.run(ask_all(served, (asked(dice) for _ in range(number))))
+        first = [*largest()]
+        first += [asked(dice) for _ in range(WARM - len(first))]
+        asyncio.run(ask_all(served, iter(first)))
+        sizes = [process.memory_info().rss]
+        for _ in range(8):
+            asyncio.run(ask_all(served, (asked(dice) for _ in range((count - WARM) // 8))))
             sizes.append(process.memory_info().rss)
         warm, *later = sizes
         print(f"RSS in MiB: {[round(size / MIB, 1) for size in sizes]}")
