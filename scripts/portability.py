@@ -276,11 +276,22 @@ def main() -> None:
     """Write the page, or print the cells of one reader."""
     root = Path(__file__).parents[1]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bundle", type=Path, default=root / "empgan_rt" / "assets" / "tiny")
-    parser.add_argument("--out", type=Path, default=root / "docs" / "portability.md")
+    tiny = root / "empgan_rt" / "assets" / "tiny"
+    parser.add_argument("--bundle", type=Path, default=tiny, help="its folder; tiny if not given")
+    out = root / "docs" / "portability.md"
+    parser.add_argument(
+        "--out", type=Path, default=out, help="the page; docs/portability.md if not"
+    )
     parser.add_argument("--here", action="store_true", help="what this interpreter has, it runs")
     parser.add_argument("--cells", choices=READERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+
+    try:
+        bundle_id = json.loads((options.bundle / "manifest.json").read_bytes())["bundle_id"]
+    except (OSError, ValueError, KeyError) as error:
+        parser.error(f"--bundle {options.bundle} is no bundle: {error}")
+    if not options.out.parent.is_dir():
+        parser.error(f"--out {options.out}: there is no folder {options.out.parent}")
 
     def here(name: str) -> list[str]:
         return [replayed(READERS[name], options.bundle, precision) for precision in PRECISIONS]
@@ -296,7 +307,6 @@ def main() -> None:
             cells[name] = (
                 in_an_environment(name, options.bundle, Path(folder)) if alone else here(name)
             )
-    bundle_id = json.loads((options.bundle / "manifest.json").read_bytes())["bundle_id"]
     options.out.write_text(page(cells, bundle_id), "utf-8")
 
 

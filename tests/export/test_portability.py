@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -55,3 +56,20 @@ def test_the_page_has_every_reader_and_speaks_of_the_embedded_bundle() -> None:
         assert f"| {name} | {', '.join(reader.packages)} | " in page
     bundle_id = json.loads((BUNDLE / "manifest.json").read_bytes())["bundle_id"]
     assert f"`{bundle_id}`" in page
+
+
+@pytest.mark.parametrize(("option", "place"), [("--bundle", "none"), ("--out", "none/page.md")])
+def test_what_would_fail_at_the_end_fails_before_the_work(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    place: str,
+) -> None:
+    worked: list[str] = []
+    monkeypatch.setattr(portability, "in_an_environment", lambda name, *_: worked.append(name))
+    monkeypatch.setattr(sys, "argv", ["portability", option, str(tmp_path / place)])
+    with pytest.raises(SystemExit):
+        portability.main()
+    assert worked == []
+    assert f"{option} {tmp_path / place}" in capsys.readouterr().err
