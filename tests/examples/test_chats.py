@@ -24,6 +24,7 @@ from support.source_tree import ROOT
 pytestmark = pytest.mark.slow
 EXAMPLES = ROOT / "examples"
 MAX_LINES = 60
+MAX_LINES_ON_RAY = 85  # they have to say what is killed, and what becomes of it
 EMOTIONS = {emotion.name.lower() for emotion in Emotion}
 
 
@@ -170,3 +171,6 @@ def test_each_is_short_and_listed() -> None:
         if path.suffix in (".py", ".mjs"):
             assert path.read_text("utf-8").count("\n") <= MAX_LINES
             assert f"[{path.name}]({path.name})" in listed
+    for path in (EXAMPLES / "on_ray").glob("*.py"):
+        assert path.read_text("utf-8").count("\n") <= MAX_LINES_ON_RAY
+        assert f"(on_ray/{path.name})" in listed

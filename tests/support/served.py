@@ -113,9 +113,9 @@ def answer(client: socket.socket) -> tuple[int, dict[str, str], bytes]:
     return int(first.split()[1]), headers, bytes(rest)
 
 
-def wait_until(condition: Any) -> None:
+def wait_until(condition: Any, patience_s: float = PATIENCE_S) -> None:
     """Return when a condition holds."""
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + patience_s
     while not condition():
         assert time.monotonic() < until, "it never came true"
         time.sleep(0.01)
