@@ -15,12 +15,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from empgan_rt.graph_spec import TensorSpec, graph_specs
-from empgan_training.eager import descended
 from empgan_training.model.generator import Generator
 
 from .best_words import BELOW_STRUCK, BLOCK, best_words
+from .descent import exported_descent
 from .quantised import QuantisedLinear, int8_product
 from .to_onnx import StoredTensor, finish, trace
+
+_MORE_INPUTS = 4  # numbers: GPUs multiply fastest where rows begin at a multiple of 16 bytes
 
 
 class _Graph(nn.Module):
@@ -69,7 +71,11 @@ class DecoderStepGraph(_Graph):
         vocabulary = decoder.vocabulary
         hidden, keys, values = (t.to(vocabulary.weight.dtype) for t in (hidden, keys, values))
         state, output = decoder.next_output(
-            self.generator.word_embedding(token_ids), descended(hidden, parents), keys, values, mask
+            self.generator.word_embedding(token_ids),
+            exported_descent(hidden, parents),
+            keys,
+            values,
+            mask,
         )
         missing = -len(vocabulary.weight) % BLOCK
         # no `pad`: without a float16 kernel for it, ONNX Runtime would pad anew at each step
@@ -77,10 +83,14 @@ class DecoderStepGraph(_Graph):
         weight = torch.cat([vocabulary.weight, zeros])
         bias = functional.pad(vocabulary.bias.float(), (0, missing), value=BELOW_STRUCK)
         if isinstance(vocabulary, QuantisedLinear):
-            product = int8_product(output, weight, vocabulary.input_range)
+            logits: Tensor = int8_product(output, weight, bias, *vocabulary.rounding)
+        elif weight.dtype == torch.float32:  # one more input is 1, whose weights are the bias
+            columns = functional.pad(bias.unsqueeze(1), (0, _MORE_INPUTS - 1))
+            inputs = functional.pad(output, (0, _MORE_INPUTS), value=1.0)
+            logits = functional.linear(inputs, torch.cat([weight, columns], 1))
         else:
-            product = functional.linear(output, weight)
-        return state.float(), output.float(), product.float() + bias
+            logits = functional.linear(output, weight).float() + bias
+        return state.float(), output.float(), logits
 
 
 def encoder_graphs(

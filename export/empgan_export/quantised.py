@@ -1,10 +1,15 @@
 """The int8 variant in PyTorch: the large products of a decoder step in integers.
 
-Weights are rounded to 8 bits, with a scale for each output. Inputs are rounded to 7: those whose
-range is known (states of a GRU that starts from a tanh lie within -1 and 1) with a scale for all,
-others with a scale for each row. So a row's result does not depend on its company: integer sums
-are exact. Seven, because processors without VNNI add pairs of products in 16 bits, and
-2 x 127 x 127 is the most that fits. The best words of a step are computed again in float32.
+Inputs have one scale for all rows, and what exceeds it is cut off: states of a GRU that starts from
+a tanh lie within -1 and 1, embeddings within the largest of their table, and how large d^o gets is
+found out by running the generator (`output_range`). Weights have a scale for each output. So a
+row's result does not depend on its company: integer sums are exact. One side of a product has 8
+bits and the other 7, because processors without VNNI add pairs of products in 16 bits, and no more
+than 2 x 127 x 127 or 2 x 63 x 255 fits: of states the weights have 8, of what spreads less evenly
+over its range the inputs. The best words of a step are computed again in float32.
+
+The vocabulary's bias is part of the product: `BIAS_COLUMNS` inputs more have the level `BIAS_LEVEL`
+in every row. Added behind it, it would be another pass over [rows, vocabulary].
 
 `to_onnx` translates `int8_product` to integer operators. The rounded weights are computed from the
 stored ones when a session is made.
@@ -13,6 +18,7 @@ stored ones when a session is made.
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,49 +29,72 @@ from empgan_training.model.generator import Generator
 from empgan_training.model.gru import GRU, gated
 
 from .best_words import MOST_RESCORED, RESCORED
+from .output_range import output_range
 
-WEIGHT_LEVELS, INPUT_LEVELS = 127, 63  # on either side of 0
-LEAST_RANGE = 1e-6  # of an output's weights or a row, so that zeros have a scale
+STATE_LEVELS, INPUT_LEVELS = 63, 127  # on either side of 0: of states, and of other inputs
+LEAST_RANGE = 1e-6  # of an output's weights or of all inputs, so that zeros have a scale
 STATE_RANGE = 1.0  # no state of a GRU is larger than the larger of its first one and 1
+BIAS_COLUMNS, BIAS_LEVEL = 8, 8  # a bias is rounded to 8 levels of the products, at most 4032
 
 
 class QuantisedLinear(nn.Module):
     """A linear layer of integers.
 
-    Sums of a thousand products of 127 by 63 are whole numbers below 2^24, so float32 computes
+    Sums of a thousand products of 127 by 64 are whole numbers below 2^24, so float32 computes
     them exactly, in any order.
 
     Args:
         weight: (W, H), to be rounded.
         bias: (W,), added in float32; None for none.
-        input_range: greatest size of any input; 0 takes each row's own.
+        input_range: greatest size of any input; larger ones are cut off.
+        input_levels: of inputs, STATE_LEVELS or INPUT_LEVELS; the weight has the other number.
+        rounds_bias: whether the bias is rounded too, and part of the product.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, input_range: float = 0.0) -> None:
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        input_range: float,
+        input_levels: int = INPUT_LEVELS,
+        *,
+        rounds_bias: bool = False,
+    ) -> None:
         super().__init__()
-        self.weight, self.bias, self.input_range = weight, bias, input_range
-        self.levels, self.scale = _rounded(weight.detach())
+        self.weight, self.bias = weight, bias
+        self.rounding = max(input_range, LEAST_RANGE) / input_levels, input_levels
+        self.inside = bias if rounds_bias else None
+        inside = None if self.inside is None else self.inside.detach()
+        self.levels, self.scale, self.bias_levels = _rounded(
+            weight.detach(), inside, *self.rounding
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return (..., W) for inputs of (..., H)."""
         if torch.compiler.is_exporting():
-            product: Tensor = int8_product(inputs, self.weight, self.input_range)
+            product: Tensor = int8_product(inputs, self.weight, self.inside, *self.rounding)
         else:
-            product = _product(inputs, self.levels, self.scale, self.input_range)
-        return product if self.bias is None else product + self.bias
+            rounded = self.levels, self.scale, self.bias_levels
+            product = _product(inputs, *rounded, *self.rounding)
+        return product if self.bias is self.inside else product + self.bias
 
 
 class QuantisedGRU(nn.Module):
-    """The cell of a GRU, both of its products in integers; it keeps the names of its parameters."""
+    """The cell of a GRU, both of its products in integers; it keeps the names of its parameters.
 
-    def __init__(self, gru: GRU) -> None:
+    Args:
+        gru: the GRU.
+        input_range: greatest size of any of its inputs.
+    """
+
+    def __init__(self, gru: GRU, input_range: float) -> None:
         super().__init__()
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
         weight_ih, weight_hh, bias_ih, bias_hh = (gru.get_parameter(name) for name in names)
         for name in names:
             self.register_parameter(name, gru.get_parameter(name))
-        self.from_inputs = QuantisedLinear(weight_ih, bias_ih)
-        self.from_hidden = QuantisedLinear(weight_hh, bias_hh, STATE_RANGE)
+        self.from_inputs = QuantisedLinear(weight_ih, bias_ih, input_range)
+        self.from_hidden = QuantisedLinear(weight_hh, bias_hh, STATE_RANGE, STATE_LEVELS)
 
     def cell(self, inputs: Tensor, hidden: Tensor) -> Tensor:
         """See `GRU.cell`."""
@@ -73,14 +102,22 @@ class QuantisedGRU(nn.Module):
 
 
 @torch.library.custom_op("empgan::int8_product", mutates_args=())
-def int8_product(inputs: Tensor, weight: Tensor, input_range: float) -> Tensor:
+def int8_product(
+    inputs: Tensor, weight: Tensor, bias: Tensor | None, input_step: float, input_levels: int
+) -> Tensor:
     """Return inputs (..., H) times weight (W, H) in integers, as `QuantisedLinear` computes it."""
-    return _product(inputs, *_rounded(weight), input_range)
+    rounding = input_step, input_levels
+    return _product(inputs, *_rounded(weight, bias, *rounding), *rounding)
 
 
 @int8_product.register_fake
-def _(inputs: Tensor, weight: Tensor, input_range: float) -> Tensor:
+def _(inputs: Tensor, weight: Tensor, *rounding: Any) -> Tensor:
     return inputs.new_empty(*inputs.shape[:-1], weight.shape[0])
+
+
+def weight_levels(input_levels: int) -> int:
+    """Return the levels of a weight, on either side of 0, for inputs of so many."""
+    return STATE_LEVELS + INPUT_LEVELS - input_levels
 
 
 def quantised(generator: Generator) -> Generator:
@@ -92,10 +129,12 @@ def quantised(generator: Generator) -> Generator:
     other = copy.deepcopy(generator)
     decoder = other.decoder
     attention, vocabulary = decoder.attention, decoder.vocabulary
-    query = QuantisedLinear(attention.hidden_projection.weight, None, STATE_RANGE)
+    table = other.word_embedding.weight.detach()
+    query = QuantisedLinear(attention.hidden_projection.weight, None, STATE_RANGE, STATE_LEVELS)
     attention.add_module("hidden_projection", query)
-    decoder.add_module("vocabulary", QuantisedLinear(vocabulary.weight, vocabulary.bias))
-    decoder.add_module("gru", QuantisedGRU(decoder.gru))
+    layer = vocabulary.weight, vocabulary.bias, output_range(generator)
+    decoder.add_module("vocabulary", QuantisedLinear(*layer, rounds_bias=True))
+    decoder.add_module("gru", QuantisedGRU(decoder.gru, table.abs().max().item()))
     return other
 
 
@@ -127,27 +166,36 @@ class QuantisedBackend(EagerBackend):
         first, others = best[..., :MOST_RESCORED], best[..., MOST_RESCORED:]
         rows = ids[..., :MOST_RESCORED]
         products = (vocabulary.weight[rows] @ output.unsqueeze(-1)).squeeze(-1)
-        exact = products + vocabulary.bias[rows] - logits.logsumexp(-1, keepdim=True)
-        changes = (exact.exp() - first.exp()).masked_fill(first < STRUCK / 2, 0.0)
+        exact = products + vocabulary.bias[rows] - logits.gather(-1, rows) + first
+        changes = exact.exp() - first.exp()  # 0 of banned words: both are
         corrected = torch.cat([exact, others], -1) - torch.log1p(changes.sum(-1, keepdim=True))
         rescored = torch.where(best < STRUCK / 2, best, corrected)
         log_probs, order = rescored.topk(num_candidates, dim=-1)
         return hidden, ids.gather(-1, order).int(), log_probs
 
 
-def _product(inputs: Tensor, levels: Tensor, scale: Tensor, input_range: float) -> Tensor:
-    """Return the product of rounded inputs and the rounded weight."""
-    largest = torch.tensor(input_range) if input_range else _range(inputs)
-    step = largest / INPUT_LEVELS
-    return (inputs / step).round() @ levels.T * scale * step
+def _product(
+    inputs: Tensor,
+    levels: Tensor,
+    scale: Tensor,
+    bias_levels: Tensor,
+    input_step: float,
+    input_levels: int,
+) -> Tensor:
+    """Return the product of rounded inputs and the rounded weight, its bias included."""
+    rounded = (inputs / input_step).round().clamp(-input_levels - 1, input_levels)
+    return (rounded @ levels.T + bias_levels) * (scale * input_step)
 
 
-def _rounded(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the levels (W, H) and the scales (W) of a weight."""
-    scale = _range(weight) / WEIGHT_LEVELS
-    return (weight / scale).round(), scale.squeeze(-1)
-
-
-def _range(values: Tensor) -> Tensor:
-    """Return the greatest size along the last axis, kept, and never 0."""
-    return torch.clamp(values.abs().amax(-1, keepdim=True), min=LEAST_RANGE)
+def _rounded(
+    weight: Tensor, bias: Tensor | None, input_step: float, input_levels: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the levels (W, H) and the scales (W) of a weight, and a bias (W) in their products."""
+    largest, per_level = weight.abs().amax(-1), BIAS_LEVEL * input_step
+    if bias is not None:
+        largest = torch.maximum(largest, bias.abs() / (BIAS_COLUMNS * per_level))
+    scale = torch.clamp(largest, min=LEAST_RANGE) / weight_levels(input_levels)
+    levels = (weight / scale.unsqueeze(-1)).round()
+    if bias is None:
+        return levels, scale, torch.zeros_like(scale)
+    return levels, scale, (bias / (scale * per_level)).round() * BIAS_LEVEL

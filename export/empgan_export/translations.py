@@ -10,7 +10,8 @@ import onnx
 import torch
 from onnxscript import opset18
 
-from .quantised import INPUT_LEVELS, LEAST_RANGE, WEIGHT_LEVELS
+from .descent import DESCENT
+from .quantised import BIAS_COLUMNS, BIAS_LEVEL, LEAST_RANGE, weight_levels
 
 op: Any = opset18  # its stubs know no symbolic values
 
@@ -45,31 +46,49 @@ def _reordered(stacked: Any) -> Any:
     return op.Concat(update, reset, new, axis=0)
 
 
-def _int8_product(inputs: Any, weight: Any, input_range: float) -> Any:
+def _descent(hidden: Any, parents: Any) -> Any:
+    """Translate `exported_descent`: a row of states is copied whole."""
+    last = op.Constant(value_ints=[-1])
+    rows = op.Unsqueeze(op.Cast(parents, to=onnx.TensorProto.INT64), last)
+    return op.GatherND(hidden, rows, batch_dims=1)
+
+
+def _int8_product(inputs: Any, weight: Any, bias: Any, input_step: float, input_levels: int) -> Any:
     """Translate `quantised.int8_product`.
 
     A product of dequantised operands is ONNX's form of it; ONNX Runtime multiplies the integers.
-    Inputs are lifted by a zero point to be unsigned.
+    Inputs are lifted by a zero point to be unsigned. A bias is spread over columns of the weight.
     """
-    last, least = op.Constant(value_ints=[-1]), op.Constant(value_float=LEAST_RANGE)
-    weight_range = op.Max(op.ReduceMax(op.Abs(weight), last, keepdims=0), least)
-    weight_step = op.Div(weight_range, op.Constant(value_float=float(WEIGHT_LEVELS)))
-    zeros = op.ConstantOfShape(op.Shape(weight_step), value=_tensor([0], np.int8))
-    weight_levels = op.QuantizeLinear(weight, weight_step, zeros, axis=0)
-    across = op.Transpose(weight_levels, perm=[1, 0])
-    step = op.Constant(value_float=(input_range or INPUT_LEVELS) / INPUT_LEVELS)
-    row_step = None
-    if not input_range:
-        row_range = op.Max(op.ReduceMax(op.Abs(inputs), last, keepdims=1), least)
-        row_step = op.Div(row_range, op.Constant(value_float=float(INPUT_LEVELS)))
-        inputs = op.Div(inputs, row_step)
-    zero_point = op.Constant(value=_tensor(INPUT_LEVELS + 1, np.uint8))
-    levels = op.QuantizeLinear(inputs, step, zero_point)
-    product = op.MatMul(
-        op.DequantizeLinear(levels, step, zero_point),
-        op.DequantizeLinear(across, weight_step, zeros, axis=1),
+    weight_range = op.ReduceMax(op.Abs(weight), op.Constant(value_ints=[-1]), keepdims=0)
+    if bias is not None:
+        weight_range = op.Max(
+            weight_range, op.Div(op.Abs(bias), _float(BIAS_COLUMNS * BIAS_LEVEL * input_step))
+        )
+    weight_step = op.Div(
+        op.Max(weight_range, _float(LEAST_RANGE)), _float(weight_levels(input_levels))
     )
-    return product if row_step is None else op.Mul(product, row_step)
+    zeros = op.ConstantOfShape(op.Shape(weight_step), value=_tensor([0], np.int8))
+    rounded = op.QuantizeLinear(weight, weight_step, zeros, axis=0)
+    if bias is not None:
+        total = op.Round(op.Div(bias, op.Mul(weight_step, _float(BIAS_LEVEL * input_step))))
+        shares = op.Constant(value=_tensor([*range(BIAS_COLUMNS)], np.float32))
+        spread = op.Add(op.Unsqueeze(total, op.Constant(value_ints=[1])), shares)
+        columns = op.Floor(op.Div(spread, _float(BIAS_COLUMNS)))  # their sum is the total
+        columns = op.Cast(columns, to=onnx.TensorProto.INT8)
+        rounded = op.Concat(rounded, columns, axis=1)
+        before = [0] * (2 * len(inputs.shape) - 1)
+        ends = op.Constant(value_ints=[*before, BIAS_COLUMNS])
+        inputs = op.Pad(inputs, ends, _float(BIAS_LEVEL * input_step))
+    zero_point = op.Constant(value=_tensor(input_levels + 1, np.uint8))
+    levels = op.QuantizeLinear(inputs, _float(input_step), zero_point)
+    return op.MatMul(
+        op.DequantizeLinear(levels, _float(input_step), zero_point),
+        op.DequantizeLinear(op.Transpose(rounded, perm=[1, 0]), weight_step, zeros, axis=1),
+    )
+
+
+def _float(value: float) -> Any:
+    return op.Constant(value_float=float(value))
 
 
 def _tensor(values: Any, dtype: Any) -> onnx.TensorProto:
@@ -79,4 +98,5 @@ def _tensor(values: Any, dtype: Any) -> onnx.TensorProto:
 TRANSLATIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     torch.ops.empgan.gru.default: _gru,
     torch.ops.empgan.int8_product.default: _int8_product,
+    DESCENT: _descent,
 }
