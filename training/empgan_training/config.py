@@ -134,8 +134,8 @@ class TrainConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
         threads: of PyTorch on a CPU; 0 takes every allowed core.
         max_response: longer responses are cut to this many tokens in training.
         save_every_s: seconds between checkpoints within an epoch.
-        recogniser_balance: a turn weighs in the recogniser's loss as the frequency of its label to
-            the power of minus this: 0 weighs all turns alike, 1 all labels.
+        recogniser_balance: a turn weighs in the recogniser's loss as the frequency of its label, in
+            its corpus, to the power of minus this: 0 weighs all turns alike, 1 all labels.
         recogniser_from: a checkpoint whose recogniser is taken instead of training one.
         generator_from: a checkpoint whose generator and recogniser are taken, so that nothing is
             left but training against critics.

@@ -11,7 +11,12 @@ import torch
 from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import EOS
 from empgan_rt.text.featurizer import TurnFeatures
-from empgan_training.algorithms.mle import class_weights, generator_loss, recogniser_loss
+from empgan_training.algorithms.mle import (
+    class_weights,
+    corpus_weights,
+    generator_loss,
+    recogniser_loss,
+)
 from empgan_training.data.batch import Batch, collate
 from empgan_training.data.prepared import PreparedDialogue
 from empgan_training.model.generator import Generator
@@ -102,12 +107,42 @@ def test_recogniser_loss_is_weighted_and_skips_padding() -> None:
     long = PreparedDialogue("a", ("",) * 5, tuple(turns))
     short = PreparedDialogue("b", ("",) * 3, tuple(turns[2:]))
     batch = collate([long, short], 60)  # read are 1, 1, 5 and 5; padding is not
-    weights = torch.tensor([0.5, 9.0, 9.0, 9.0, 2.0, 9.0, 9.0])
+    weights = torch.tensor([[0.5, 9.0, 9.0, 9.0, 2.0, 9.0, 9.0]])
     all_mass = math.log(6 + math.e)
     nats = {1: all_mass - 1.0, 5: all_mass}
     expected = (0.5 * nats[1] * 2 + 2.0 * nats[5] * 2) / (0.5 * 2 + 2.0 * 2)
     with torch.no_grad():
         assert float(recogniser_loss(generator, batch, weights)) == pytest.approx(expected)
+
+
+def labelled(corpus: int, *labels: int) -> PreparedDialogue:
+    turns = tuple(TurnFeatures([4], [EOS], label, 0) for label in (*labels, 8, 8))
+    return PreparedDialogue("d", ("",) * len(turns), turns, corpus=corpus)
+
+
+def test_a_turn_weighs_in_the_recognisers_loss_as_its_label_does_in_its_corpus() -> None:
+    generator = blank()
+    with torch.no_grad():
+        generator.recogniser.classify.bias[0] = 1.0
+    batch = collate([labelled(1, 1, 5), labelled(0, 1, 1, 5)], 60)
+    assert batch.counts.labels == ((2, 0, 0, 0, 1, 0, 0), (1, 0, 0, 0, 1, 0, 0))
+    weights = torch.ones(3, 7)  # of the third corpus, no turn is in the step
+    weights[0, 0], weights[1, 4] = 0.5, 3.0
+    all_mass = math.log(6 + math.e)
+    nats = 0.5 * 2 * (all_mass - 1.0) + all_mass + (all_mass - 1.0) + 3.0 * all_mass
+    with torch.no_grad():
+        found = float(recogniser_loss(generator, batch, weights))
+    assert found == pytest.approx(nats / (0.5 * 2 + 1 + 1 + 3))
+
+
+def test_labels_are_weighed_among_those_of_their_own_corpus() -> None:
+    dialogues = [labelled(0, 1, 1, 1, 5), labelled(1, 1, 5, 5, 5), labelled(0, 1)]
+    weights = corpus_weights(dialogues, 2, 0.5)
+    assert weights.shape == (2, 7)
+    for row, labels in zip(weights, ([1, 1, 1, 1, 5], [1, 5, 5, 5]), strict=True):
+        torch.testing.assert_close(row, class_weights(torch.tensor(labels)))
+    assert float(weights[0, 4] / weights[0, 0]) == pytest.approx(2.0)  # four times as rare
+    assert float(weights[1, 4] / weights[1, 0]) == pytest.approx(3**-0.5)
 
 
 @pytest.mark.parametrize(

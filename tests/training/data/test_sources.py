@@ -254,7 +254,7 @@ def test_turns_without_labels_stay_so_and_are_told_of(tmp_path: Path) -> None:
     dialogues = PreparedData(tmp_path / "out", Limits()).split("train")
     assert {turn.label for d in dialogues for turn in d.turns} == {8}
     batch = collate(dialogues, 20)
-    assert batch.counts.labels == (0,) * 7
+    assert batch.counts.labels == ((0,) * 7,)
     assert batch.counts.labelled == len(batch.label_at) == len(batch.response_label_at) == 0
 
 

@@ -155,7 +155,7 @@ def test_what_contexts_have_in_common_is_read_once(
 
 def test_every_parameter_gets_a_gradient(batch: Batch, generator: Generator) -> None:
     loss = generator_loss(generator, batch)
-    (loss.total + recogniser_loss(generator, batch, torch.ones(7))).backward()
+    (loss.total + recogniser_loss(generator, batch, torch.ones(1, 7))).backward()
     assert set(loss.parts()) == {"total", "response"} | (
         {"label"} if generator.label_head is not None else set()
     )

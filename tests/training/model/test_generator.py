@@ -292,7 +292,7 @@ def test_recogniser_equals_the_oracle(
 def test_every_parameter_gets_a_gradient(batch: Batch) -> None:
     generator = small_generator(CONFIG, seed=5).train()
     loss = generator_loss(generator, batch).total
-    (loss + recogniser_loss(generator, batch, torch.ones(7))).backward()
+    (loss + recogniser_loss(generator, batch, torch.ones(1, 7))).backward()
     for name, parameter in generator.named_parameters():
         gradient = parameter.grad
         assert gradient is not None, name
@@ -309,7 +309,7 @@ def test_every_parameter_gets_a_gradient(batch: Batch) -> None:
 
 def test_each_loss_reaches_only_its_own_parameters(batch: Batch) -> None:
     generator = small_generator(CONFIG, seed=5).train()
-    recogniser_loss(generator, batch, torch.ones(7)).backward()
+    recogniser_loss(generator, batch, torch.ones(1, 7)).backward()
     reached = {name for name, p in generator.named_parameters() if p.grad is not None}
     assert reached == {f"recogniser.{name}" for name, _ in generator.recogniser.named_parameters()}
     generator.zero_grad()

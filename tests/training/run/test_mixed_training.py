@@ -125,7 +125,7 @@ def test_a_label_that_is_not_there_is_the_recognisers(folder: Path) -> None:
     torch.testing.assert_close(soft.newest, wanted.newest.detach())
     gold = sample_memory(generator, labelled).newest.detach()
     assert not torch.allclose(soft.newest, gold)
-    weights = torch.ones(7)
+    weights = torch.ones(len(data.sources), 7)
     assert recogniser_loss(generator, unlabelled, weights).item() == 0.0
     alone = recogniser_loss(generator, collate(daily[:3], 20), weights)
     assert recogniser_loss(generator, mixed, weights).item() == pytest.approx(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from empgan_rt.graph_spec import UNKNOWN_LABEL
+
 from ..data.batch import Batch
+from ..data.prepared import PreparedDialogue
 from ..model.encoders import lengths_of
 from ..model.generator import Generator, label_probs
 from ..model.memory import Memory
@@ -55,7 +58,7 @@ def sample_memory(generator: Generator, batch: Batch) -> Memory:
     Where a turn has none, what the recogniser, which is frozen by now, says of it stands in.
     """
     dtype = generator.word_embedding.weight.dtype
-    if sum(batch.counts.labels) == batch.counts.context_turns:
+    if sum(map(sum, batch.counts.labels)) == batch.counts.context_turns:
         probs = functional.one_hot(batch.labels.long(), 8)[..., 1:].to(dtype)
     else:
         probs = label_probs(_recognised(generator.recogniser, batch.utterances), batch.labels)
@@ -116,18 +119,38 @@ def _entries(states: Tensor, at: Tensor) -> Tensor:
     return states.flatten(0, 1).index_select(0, at)
 
 
-def recogniser_loss(generator: Generator, batch: Batch, class_weights: Tensor) -> Tensor:
-    """Return the class-weighted cross entropy of the recogniser over all turns with a label."""
+def recogniser_loss(generator: Generator, batch: Batch, weights: Tensor) -> Tensor:
+    """Return the weighted cross entropy of the recogniser over all turns with a label.
+
+    Args:
+        weights: (C, 7) of each label in each corpus.
+    """
     logits = generator.recogniser(batch.utterances)
-    found = functional.cross_entropy(
-        _entries(logits, batch.label_at).float(),
-        batch.labels.flatten()[batch.label_at].long() - 1,
-        weight=class_weights,
-        reduction="sum",
+    gold = batch.labels.flatten()[batch.label_at].long() - 1
+    corpus = batch.corpus.unsqueeze(1).expand_as(batch.labels).flatten()[batch.label_at]
+    nats = functional.cross_entropy(
+        _entries(logits, batch.label_at).float(), gold, reduction="none"
     )
-    counts = torch.tensor(batch.counts.labels, device=class_weights.device)
-    weight = (counts * class_weights).sum()
-    return found / weight if any(batch.counts.labels) else found  # no label, no loss
+    found = (nats * weights[corpus, gold]).sum()
+    counts = torch.tensor(batch.counts.labels, device=weights.device)
+    weight = (counts * weights[: len(counts)]).sum()
+    return found / weight if any(map(any, batch.counts.labels)) else found  # no label, no loss
+
+
+def corpus_weights(dialogues: Iterable[PreparedDialogue], corpora: int, smoothing: float) -> Tensor:
+    """Return (C, 7) `class_weights` of each corpus among its own turns that have a label.
+
+    A label that is seldom in one corpus would weigh little there because another corpus has many.
+
+    Args:
+        corpora: C.
+    """
+    labels: list[list[int]] = [[] for _ in range(corpora)]
+    for dialogue in dialogues:
+        given = (turn.label for turn in dialogue.turns if turn.label != UNKNOWN_LABEL)
+        labels[dialogue.corpus].extend(given)
+    rows = [class_weights(torch.tensor(own, dtype=torch.int64), smoothing) for own in labels]
+    return torch.stack(rows)
 
 
 def class_weights(labels: Tensor, smoothing: float = 0.5) -> Tensor:

@@ -7,6 +7,7 @@ encoding. A batch holds D dialogues and the S samples drawn from them.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -28,7 +29,8 @@ class Counts:
 
     Attributes:
         samples: S; tokens: of all responses, EOS included; emotion_tokens: likewise.
-        context_turns: turns that are encoded; labels: (7,) of these, those of each label 1..7.
+        context_turns: turns that are encoded; labels: of these, those of each corpus (from 0 to the
+            last one of the step) and each label 1..7.
         labelled: samples whose response has a label.
     """
 
@@ -36,7 +38,7 @@ class Counts:
     tokens: int
     emotion_tokens: int
     context_turns: int
-    labels: tuple[int, ...]
+    labels: tuple[tuple[int, ...], ...]
     labelled: int
 
 
@@ -47,6 +49,7 @@ class Batch:
     Attributes:
         utterances: (D, M, L); emotion_words: (D, M, N); labels: (D, M), gold, 1..7, 8 of a turn
             that has none, 0 padding.
+        corpus: (D,) the number of each dialogue's corpus.
         dialogue_of: (S,) row of each sample's dialogue.
         context_turns: (S,) turns of its context.
         response_in: (S, T) SOS and the response; response_out: (S, T) the response and EOS.
@@ -63,6 +66,7 @@ class Batch:
     utterances: Tensor
     emotion_words: Tensor
     labels: Tensor
+    corpus: Tensor
     dialogue_of: Tensor
     context_turns: Tensor
     response_in: Tensor
@@ -125,6 +129,7 @@ def collate(
         utterances=torch.from_numpy(inputs.utterances),
         emotion_words=torch.from_numpy(inputs.emotion_words),
         labels=labels,
+        corpus=torch.tensor([d.corpus for d in dialogues]),
         dialogue_of=torch.tensor([i for i, _ in rows]),
         context_turns=torch.tensor([r for _, r in rows]),
         response_in=_padded([[SOS, *ids] for ids in words]),
@@ -157,13 +162,15 @@ def heard_out(dialogue: PreparedDialogue) -> PreparedDialogue:
 def _counts(dialogues: Sequence[PreparedDialogue], max_response: int) -> Counts:
     responses = [d.turns[r] for d in dialogues for r in d.responses]
     emotion_words = sum(i != EOS for turn in responses for i in turn.emotion_ids)
-    labels = [turn.label for d in dialogues for turn in d.context]
+    found = Counter((d.corpus, turn.label) for d in dialogues for turn in d.context)
+    names = range(1, NUM_LABELS + 1)
+    corpora = range(1 + max(d.corpus for d in dialogues))
     return Counts(
         samples=len(responses),
         tokens=sum(min(len(t.token_ids), max_response) + 1 for t in responses),
         emotion_tokens=emotion_words + len(responses),
-        context_turns=len(labels),
-        labels=tuple(labels.count(label) for label in range(1, NUM_LABELS + 1)),
+        context_turns=found.total(),
+        labels=tuple(tuple(found[corpus, name] for name in names) for corpus in corpora),
         labelled=sum(turn.label != UNKNOWN_LABEL for turn in responses),
     )
 

@@ -60,6 +60,7 @@ class PreparedDialogue:
         source: the corpus that it is of; empty in a folder of one.
         rule: which of its turns are responses.
         weight: how often it comes in an epoch, on average.
+        corpus: the number of `source` among the folder's, from 0.
     """
 
     id: str
@@ -68,6 +69,7 @@ class PreparedDialogue:
     source: str = ""
     rule: ReplyRule = REPLY_RULES["answered"]
     weight: float = 1.0
+    corpus: int = 0
 
     @property
     def responses(self) -> range:
@@ -187,8 +189,10 @@ class PreparedData:
             )
         except InputError as error:
             raise DataError(f"{where}: {error.message}", hint=_ANEW) from error
-        weight = facts.weight
-        return PreparedDialogue(row.id, row.utterances, turns, row.source, facts.rule, weight)
+        weight, corpus = facts.weight, [*self.sources].index(row.source)
+        return PreparedDialogue(
+            row.id, row.utterances, turns, row.source, facts.rule, weight, corpus
+        )
 
     def table_samples(
         self, test: Sequence[PreparedDialogue], source: str | None = None

@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
-
 from empgan_rt.errors import InputError
-from empgan_rt.graph_spec import UNKNOWN_LABEL
 
 from ..algorithms.adversary import Adversary
 from ..algorithms.gan import RewardAdversary
-from ..algorithms.mle import Losses, class_weights, generator_loss, recogniser_loss
+from ..algorithms.mle import Losses, corpus_weights, generator_loss, recogniser_loss
 from ..algorithms.policy_gradient import RolloutAdversary
 from ..algorithms.wgan_gp import WassersteinAdversary
 from ..config import TrainConfig
@@ -74,9 +71,9 @@ def make_stages(parts: RunParts) -> list[RunStage]:
 
 def _recogniser_task(parts: RunParts) -> StageTask:
     generator = parts.generator
-    given = [turn.label for d in parts.train for turn in d.turns if turn.label != UNKNOWN_LABEL]
-    labels = torch.tensor(given, dtype=torch.int64)
-    weights = class_weights(labels, parts.config.recogniser_balance).to(parts.workers.device())
+    balance = parts.config.recogniser_balance
+    weights = corpus_weights(parts.train, len(parts.data.sources), balance)
+    weights = weights.to(parts.workers.device())
 
     def losses(batch: Batch) -> Losses:
         return {"total": recogniser_loss(generator, batch, weights)}
