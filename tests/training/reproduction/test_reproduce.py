@@ -195,6 +195,14 @@ def test_a_budget_bounds_every_stage(done: Path) -> None:
     assert within(recipe_, None) == recipe_
 
 
+@pytest.mark.parametrize("budget", [4, 9, 12, 100, 2000])
+def test_no_adversarial_stage_takes_more_steps_than_its_budget(budget: int) -> None:
+    whole = TrainConfig().adversarial
+    short = within(TrainConfig(), budget).adversarial
+    assert short.critic_pretrain + short.steps * (short.critic_steps + 1) <= budget
+    assert short.validation_samples == min(whole.validation_samples, 8 * budget)
+
+
 def test_a_budget_reads_data_in_proportion_and_the_tables_say_so(tmp_path: Path) -> None:
     given = options(tmp_path, "HRED")
     small = replace(given, budget=1)

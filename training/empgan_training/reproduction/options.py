@@ -59,13 +59,15 @@ def without_places(config: TrainConfig) -> TrainConfig:
 def within(recipe: TrainConfig, budget: int | None) -> TrainConfig:
     """Return the recipe with no stage longer than a budget of optimiser steps.
 
-    An adversarial stage has one round at least: its critics' steps and one of the generator.
+    An adversarial stage has one round at least: a step of the critics, or more where there is room,
+    and one of the generator. Each time it is validated on eight contexts for each step.
     """
     if budget is None:
         return recipe
     against = recipe.adversarial
     pretrain = min(against.critic_pretrain, budget // 2)
-    rounds = min(against.steps, max(1, (budget - pretrain) // (against.critic_steps + 1)))
+    critic_steps = min(against.critic_steps, max(1, budget - pretrain - 1))
+    rounds = min(against.steps, max(1, (budget - pretrain) // (critic_steps + 1)))
 
     def capped(stage: StageConfig) -> StageConfig:
         return replace(stage, max_steps=min(stage.max_steps or budget, budget))
@@ -78,7 +80,9 @@ def within(recipe: TrainConfig, budget: int | None) -> TrainConfig:
             against,
             steps=rounds,
             critic_pretrain=pretrain,
+            critic_steps=critic_steps,
             validate_every=min(against.validate_every, rounds),
+            validation_samples=min(against.validation_samples, 8 * budget),
         ),
     )
 
