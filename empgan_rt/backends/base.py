@@ -22,7 +22,7 @@ from ..graph_spec import (
     FloatArray,
     IntArray,
 )
-from .outputs import check_finite, check_ids, check_shapes
+from .outputs import check_finite, check_ids, check_shapes, highest
 from .turn_reader import TurnReader
 
 
@@ -194,7 +194,7 @@ def _checked(name: str, array: Any, shape: tuple[int | None, ...], high: int) ->
     if not fits or not array.size:
         wanted = tuple("any" if want is None else want for want in shape)
         raise InputError(f"{name} has shape {array.shape}, not {wanted} (none of them 0)")
-    if array.view(np.uint32).max() > high:  # one pass for both ends: negative ids become huge
+    if highest(array) > high:
         raise InputError(
             f"{name} holds {array.min()} to {array.max()}", hint=f"give ids from 0 to {high}"
         )

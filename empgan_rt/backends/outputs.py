@@ -6,6 +6,7 @@ and compute anything else of that rank. What went in tells how long each axis mu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,7 +41,10 @@ def check_finite(which: str, found: Mapping[str, Any], *names: str) -> None:
         DivergenceError: one is NaN or infinite.
     """
     for name in names:
-        if not np.isfinite(found[name]).all():
+        numbers = found[name]
+        # NaN counts as the largest and as the smallest of all.
+        ends = numbers.item(numbers.argmin()), numbers.item(numbers.argmax())
+        if not -math.inf < ends[0] <= ends[1] < math.inf:
             raise DivergenceError(
                 f"the {which} computed NaN or infinity",
                 hint="the weights are damaged; export the bundle again",
@@ -53,8 +57,17 @@ def check_ids(which: str, ids: Any, count: int) -> None:
     Raises:
         BundleError: one is not.
     """
-    if ids.view(np.uint32).max() >= count:  # one pass for both ends: negative ids become huge
+    if highest(ids) >= count:
         raise BundleError(
             f"the {which} chose {ids.min()} to {ids.max()} among {count} words",
             hint="export the bundle again",
         )
+
+
+def highest(ids: Any) -> int:
+    """Return the highest of int32 ids, of which there is one at least; negative ones are huge.
+
+    That is one pass for both ends, in half the time of `max` where there are few.
+    """
+    unsigned = ids.view(np.uint32)
+    return int(unsigned.item(unsigned.argmax()))

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.backends.onnxruntime.device_backend import DeviceBackend
-from empgan_rt.backends.outputs import check_ids, check_shapes
+from empgan_rt.backends.outputs import check_finite, check_ids, check_shapes
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, DivergenceError
 from empgan_rt.graph_spec import SOS, graph_specs
@@ -142,3 +142,15 @@ def test_ids_are_words(ids: list[int]) -> None:
     check_ids("graph", np.array([0, 4], np.int32), 5)
     with pytest.raises(BundleError, match="among 5 words"):
         check_ids("graph", np.array(ids, np.int32), 5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("count", [1, 2, 6, 1000])
+def test_one_number_that_is_none_is_found_wherever_it_stands(bad: float, count: int) -> None:
+    numbers = np.linspace(-9.0, 0.0, count, dtype=np.float32)
+    check_finite("step", {"numbers": numbers}, "numbers")
+    for place in {0, count // 2, count - 1}:
+        spoilt = numbers.copy()
+        spoilt[place] = bad
+        with pytest.raises(DivergenceError, match="NaN or infinity"):
+            check_finite("step", {"numbers": spoilt.reshape(1, 1, count)}, "numbers")
