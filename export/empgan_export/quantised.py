@@ -1,12 +1,12 @@
 """The int8 variant in PyTorch: the large products of a decoder step in integers.
 
-Inputs have one scale for all rows, and what exceeds it is cut off: states of a GRU that starts from
-a tanh lie within -1 and 1, embeddings within the largest of their table, and how large d^o gets is
-found out by running the generator (`output_range`). Weights have a scale for each output. So a
-row's result does not depend on its company: integer sums are exact. One side of a product has 8
+Inputs whose range is known have one scale for all rows: states of a GRU that starts from a tanh lie
+within -1 and 1, and how large d^o gets is found out by running the generator (`output_range`);
+what exceeds that is cut off. Embeddings have a scale for each row, weights one for each output. So
+a row's result does not depend on its company: integer sums are exact. One side of a product has 8
 bits and the other 7, because processors without VNNI add pairs of products in 16 bits, and no more
-than 2 x 127 x 127 or 2 x 63 x 255 fits: of states the weights have 8, of what spreads less evenly
-over its range the inputs. The best words of a step are computed again in float32.
+than 2 x 127 x 127 or 2 x 63 x 255 fits: of d^o the inputs have 8, elsewhere the weights. The best
+words of a step are computed again in float32.
 
 The vocabulary's bias is part of the product: `BIAS_COLUMNS` inputs more have the level `BIAS_LEVEL`
 in every row. Added behind it, it would be another pass over [rows, vocabulary].
@@ -31,8 +31,8 @@ from empgan_training.model.gru import GRU, gated
 from .best_words import MOST_RESCORED, RESCORED
 from .output_range import output_range
 
-STATE_LEVELS, INPUT_LEVELS = 63, 127  # on either side of 0: of states, and of other inputs
-LEAST_RANGE = 1e-6  # of an output's weights or of all inputs, so that zeros have a scale
+FEW_LEVELS, MANY_LEVELS = 63, 127  # on either side of 0: of one side of a product, and the other
+LEAST_RANGE = 1e-6  # of an output's weights or of a row, so that zeros have a scale
 STATE_RANGE = 1.0  # no state of a GRU is larger than the larger of its first one and 1
 BIAS_COLUMNS, BIAS_LEVEL = 8, 8  # a bias is rounded to 8 levels of the products, at most 4032
 
@@ -46,8 +46,8 @@ class QuantisedLinear(nn.Module):
     Args:
         weight: (W, H), to be rounded.
         bias: (W,), added in float32; None for none.
-        input_range: greatest size of any input; larger ones are cut off.
-        input_levels: of inputs, STATE_LEVELS or INPUT_LEVELS; the weight has the other number.
+        input_range: greatest size of any input; larger ones are cut off. 0 takes each row's own.
+        input_levels: of inputs, FEW_LEVELS or MANY_LEVELS; the weight has the other number.
         rounds_bias: whether the bias is rounded too, and part of the product.
     """
 
@@ -56,13 +56,13 @@ class QuantisedLinear(nn.Module):
         weight: Tensor,
         bias: Tensor | None,
         input_range: float,
-        input_levels: int = INPUT_LEVELS,
+        input_levels: int = FEW_LEVELS,
         *,
         rounds_bias: bool = False,
     ) -> None:
         super().__init__()
         self.weight, self.bias = weight, bias
-        self.rounding = max(input_range, LEAST_RANGE) / input_levels, input_levels
+        self.rounding = input_range / input_levels, input_levels  # a step of 0: a row's own
         self.inside = bias if rounds_bias else None
         inside = None if self.inside is None else self.inside.detach()
         self.levels, self.scale, self.bias_levels = _rounded(
@@ -76,25 +76,22 @@ class QuantisedLinear(nn.Module):
         else:
             rounded = self.levels, self.scale, self.bias_levels
             product = _product(inputs, *rounded, *self.rounding)
-        return product if self.bias is self.inside else product + self.bias
+        if self.bias is None or self.inside is not None:
+            return product
+        return product + self.bias
 
 
 class QuantisedGRU(nn.Module):
-    """The cell of a GRU, both of its products in integers; it keeps the names of its parameters.
+    """The cell of a GRU, both of its products in integers; it keeps the names of its parameters."""
 
-    Args:
-        gru: the GRU.
-        input_range: greatest size of any of its inputs.
-    """
-
-    def __init__(self, gru: GRU, input_range: float) -> None:
+    def __init__(self, gru: GRU) -> None:
         super().__init__()
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
         weight_ih, weight_hh, bias_ih, bias_hh = (gru.get_parameter(name) for name in names)
         for name in names:
             self.register_parameter(name, gru.get_parameter(name))
-        self.from_inputs = QuantisedLinear(weight_ih, bias_ih, input_range)
-        self.from_hidden = QuantisedLinear(weight_hh, bias_hh, STATE_RANGE, STATE_LEVELS)
+        self.from_inputs = QuantisedLinear(weight_ih, bias_ih, 0.0)
+        self.from_hidden = QuantisedLinear(weight_hh, bias_hh, STATE_RANGE)
 
     def cell(self, inputs: Tensor, hidden: Tensor) -> Tensor:
         """See `GRU.cell`."""
@@ -117,7 +114,7 @@ def _(inputs: Tensor, weight: Tensor, *rounding: Any) -> Tensor:
 
 def weight_levels(input_levels: int) -> int:
     """Return the levels of a weight, on either side of 0, for inputs of so many."""
-    return STATE_LEVELS + INPUT_LEVELS - input_levels
+    return FEW_LEVELS + MANY_LEVELS - input_levels
 
 
 def quantised(generator: Generator) -> Generator:
@@ -129,12 +126,11 @@ def quantised(generator: Generator) -> Generator:
     other = copy.deepcopy(generator)
     decoder = other.decoder
     attention, vocabulary = decoder.attention, decoder.vocabulary
-    table = other.word_embedding.weight.detach()
-    query = QuantisedLinear(attention.hidden_projection.weight, None, STATE_RANGE, STATE_LEVELS)
+    query = QuantisedLinear(attention.hidden_projection.weight, None, STATE_RANGE)
     attention.add_module("hidden_projection", query)
-    layer = vocabulary.weight, vocabulary.bias, output_range(generator)
+    layer = vocabulary.weight, vocabulary.bias, output_range(generator), MANY_LEVELS
     decoder.add_module("vocabulary", QuantisedLinear(*layer, rounds_bias=True))
-    decoder.add_module("gru", QuantisedGRU(decoder.gru, table.abs().max().item()))
+    decoder.add_module("gru", QuantisedGRU(decoder.gru))
     return other
 
 
@@ -183,8 +179,9 @@ def _product(
     input_levels: int,
 ) -> Tensor:
     """Return the product of rounded inputs and the rounded weight, its bias included."""
-    rounded = (inputs / input_step).round().clamp(-input_levels - 1, input_levels)
-    return (rounded @ levels.T + bias_levels) * (scale * input_step)
+    step = torch.tensor(input_step) if input_step else _range(inputs) / input_levels
+    rounded = (inputs / step).round().clamp(-input_levels - 1, input_levels)
+    return (rounded @ levels.T + bias_levels) * scale * step
 
 
 def _rounded(
@@ -199,3 +196,8 @@ def _rounded(
     if bias is None:
         return levels, scale, torch.zeros_like(scale)
     return levels, scale, (bias / (scale * per_level)).round() * BIAS_LEVEL
+
+
+def _range(rows: Tensor) -> Tensor:
+    """Return the greatest size along the last axis, kept, and never 0."""
+    return torch.clamp(rows.abs().amax(-1, keepdim=True), min=LEAST_RANGE)

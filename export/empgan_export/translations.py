@@ -79,12 +79,21 @@ def _int8_product(inputs: Any, weight: Any, bias: Any, input_step: float, input_
         before = [0] * (2 * len(inputs.shape) - 1)
         ends = op.Constant(value_ints=[*before, BIAS_COLUMNS])
         inputs = op.Pad(inputs, ends, _float(BIAS_LEVEL * input_step))
-    zero_point = op.Constant(value=_tensor(input_levels + 1, np.uint8))
-    levels = op.QuantizeLinear(inputs, _float(input_step), zero_point)
-    return op.MatMul(
-        op.DequantizeLinear(levels, _float(input_step), zero_point),
+    row_step = None
+    if not input_step:
+        row_range = op.ReduceMax(op.Abs(inputs), op.Constant(value_ints=[-1]), keepdims=1)
+        row_step = op.Div(op.Max(row_range, _float(LEAST_RANGE)), _float(input_levels))
+        inputs = op.Div(inputs, row_step)
+    step, zero_point = (
+        _float(input_step or 1),
+        op.Constant(value=_tensor(input_levels + 1, np.uint8)),
+    )
+    levels = op.QuantizeLinear(inputs, step, zero_point)
+    product = op.MatMul(
+        op.DequantizeLinear(levels, step, zero_point),
         op.DequantizeLinear(op.Transpose(rounded, perm=[1, 0]), weight_step, zeros, axis=1),
     )
+    return product if row_step is None else op.Mul(product, row_step)
 
 
 def _float(value: float) -> Any:

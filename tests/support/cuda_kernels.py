@@ -16,10 +16,8 @@ WITH_INT64 = HALF_FLOAT | {"int64"}
 NUMBERS = WITH_INT64 | {"int32"}
 ANY = NUMBERS | {"bool", "int8", "uint8", "int16"}
 KERNELS: dict[str, set[str]] = {
-    **dict.fromkeys(
-        ("Exp", "GRU", "Gemm", "Log", "LogSoftmax", "MatMul", "Sigmoid", "Softmax", "Sqrt", "Tanh"),
-        HALF_FLOAT,
-    ),
+    **dict.fromkeys(("Exp", "Floor", "Log", "Round", "Sigmoid", "Sqrt", "Tanh"), HALF_FLOAT),
+    **dict.fromkeys(("GRU", "Gemm", "LogSoftmax", "MatMul", "Softmax"), HALF_FLOAT),
     **dict.fromkeys(
         ("Abs", "Add", "CumSum", "Div", "Max", "Min", "Mod", "Mul", "Sub", "TopK"),
         NUMBERS,

@@ -12,7 +12,7 @@ from empgan_bench.engines.floor_graph import floor_graph
 from empgan_bench.measuring.workload import load_workload
 from empgan_bench.workers.messages import Open, Ran, Run
 from empgan_bench.workers.worker import _Worker
-from empgan_export.best_words import RESCORED
+from empgan_export.best_words import BLOCK, RESCORED
 from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
@@ -77,7 +77,7 @@ def test_the_products_of_a_step_have_its_shapes(bundle, floor, batch):
     which, products = [*computed(opened, batch)][-1]
     model, (rows, turns) = bundle.model, batch.emotion_labels.shape
     hidden, beams = model.hidden_size, (rows, BEAMS)
-    words = -(-model.vocabulary_size // 128) * 128  # in whole blocks
+    words = -(-model.vocabulary_size // BLOCK) * BLOCK
     assert which == "decoder_step"
     assert Counter(array.shape for array in products.values()) == Counter(
         [
