@@ -21,14 +21,14 @@ STANDARD_DOMAINS = ("", "ai.onnx")
 # What exports of all systems and precisions write (a test holds them to it) ...
 _WRITTEN = (
     "Abs Add Cast Clip Concat Constant ConstantOfShape CumSum DequantizeLinear Div Equal Exp "
-    "Expand GRU Gather GatherElements GatherND Gemm GreaterOrEqual Identity Less Log LogSoftmax "
-    "MatMul Max Min Mod Mul Not Pad QuantizeLinear Range ReduceMax ReduceSum Reshape "
-    "ScatterElements Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh TopK Transpose "
-    "Unsqueeze Where"
+    "Expand Floor GRU Gather GatherElements GatherND Gemm GreaterOrEqual Identity Less Log "
+    "LogSoftmax MatMul Max Min Mod Mul Not Pad QuantizeLinear Range ReduceMax ReduceSum Reshape "
+    "Round ScatterElements Shape Sigmoid Slice Softmax Split Sqrt Squeeze Sub Tanh TopK "
+    "Transpose Unsqueeze Where"
 )
 # ... and what another version of PyTorch's exporter might write instead, just as harmless.
 _KINDRED = (
-    "And ArgMax CastLike Ceil DynamicQuantizeLinear Flatten Floor Greater LessOrEqual "
+    "And ArgMax CastLike Ceil DynamicQuantizeLinear Flatten Greater LessOrEqual "
     "MatMulInteger Neg Or Pow Reciprocal ReduceMean ReduceMin Relu Sign Size Sum Tile Trilu"
 )
 OPERATORS = frozenset(f"{_WRITTEN} {_KINDRED}".split())
