@@ -29,6 +29,7 @@ EXTRAS = {
     "trt-check": ("tensorrt-rtx", "cuda-python"),
     "browser-check": ("playwright",),
     "clients-check": ("openai", "langchain-openai", "llm", "schemathesis", "fastapi"),
+    "ray-check": ("ray",),
     "train": ("torch", "safetensors", "tensorboard"),
     "parquet": ("pyarrow",),
     "export": ("torch", "onnx", "onnxscript", "safetensors"),
