@@ -52,6 +52,25 @@ def test_what_is_expected_is_what_is_decoded(kind, min_time_s, batches, monkeypa
     assert found == pytest.approx(taken)
 
 
+@pytest.mark.parametrize("kind", ["latency", "throughput"])
+def test_what_each_visit_adds_is_expected_too(kind, monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now_s[0])
+
+    class Slow(Growing):
+        def run(self, items, search):
+            samples = super().run(items, search)
+            now_s[0] += 0.5 + sum(sample.timing.total_ms for sample in samples) / 1e3
+            return samples
+
+    plan = plan_of(kind, min_time_s=7.7)
+    bench = bench_of([Slow("onnxruntime", 2.0, 1.0), Slow("eager", 5.0, 2.0)])
+    expected_s = sum(expected.total_s for expected in expect(plan, bench).cells)
+    begun_s = now_s[0]
+    run_suite(plan, bench)
+    assert expected_s == pytest.approx(now_s[0] - begun_s)
+
+
 def test_engines_are_tried_on_the_smallest_and_the_largest_cell_alone():
     workers = [ScriptedWorker("onnxruntime", []), ScriptedWorker("eager", [])]
     expect(plan_of(), bench_of(workers))
