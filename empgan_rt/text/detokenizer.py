@@ -49,6 +49,8 @@ def detokenise(words: Sequence[str], *, whole: bool = True) -> str:
     starts_sentence = True
     for i, word in enumerate(words):
         inside, kind = named.get(i, (False, ""))
+        # Of what may be a name yet, the first word waits only if its capital or the space before it
+        # hangs on the rest; of the others a full stop does not wait, which joins in any case.
         if i == certain and (word == "i" or kinds[i] == ":" or starts_sentence):
             if not word[0].isupper():
                 break

@@ -46,6 +46,8 @@ export function detokenise(words, whole = true) {
   for (let [i, word] of words.entries()) {
     const { inside, kind } = named.get(i) ?? { inside: false, kind: "" };
     const first = firstOf(word);
+    // Of what may be a name yet, the first word waits only if its capital or the space before it
+    // hangs on the rest; of the others a full stop does not wait, which joins in any case.
     if (i === certain && (word === "i" || kinds[i] === ":" || startsSentence)) {
       if (!isCapital(first)) break;
     } else if (i > certain && word !== ".") break;
