@@ -402,7 +402,8 @@ def test_a_greedy_stream_comes_word_by_word(
     bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     responder, backend = counting(bundle)
-    search = SearchConfig(beam_size=1, min_length=8, max_length=8)
+    small = [word for word in WORDS if word.islower()] + ["."]  # these may begin a name, or end it
+    search = SearchConfig(beam_size=1, min_length=8, max_length=8, banned_words=small)
     read, step = threading.Semaphore(1), backend.step
 
     def step_when_read(*arguments: Any) -> Any:
@@ -416,6 +417,13 @@ def test_a_greedy_stream_comes_word_by_word(
         read.release()
     assert seen == [(step, 1) for step in range(1, 9)]
 
+
+def test_what_may_begin_a_name_comes_with_the_word_behind_it(responder: Responder) -> None:
+    search = SearchConfig(beam_size=1, min_length=8, max_length=8)
+    texts = [chunk.text for chunk in responder.stream(["I am happy."], search)]
+    assert "".join(texts) == "You what you what that. You you"
+    assert texts[0] != "You"  # "you.com" would be small
+    assert " You" not in texts  # nor is there a space in "that.you.com"
 
 def test_closing_a_stream_stops_the_backend(bundle: Bundle) -> None:
     responder, backend = counting(bundle)
