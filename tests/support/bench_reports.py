@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable, Sequence
+from unittest.mock import patch
 
 from empgan_bench.batches.report import Report
 from empgan_bench.batches.suite import Kind, Plan, run_suite
+from empgan_bench.measuring import timing
 from empgan_bench.measuring.cold_start import ColdSample, ColdStart
 from empgan_bench.measuring.fingerprint import EngineRecord, Fingerprint, WorkloadRecord
 from empgan_bench.measuring.gpu import Gpu
@@ -54,7 +56,8 @@ def report_of(
     """Return the report of some workers."""
     held = tuple(Objective.parse(text) for text in objectives)
     plan = Plan(kind, (1, 8), (1, 5), 1, 0.0, 0, held, device)
-    outcome = run_suite(plan, bench_of(workers))
+    with patch.object(timing, "_SETTLE_S", 0.0):  # a scripted worker has no threads that spin
+        outcome = run_suite(plan, bench_of(workers))
     fingerprint = Fingerprint(
         empgan_rt="0.1.0",
         python="3.11.2",

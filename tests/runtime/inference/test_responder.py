@@ -425,6 +425,7 @@ def test_what_may_begin_a_name_comes_with_the_word_behind_it(responder: Responde
     assert texts[0] != "You"  # "you.com" would be small
     assert " You" not in texts  # nor is there a space in "that.you.com"
 
+
 def test_closing_a_stream_stops_the_backend(bundle: Bundle) -> None:
     responder, backend = counting(bundle)
     stream = responder.stream(["I am"], SearchConfig(beam_size=1, min_length=20))

@@ -13,6 +13,7 @@ from empgan_bench.engines.cuda.floor import CudaFloor
 from empgan_bench.engines.cuda.products import Products
 from empgan_bench.engines.floor import open_floor
 from empgan_bench.measuring.workload import load_workload
+from empgan_export.best_words import BLOCK
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
 from empgan_rt.graph_spec import EncoderInput
@@ -20,7 +21,6 @@ from empgan_training.eager import EagerBackend
 from support.device_clocks import ScriptedClock
 
 BEAMS = 3
-BLOCK = 128  # words; our graphs fill the last one up
 
 
 @pytest.fixture(scope="module")
