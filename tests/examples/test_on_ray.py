@@ -16,9 +16,9 @@ import pytest
 
 from empgan_rt import Responder, WordGuard
 from support.installed import need
+from support.patient_talkers import AGAIN, TEXTS, Talkers, call
 from support.ray_runs import RayRun, on_ray
 from support.served import wait_until
-from support.talkers import AGAIN, TEXTS, Talkers, call
 
 pytestmark = pytest.mark.slow
 PATIENCE_S = 300.0  # of a machine that does much else; Ray starts within ten seconds on others

@@ -33,9 +33,9 @@ def test_int8_says_the_same_to_most(replies: list[Reply]) -> None:
         others = responder.reply_batch([row["turns"] for row in rows])
     same = [(a, b) for a, b in zip(replies, others, strict=True) if a.token_ids == b.token_ids]
     assert len(same) >= 14
-    # A score is a sum: the search has no length penalty. It is another variant, and a close one.
+    # A score is a sum over tokens: the search has no length penalty.
     gaps = [abs(a.score - b.score) / len(a.token_ids) for a, b in same]
-    assert 0 < max(gaps) < 0.05
+    assert 0 < max(gaps) < 0.015  # it is another variant, and a close one
 
 
 def test_no_trigram_comes_three_times(replies: list[Reply]) -> None:
