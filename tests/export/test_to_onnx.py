@@ -9,13 +9,11 @@ import torch
 
 from empgan_export.graphs import decoder_step_graph, encoder_graphs
 from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors
-from empgan_rt.config import GeneratorConfig
 from empgan_rt.graph_spec import GRAPH_NAMES, STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
+from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend, inference_weights
+from support.small_bundle import read_traces
 from support.small_data import small_generator
-
-CONFIG = GeneratorConfig(90, 30, 12, 10, 8, 16, 6)
-SPECS = graph_specs(CONFIG)
 
 
 @pytest.fixture(
@@ -23,9 +21,10 @@ SPECS = graph_specs(CONFIG)
     params=[torch.float32, pytest.param(torch.float16, marks=pytest.mark.slow)],
     ids=["fp32", "fp16"],
 )
-def exported(request, tmp_path_factory):
+def exported(request, small_bundle, tmp_path_factory):
+    """A generator of the sizes of the small bundle's, and its graphs from the bundle's traces."""
     folder = tmp_path_factory.mktemp("graphs")
-    generator = small_generator(CONFIG, std=0.3)
+    generator = small_generator(Checkpoint.load(small_bundle[0]).config, std=0.3)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.copy_(parameter.to(request.param).float())
@@ -33,10 +32,12 @@ def exported(request, tmp_path_factory):
     weights = safetensors.torch.save(stored)
     (folder / WEIGHTS_FILE).write_bytes(weights)
     places = stored_tensors(weights)
-    models = {
-        **encoder_graphs(generator, places),
-        "decoder_step": decoder_step_graph(generator, places),
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        read_traces(small_bundle[0].parent, patch)
+        models = {
+            **encoder_graphs(generator, places),
+            "decoder_step": decoder_step_graph(generator, places),
+        }
     for name, model in models.items():
         (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
     return generator, folder
@@ -110,15 +111,16 @@ def test_thirty_steps_equal_eager(exported, rows, beams, banned, count):
 
 
 def test_all_candidates_are_the_whole_distribution(exported):
-    _, folder = exported
-    rows = {"hidden": np.zeros((1, 1, 16), np.float32), "mask": np.zeros((1, 1), np.float32)}
-    memory = {name: np.zeros((1, 1, 16), np.float32) for name in ("values", "keys")}
+    generator, folder = exported
+    words, size = generator.config.vocabulary_size, generator.config.hidden_size
+    rows = {"hidden": np.zeros((1, 1, size), np.float32), "mask": np.zeros((1, 1), np.float32)}
+    memory = {name: np.zeros((1, 1, size), np.float32) for name in ("values", "keys")}
     ids = {name: np.zeros((1, 1), np.int32) for name in ("token_ids", "parents")}
     banned = np.zeros((1, 1, 1), np.int32)
     _, found, log_probs = _session(folder, "decoder_step").run(
-        None, {**rows, **memory, **ids, "banned": banned, "num_candidates": np.array([90])}
+        None, {**rows, **memory, **ids, "banned": banned, "num_candidates": np.array([words])}
     )
-    assert sorted(found.ravel()) == list(range(90))
+    assert sorted(found.ravel()) == list(range(words))
     assert log_probs.ravel()[-1] < STRUCK / 2  # padding was struck, and nothing else
     assert 0.5 < np.exp(log_probs.ravel()[:-1].astype(np.float64)).sum() < 1.0
 
@@ -150,11 +152,12 @@ def test_weights_stand_once_outside_and_nothing_tells_of_the_machine(exported, n
 
 @pytest.mark.parametrize("name", GRAPH_NAMES)
 def test_signature_is_the_spec(exported, name):
-    _, folder = exported
+    generator, folder = exported
+    spec = graph_specs(generator.config)[name]
     graph = onnx.load(folder / f"{name}.onnx", load_external_data=False).graph
     for values, tensors in (
-        (graph.input, SPECS[name].inputs),
-        (graph.output, SPECS[name].outputs),
+        (graph.input, spec.inputs),
+        (graph.output, spec.outputs),
     ):
         assert [v.name for v in values] == [t.name for t in tensors]
         for value, tensor in zip(values, tensors, strict=True):
