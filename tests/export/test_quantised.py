@@ -1,5 +1,7 @@
 """Products of integers: PyTorch's are close to floats, and the graph's are PyTorch's."""
 
+import functools
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -56,12 +58,22 @@ def quantised_layer(kind="states", fill=None):
     return QuantisedLinear(layer.weight, layer.bias, **KINDS[kind])
 
 
-def session(layer, folder):
-    weights = safetensors.torch.save({n: p.detach() for n, p in layer.named_parameters()})
-    (folder / WEIGHTS_FILE).write_bytes(weights)
-    places = stored_tensors(weights)
+@functools.cache
+def graph(kind):
+    """The graph over any weights of a kind: they stand outside of it."""
+    layer = quantised_layer(kind)
+    places = stored_tensors(stored(layer))
     model = finish(*trace(Product(layer), SPEC, places), places, SPEC)
-    (folder / "product.onnx").write_bytes(model.SerializeToString())
+    return model.SerializeToString()
+
+
+def stored(layer):
+    return safetensors.torch.save({n: p.detach() for n, p in layer.named_parameters()})
+
+
+def session(kind, layer, folder):
+    (folder / WEIGHTS_FILE).write_bytes(stored(layer))
+    (folder / "product.onnx").write_bytes(graph(kind))
     path = str(folder / "product.onnx")
     return ort.InferenceSession(path, providers=["CPUExecutionProvider"])
 
@@ -78,7 +90,7 @@ def some_rows(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_graph_computes_what_pytorch_does_in_any_company(tmp_path, kind):
     layer, rows = quantised_layer(kind), some_rows(kind)
-    product = session(layer, tmp_path)
+    product = session(kind, layer, tmp_path)
     (together,) = product.run(None, {"rows": rows})
     with torch.inference_mode():
         wanted = layer(torch.tensor(rows)).numpy()
@@ -119,7 +131,7 @@ def test_pairs_of_products_fit_16_bits(tmp_path, kind):
     assert layer.levels.abs().max() == weight_levels(levels)
     assert 2 * layer.levels.abs().max() * (2 * levels + 1) <= 2**15 - 1
     rows = np.full((1, 1, HIDDEN), scale, np.float32)
-    (products,) = session(layer, tmp_path).run(None, {"rows": rows})
+    (products,) = session(kind, layer, tmp_path).run(None, {"rows": rows})
     np.testing.assert_allclose(products[0, 0], HIDDEN * scale * fill[:, 0].numpy(), rtol=1e-5)
 
 
