@@ -41,6 +41,11 @@ def traced(small_bundle: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
     spare_tracing(small_bundle[1], monkeypatch)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files begin first: a run should not end with one of them, and all other cores idle."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """One process for tests that share a GPU, and as many as usual for all others."""

@@ -17,6 +17,8 @@ from empgan_rt.cli.main import COMMANDS, cli
 from support.pages import PAGES, blocks, console_examples, shell_commands
 from support.source_tree import PACKAGES, ROOT
 
+pytestmark = pytest.mark.long
+
 NEEDS_GPU = 'device="cuda"'
 MIN_COMMANDS = 40
 CLI_PAGE = ROOT / "docs" / "cli.md"

@@ -22,6 +22,8 @@ from empgan_rt.verification.audit import audit
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend
 
+pytestmark = pytest.mark.long
+
 FEW = ExportOptions(num_contexts=4)
 
 

@@ -26,6 +26,8 @@ from empgan_rt.verification.goldens import seeded_goldens
 from empgan_training.eager import inference_weights
 from support.small_data import small_generator
 
+pytestmark = pytest.mark.long
+
 CONFIG = GeneratorConfig(90, 30, 12, 10, 8, 16, 6)
 HALF, FLOAT = TensorProto.FLOAT16, TensorProto.FLOAT
 

@@ -22,7 +22,7 @@ from support.small_data import prepare_own
 ROOT = Path(__file__).parents[2]
 PATHS = [ROOT, *(ROOT / name for name in ("training", "export", "bench", "tests"))]
 REASON = missing()
-pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+pytestmark = [pytest.mark.long, pytest.mark.skipif(bool(REASON), reason=REASON)]
 
 # Where a step waits for the GPU, and why it has to. Everything else is outside of steps.
 LIKELIHOOD = {

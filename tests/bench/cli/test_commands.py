@@ -25,6 +25,8 @@ from support.bench_engines import write_text_bundle
 from support.scripted_server import Says, scripted_server
 from support.source_tree import ROOT
 
+pytestmark = pytest.mark.long
+
 SMALL = ("--batch", "1,2", "--beam", "2", "--warmup", "0", "--min-time", "0", "--threads", "1")
 SERVED = (
     *("--rate", "50", "--requests", "6", "--warmup", "1", "--beam", "2", "--threads", "1"),

@@ -33,6 +33,8 @@ from empgan_training.run.precision import mixed_precision
 from empgan_training.systems import SYSTEMS
 from support.small_data import SMALL_SIZES, prepare_own, small_generator
 
+pytestmark = pytest.mark.long
+
 CONFIG = AdversarialConfig(max_length=8)
 
 

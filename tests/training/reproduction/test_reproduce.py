@@ -33,6 +33,8 @@ from empgan_training.systems import SYSTEMS
 from support.runs import recipe
 from support.small_data import own_corpus, prepare_own
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:

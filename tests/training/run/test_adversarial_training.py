@@ -20,6 +20,8 @@ from empgan_training.systems import SYSTEMS
 from support.runs import assert_same_run, recipe, records
 from support.small_data import prepare_own
 
+pytestmark = pytest.mark.long
+
 WITH_CRITICS = [name for name, row in SYSTEMS.items() if row.adversary is not None]
 
 

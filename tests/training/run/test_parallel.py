@@ -23,6 +23,8 @@ from support.parallel_worker import gradients
 from support.runs import assert_same_run
 from support.small_data import prepare_own
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[3]
 PATHS = [ROOT, *(ROOT / name for name in ("training", "export", "bench", "tests"))]
 

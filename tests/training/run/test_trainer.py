@@ -33,6 +33,8 @@ from empgan_training.scoring.validation import calibrate_recogniser
 from support.runs import assert_same_run, recipe, records
 from support.small_data import SMALL_SIZES, prepare_own, small_checkpoint
 
+pytestmark = pytest.mark.long
+
 RECOGNISER_STEPS = 12  # of the fixture: 2 epochs of 6 batches
 
 
