@@ -38,9 +38,12 @@ def generator() -> Generator:
     return small_generator(SYSTEMS["EmpG"].generator_config(**sizes), seed=4)
 
 
+DIALOGUE = PreparedDialogue("d", ("",) * 4, tuple(TURNS))
+
+
 @pytest.fixture
 def batch() -> Batch:
-    return collate([PreparedDialogue("d", ("",) * 4, tuple(TURNS))], MAX_LENGTH)
+    return collate([DIALOGUE], MAX_LENGTH)
 
 
 def test_a_reply_ends_once_and_is_cut(generator: Generator, batch: Batch) -> None:
@@ -88,12 +91,14 @@ def test_relaxed_words_are_one_hot_forward(generator: Generator, batch: Batch) -
 def test_relaxed_words_follow_the_distribution(generator: Generator, batch: Batch) -> None:
     torch.manual_seed(3)
     with torch.no_grad():
-        memory = memory_without_dropout(generator, batch)
-        counts = torch.zeros(2, 11)
-        for _ in range(1500):
-            relaxed = relaxed_replies(generator, memory, 1, 0.5).ids[0, 0]
-            counts[0, relaxed] += 1
-            counts[1, sampled_replies(generator, memory, 1)[0, 0]] += 1
+        memory = memory_without_dropout(generator, collate([DIALOGUE] * 1500, MAX_LENGTH))
+        firsts = slice(None, None, len(batch.response_out))  # one sample of each dialogue
+        assert len(memory.newest[firsts].unique(dim=0)) == 1
+        drawn = (
+            relaxed_replies(generator, memory, 1, 0.5).ids[firsts, 0],
+            sampled_replies(generator, memory, 1)[firsts, 0],
+        )
+    counts = [words.bincount(minlength=11) for words in drawn]
     assert (counts[0] - counts[1]).abs().max() / 1500 < 0.06
 
 
