@@ -305,7 +305,7 @@ def test_training_moves_the_generator_towards_a_toy_distribution(
         torch.optim.Adam(learners, 0.02, (0.5, 0.9)),
     ]
     before = preference(generator, batch)
-    for round_ in range(360):
+    for round_ in range(180):
         side = int(round_ % 3 == 2)
         losses = (ours.generator_losses if side else ours.critic_losses)(generator, batch)
         parameters = learners if side else list(ours.critics.parameters())
