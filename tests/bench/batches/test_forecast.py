@@ -6,14 +6,17 @@ import pytest
 
 from empgan_bench.batches.forecast import Expected, Forecast, Remaining, about, expect
 from empgan_bench.batches.suite import Plan, run_suite
-from empgan_bench.measuring import timing
+from empgan_bench.measuring import stats, text_times, timing
 from empgan_bench.measuring.gate import Cell
 from support.bench_engines import ScriptedWorker, bench_of
+from support.bench_reports import FEW_RESAMPLES
 
 
 @pytest.fixture(autouse=True)
 def _no_settling(monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(text_times, "PASSES", 1)  # neither text nor intervals are forecast
+    monkeypatch.setattr(stats, "_RESAMPLES", FEW_RESAMPLES)
 
 
 class Growing(ScriptedWorker):
