@@ -3,6 +3,7 @@
 The tests share the cores as processes. Threads of each beside them would wait for one another.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -44,6 +45,12 @@ def traced(small_bundle: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files begin first: a run should not end with one of them, and all other cores idle."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported for the tests lives as long as they do: no search for garbage reads it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)
