@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from empgan_bench.batches.comparison import read_report
 from empgan_bench.cli import commands, values
-from empgan_bench.measuring import bench, timing
+from empgan_bench.measuring import bench, stats, timing
 from empgan_bench.reports.files import FILES, write
 from empgan_bench.scaling import run
 from empgan_bench.scaling.page import render_markdown, render_page
@@ -18,6 +18,7 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import Limits
 from empgan_rt.errors import DependencyError, EmpganError, GateError, InputError
 from support.bench_engines import write_text_bundle
+from support.bench_reports import FEW_RESAMPLES
 from support.scaling_runs import run_scaling
 from support.toy_bundle import MODEL, make_toy_bundle, write_staging
 
@@ -30,6 +31,7 @@ def bundle(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _short_axes(monkeypatch):
     monkeypatch.setattr(timing, "_SETTLE_S", 0.0)
+    monkeypatch.setattr(stats, "_RESAMPLES", FEW_RESAMPLES)
     monkeypatch.setitem(AXES, "batch", Axis((4, 16), 1, "dialogues in a batch"))
     monkeypatch.setitem(AXES, "beam", Axis((1, 10), 1, "hypotheses of a dialogue"))
     monkeypatch.setitem(AXES, "vocabulary", Axis((30, 60), 1, "words of the model"))
