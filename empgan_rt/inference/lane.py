@@ -1,7 +1,7 @@
 """Requests that are decoded side by side and come and go between steps.
 
-A lane is as wide as the requests in it: newcomers widen it, and it closes up before a step of which
-a quarter would be for nobody.
+Newcomers take seats that are free, and widen the lane where there are too few. It closes up before
+a step of which a quarter would be for nobody.
 """
 
 from __future__ import annotations
@@ -70,10 +70,11 @@ class Lane(Generic[Tenant]):
         Raises:
             EmpganError: the backend or the search refused; those who were here go on.
         """
-        if self._seats.tenants.count(None) != len(tenants):
+        if self._seats.tenants.count(None) < len(tenants):
             self._rearrange(len(tenants))
         seats = self._seats
-        slots = np.flatnonzero([tenant is None for tenant in seats.tenants]).astype(np.int32)
+        empty = np.flatnonzero([tenant is None for tenant in seats.tenants]).astype(np.int32)
+        slots = empty[: len(tenants)]
         self._backend.admit(seats.state, slots, encoded)
         seats.search.start(slots.tolist(), configs, bans)
         for slot, tenant in zip(slots.tolist(), tenants, strict=True):

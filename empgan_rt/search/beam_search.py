@@ -42,8 +42,9 @@ class BeamSearch:
         self._bans = [Bans()] * slots
         self._pools = [Pool(config) for config in self._configs]
         self._contested: set[int] = set()  # full pools that a live beam may still improve
-        self._rules = SearchRules.of(self._configs, self._bans, beam_size)
-        self._recount()
+        # Found when a step asks for them: between two steps slots change several times.
+        self._known_rules: SearchRules | None = None
+        self._known_progress: Progress | None = None
 
     @property
     def token_ids(self) -> IntArray:
@@ -89,18 +90,16 @@ class BeamSearch:
                 hint="open the search with the largest SearchConfig.rows",
             )
         self._rows.make_room(max((config.max_length for config in configs), default=0))
+        self._known_rules = self._known_progress = None
         for slot, config, own in zip(slots, configs, bans, strict=True):
             self._contested.discard(slot)
             self._configs[slot], self._bans[slot] = config, own
             self._pools[slot] = Pool(config)
             self._rows.begin(slot, config)
-        self._rules = SearchRules.of(self._configs, self._bans, beam_size)
-        self._recount()
 
     def stop(self, slot: int) -> None:
         """End the search of a slot, whatever it has found; it is inert from now on."""
         self._clear(slot)
-        self._recount()
 
     def rearranged(self, slots: Sequence[int], count: int) -> BeamSearch:
         """Return a search of `count` slots: first these ones as they stand, then inert ones."""
@@ -113,8 +112,6 @@ class BeamSearch:
             other._pools[place] = self._pools[slot]
             if slot in self._contested:
                 other._contested.add(place)
-        other._rules = SearchRules.of(other._configs, other._bans, beam_size)
-        other._recount()
         return other
 
     def banned(self) -> IntArray:
@@ -133,7 +130,7 @@ class BeamSearch:
 
     def num_candidates(self) -> int:
         """Return C: so many candidates of each row make the next step exact."""
-        return self._needed
+        return min(max(self._progress.candidates, 1), self._vocabulary_size)
 
     def advance(self, candidates: Candidates) -> list[int]:
         """Take one step in every slot; return the slots whose search ended with it.
@@ -163,10 +160,7 @@ class BeamSearch:
         self._progress.step()
         if self._progress.to_limit == 0:
             touched.update(np.flatnonzero(rows.lengths == rules.max_length).tolist())
-        ended = [slot for slot in sorted(touched) if self._settle(slot)]
-        if ended:
-            self._recount()
-        return ended
+        return [slot for slot in sorted(touched) if self._settle(slot)]
 
     def results(self, slot: int) -> list[Hypothesis]:
         """Return the finished hypotheses of a slot, best first, at most num_hypotheses.
@@ -192,15 +186,24 @@ class BeamSearch:
                 return winners[0][:place]
         return min(winners, key=len, default=())
 
+    @property
+    def _rules(self) -> SearchRules:
+        """What the requests in all slots allow."""
+        if self._known_rules is None:
+            self._known_rules = SearchRules.of(self._configs, self._bans, self._rows.beam_size)
+        return self._known_rules
+
+    @property
+    def _progress(self) -> Progress:
+        """How far the searches are, counted on by each step."""
+        if self._known_progress is None:
+            rows = self._rows
+            self._known_progress = Progress.of(rows.active, rows.lengths, self._rules)
+        return self._known_progress
+
     def _written(self) -> IntArray:
         """Return the part of the sequences that holds tokens, (B, K, greatest length)."""
         return self._rows.sequences[:, :, : self._progress.longest]
-
-    def _recount(self) -> None:
-        """Take stock of the slots, after a search has begun or ended."""
-        self._progress = Progress.of(self._rows.active, self._rows.lengths, self._rules)
-        needed = int((self._rules.num_candidates * self._rows.active).max())
-        self._needed = min(max(needed, 1), self._vocabulary_size)
 
     def _settle(self, slot: int) -> bool:
         """Return whether the search of a slot is over, and close the slot if it is."""
@@ -220,3 +223,4 @@ class BeamSearch:
         """Make a slot inert."""
         self._contested.discard(slot)
         self._rows.clear(slot)
+        self._known_progress = None

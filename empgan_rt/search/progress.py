@@ -21,6 +21,7 @@ class Progress:
         together: whether all have as many.
         to_limit: steps until the first is as long as it may be; -1 if there are none.
         to_minimum: steps until all may end; 0 or less if they may.
+        candidates: of each row, so many as make the next steps exact; 0 if there are none.
     """
 
     running: bool
@@ -28,6 +29,7 @@ class Progress:
     together: bool
     to_limit: int
     to_minimum: int
+    candidates: int
 
     @classmethod
     def of(cls, active: LengthArray, lengths: LengthArray, rules: SearchRules) -> Progress:
@@ -35,7 +37,7 @@ class Progress:
         searched = active > 0
         own = lengths[searched]
         if not own.size:
-            return cls(running=False, longest=0, together=True, to_limit=-1, to_minimum=0)
+            return cls(False, longest=0, together=True, to_limit=-1, to_minimum=0, candidates=0)
         longest = int(own.max())
         return cls(
             running=True,
@@ -43,6 +45,7 @@ class Progress:
             together=bool((own == longest).all()),
             to_limit=int((rules.max_length[searched] - own).min()),
             to_minimum=int((rules.min_length[searched] - own).max()),
+            candidates=int(rules.num_candidates[searched].max()),
         )
 
     def step(self) -> None:

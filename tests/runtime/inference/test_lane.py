@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from empgan_rt.config import SearchConfig
 from empgan_rt.errors import ProviderError
+from empgan_rt.graph_spec import IntArray
 from empgan_rt.inference.lane import Lane
 from empgan_rt.search.decode import decode
 from empgan_rt.search.hypothesis import Hypothesis
@@ -89,3 +92,36 @@ def test_without_room_for_newcomers_the_others_go_on(monkeypatch: pytest.MonkeyP
     while lane.tenants:
         found.update(lane.step())
     assert found == {0: alone(4, 0, CONFIGS[0])}
+
+
+def test_a_newcomer_takes_a_seat_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = ScriptedBackend(random_model(5, WORDS), WORDS)
+    moved: list[int] = []
+    rearranged = backend.rearranged
+
+    def counted(state: Any, slots: IntArray, count: int) -> Any:
+        moved.append(count)
+        return rearranged(state, slots, count)
+
+    monkeypatch.setattr(backend, "rearranged", counted)
+    lane: Lane[int] = Lane(backend, WIDTH, WORDS)
+
+    def enter(*tenants: int) -> None:
+        count = len(tenants)
+        lane.enter(tenants, backend.encoded(tenants), CONFIGS[:1] * count, [Bans()] * count)
+
+    enter(*range(10))
+    lane.leave(3)
+    lane.leave(7)
+    enter(10)
+    assert moved == [10]
+    enter(11)
+    assert moved == [10]
+    enter(12)
+    assert moved == [10, 11]
+    found = {}
+    while lane.tenants:
+        found.update(lane.step())
+    assert found == {
+        tenant: alone(5, tenant, CONFIGS[0]) for tenant in (*range(13),) if tenant not in (3, 7)
+    }

@@ -16,6 +16,7 @@ from empgan_rt.graph_spec import EOS, PAD, SOS, STRUCK, UNK, Candidates
 from empgan_rt.search.beam_search import BeamSearch
 from empgan_rt.search.decode import decode
 from empgan_rt.search.hypothesis import Hypothesis
+from empgan_rt.search.rules import SearchRules
 from empgan_rt.text.bans import Bans, Phrase
 from support import reference_search
 from support.scripted_backend import LanguageModel, ScriptedBackend, random_model, table_model
@@ -575,3 +576,27 @@ def test_requests_that_do_not_fit_are_refused() -> None:
         search.start([0], [SearchConfig(beam_size=3)], [Bans()])
     with pytest.raises(InputError, match="2 configs"):
         search.start([0], [SearchConfig(beam_size=1)] * 2, [Bans()])
+
+
+def test_slots_that_change_are_read_once_before_the_next_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[int] = []
+    of = SearchRules.of
+
+    def counted(
+        configs: Sequence[SearchConfig], bans: Sequence[Bans], beam_size: int
+    ) -> SearchRules:
+        read.append(len(configs))
+        return of(configs, bans, beam_size)
+
+    monkeypatch.setattr(SearchRules, "of", counted)
+    search = BeamSearch(1, 2, ALL)
+    search.start([0], [SearchConfig(beam_size=2)], [Bans()])
+    wider = search.rearranged([0], 3)
+    wider.start([1, 2], [SearchConfig(beam_size=2)] * 2, [Bans()] * 2)
+    assert read == []
+    for _ in range(2):
+        assert wider.banned().shape[:2] == (3, 2)
+        assert wider.num_candidates() == 3
+    assert read == [3]
