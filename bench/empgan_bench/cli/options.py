@@ -146,6 +146,12 @@ _LOAD = (
     ),
     _option("--beam", "Beam sizes; 1 is greedy.", "5"),
     _option(
+        "--length",
+        "Replies as long as they come, or of 20 tokens each, for models whose ends mean nothing.",
+        "natural",
+        type=click.Choice(["natural", "fixed"]),
+    ),
+    _option(
         "--warmup",
         "Requests at the head of each visit; shown, not counted.",
         10,

@@ -38,7 +38,8 @@ class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __str__(self) -> str:
         if self.rate_per_s:
-            return f"{self.rate_per_s:g} requests/s, {self.search}"
+            length = "" if self.mode == "natural" else f", {self.mode} length"
+            return f"{self.rate_per_s:g} requests/s, {self.search}{length}"
         return f"batch {self.batch}, beam {self.beam}, {self.mode} length"
 
 

@@ -22,6 +22,7 @@ class ServingPlan(msgspec.Struct, frozen=True, kw_only=True):
         requests: of each engine in each cell, in two visits, warm-up not counted; None for as many
             as are due in 15 s, at least 60.
         warmup: requests at the head of each visit, shown and not counted.
+        length: "natural", or "fixed" for 20 tokens each: ends by chance tell nothing.
         max_batch: most dialogues in decoding at once.
         max_queue: most requests that wait; what comes then is refused.
         deadline_s: time for each reply from when it was due; None for no limit.
@@ -40,12 +41,13 @@ class ServingPlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     goodput: tuple[Objective, ...] = ()
     objectives: tuple[Objective, ...] = ()
+    length: Literal["natural", "fixed"] = "natural"
     kind: Literal["serve"] = "serve"
 
     def cells(self) -> list[Cell]:
         """Return the cells in the order in which they are measured."""
         return [
-            Cell(self.max_batch, beam, "natural", rate)
+            Cell(self.max_batch, beam, self.length, rate)
             for beam in self.beams
             for rate in self.rates_per_s
         ]

@@ -78,7 +78,7 @@ class _Generator(OpenLoop):
         now_ms: Callable[[], float],
     ) -> Answered:
         """See `OpenLoop.answer`."""
-        body = msgspec.json.encode(self._bodies[item] | {"max_tokens": search.max_length})
+        body = msgspec.json.encode(self._bodies[item] | _lengths(search))
         text, reason, tokens = "", None, None
         try:
             async with (
@@ -227,6 +227,14 @@ async def _events(parts: AsyncIterator[bytes], streams: bool) -> AsyncIterator[_
                     yield msgspec.json.decode(data, type=_Part)
     except msgspec.DecodeError as error:
         raise EmpganError(f"the answer is no chat completion: {error}") from None
+
+
+def _lengths(search: SearchConfig) -> dict[str, object]:
+    """Return how long a reply may be; of one length by vLLM's names, which llama.cpp knows too."""
+    if search.min_length < search.max_length:
+        return {"max_tokens": search.max_length}
+    length = search.max_length
+    return {"max_tokens": length, "min_tokens": length, "ignore_eos": True}
 
 
 def _refusal(status: int, body: bytes) -> EmpganError:

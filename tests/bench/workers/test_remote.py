@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,6 +58,14 @@ def test_what_is_sent_is_what_openais_clients_send() -> None:
         "stream_options": {"include_usage": True},
     }
     assert [message["role"] for message in second["messages"]] == ["user"]
+
+
+def test_a_fixed_length_is_asked_by_the_names_that_servers_have_for_it() -> None:
+    fixed = dataclasses.replace(SEARCH, min_length=12, max_length=12)
+    with remote(lambda asked: HELLO) as (server, worker):
+        worker.serve([Arrival(0.0, 0)], fixed, None)
+    ((_, asked),) = server.asked
+    assert (asked["max_tokens"], asked["min_tokens"], asked["ignore_eos"]) == (12, 12, True)
 
 
 @pytest.mark.parametrize("streams", [True, False])
