@@ -152,6 +152,7 @@ def scaling(
 
 @bench.command()
 @options.for_memory
+@options.against
 def memory(
     *,
     bundle: str,
@@ -161,22 +162,26 @@ def memory(
     out: Path | None,
     slo: tuple[str, ...],
     as_json: bool,
+    against: str | None,
     **more: Any,  # fields of the plan
 ) -> None:
     """Look at what fresh processes hold in memory: imports, model, first reply, batch, replies."""
     engines = values.speaking_engines(backends, "cpu")
     objectives = tuple(Objective.parse(text, METRICS) for text in slo)
     check_system()
+    from ..measuring.other_build import other_build
     from ..memory import page, run  # it needs the extras
     from ..reports import files
 
     plan = run.MemoryPlan(objectives=objectives, **more)
     count = _threads(num_threads)
+    other = None if against is None else other_build(against, bundle, engines)
+    processes = plan.runs * (len(engines) + (len(other.openers) if other else 0))
     with (
         output.report_folder(out or output.dated("memory")) as folder,
-        console.progress("bench memory", plan.runs * len(engines)) as progress,
+        console.progress("bench memory", processes) as progress,
     ):
-        made = run.run_memory(plan, bundle, engines, workload, count, progress.update)
+        made = run.run_memory(plan, bundle, engines, workload, count, progress.update, other)
         files.write(made, page.render_markdown(made), page.render_page(made), folder)
     record, failures = page.brief(made, folder), made.outcome.failures
     output.conclude(record, page.headline(made), failures, folder, as_json=as_json)

@@ -104,7 +104,7 @@ peer = _option(
 )
 against = _option(
     "--against",
-    "The interpreter that has another build of ours, to be timed in the same rounds.",
+    "The interpreter that has another build of ours, to be measured in the same run.",
     metavar="PYTHON",
 )
 _QUICK = (

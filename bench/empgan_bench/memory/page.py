@@ -13,7 +13,7 @@ from ..reports import markdown, theme
 from ..reports.page import Card, Line, Page, Plots, rendered
 from ..reports.tables import Table, prose
 from ..reports.theme import Look, Panel
-from .run import MemoryReport, MemoryRow
+from .run import MemoryReport, MemoryRow, share_of_other
 from .usage import PHASES
 
 
@@ -22,7 +22,9 @@ def headline(report: MemoryReport) -> str:
     lines = []
     for engine, rows in _by_engine(report).items():
         held = ", ".join(f"{report.plan.told(r.phase)} {r.usage.rss_mib:.1f}" for r in rows)
-        lines.append(f"{engine}: {held} MiB, peak {rows[-1].usage.peak_mib:.1f}")
+        share = share_of_other(report.outcome.rows, rows[-1])
+        more = "" if share is None else f"; {share:.2f} of the other build's RSS at the end"
+        lines.append(f"{engine}: {held} MiB, peak {rows[-1].usage.peak_mib:.1f}{more}")
     lines += [f"FAILED {failure}" for failure in report.outcome.failures]
     return "\n".join(lines)
 
@@ -35,7 +37,12 @@ def brief(report: MemoryReport, folder: Path) -> dict[str, Any]:
         "failures": report.outcome.failures,
         "warnings": report.outcome.warnings,
         "rows": [
-            {"engine": row.engine, "phase": row.phase, "spread_mib": row.spread_mib}
+            {
+                "engine": row.engine,
+                "phase": row.phase,
+                "spread_mib": row.spread_mib,
+                "of_other_build": share_of_other(report.outcome.rows, row),
+            }
             | msgspec.structs.asdict(row.usage)
             for row in report.outcome.rows
         ],
@@ -49,7 +56,13 @@ def memory_table(report: MemoryReport) -> Table:
         [row.engine, report.plan.told(row.phase), *(f"{mib:.1f}" for mib in _figures(row))]
         for row in report.outcome.rows
     ]
-    return ["engine", "phase", "RSS", "PSS", "private", "peak", "spread"], rows
+    head = ["engine", "phase", "RSS", "PSS", "private", "peak", "spread"]
+    if report.other_build is not None:
+        head.append("of the other build")
+        for told, row in zip(rows, report.outcome.rows, strict=True):
+            share = share_of_other(report.outcome.rows, row)
+            told.append("–" if share is None else f"{share:.2f}")
+    return head, rows
 
 
 def render_markdown(report: MemoryReport) -> str:
@@ -139,4 +152,5 @@ def _method(report: MemoryReport) -> str:
         plan=report.plan,
         workload=report.workload,
         threads=report.fingerprint.threads,
+        other=report.other_build,
     )

@@ -13,10 +13,10 @@ from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.text.featurizer import encoder_input
 
 from ..batches.suite import search_of
-from ..engines.table import REFERENCE
+from ..engines.table import OTHER, REFERENCE
 from ..measuring import fingerprint
 from ..measuring.bench import Progress, engine_record
-from ..measuring.fingerprint import Circumstances, EngineRecord, WorkloadRecord
+from ..measuring.fingerprint import Circumstances, EngineRecord, OtherBuild, WorkloadRecord
 from ..measuring.gate import Cell
 from ..measuring.slo import Objective
 from ..measuring.stats import NOISE_LIMIT
@@ -36,7 +36,7 @@ class MemoryPlan(msgspec.Struct, frozen=True, kw_only=True):
         replies: to single dialogues, after that batch.
         runs: fresh processes of each engine.
         seed: of the dialogues' order.
-        objectives: each must hold for every engine but the reference.
+        objectives: each must hold for every engine of this build but the reference.
     """
 
     batch: int
@@ -97,6 +97,7 @@ def run_memory(
     workload: Path | None,
     threads: int,
     on_progress: Progress = lambda done, note: None,
+    other: OtherBuild | None = None,
 ) -> MemoryReport:
     """Return the report of a plan, also where an objective is missed.
 
@@ -107,6 +108,7 @@ def run_memory(
         workload: a JSONL file, or None for our own dialogues.
         threads: of each engine.
         on_progress: called with the number of finished processes and the current engine.
+        other: another build, whose engines take their turns in the same run.
 
     Raises:
         DependencyError: this is not Linux.
@@ -120,14 +122,18 @@ def run_memory(
     batches = [encoder_input([context]) for context in drawn[:_SINGLE]]
     batches.append(encoder_input(drawn[: plan.batch]))
     search = search_of(Cell(plan.batch, plan.beam, "natural"), opened.search)
+    openers = dict(engines) | (other.openers if other else {})
     records: dict[str, EngineRecord] = {}
-    samples: dict[str, list[list[Usage]]] = {name: [] for name in engines}
+    samples: dict[str, list[list[Usage]]] = {name: [] for name in openers}
     for run in range(plan.runs):
-        for place, (name, opener) in enumerate(engines.items()):
-            on_progress(run * len(engines) + place, name)
+        for place, (name, opener) in enumerate(openers.items()):
+            on_progress(run * len(openers) + place, name)
             held: list[Usage] = []
-            with Worker(name, opener, bundle, threads, started=_noted(held)) as worker:
-                note = _noted(held)
+            note = _noted(held)
+            python = other.python if other and name in other.openers else None
+            with Worker(
+                name, opener, bundle, threads, python, installed=True, started=note
+            ) as worker:
                 worker.host([], plan.batch, 0)  # what reads and writes text belongs to a server
                 worker.load(batches)
                 note(worker.pid)
@@ -139,13 +145,14 @@ def run_memory(
                 note(worker.pid)
                 records[name] = engine_record(worker)
             samples[name].append(held)
-    on_progress(plan.runs * len(engines), "")
+    on_progress(plan.runs * len(openers), "")
     return MemoryReport(
         bundle=bundle,
         workload=WorkloadRecord(work.source, work.sha256, len(work.contexts)),
         engines=list(records.values()),
         fingerprint=before,
         load_average_after=fingerprint.load_average(),
+        other_build=other,
         plan=plan,
         outcome=outcome_of(plan, samples),
     )
@@ -154,6 +161,14 @@ def run_memory(
 def _noted(held: list[Usage]) -> Callable[[int], None]:
     """Return what enters the memory of a process, given its number."""
     return lambda pid: held.append(usage_of(pid))
+
+
+def share_of_other(rows: Sequence[MemoryRow], row: MemoryRow) -> float | None:
+    """Return RSS of a row over that of the other build's; None where no other was measured."""
+    for other in rows:
+        if (other.engine, other.phase) == (row.engine + OTHER, row.phase):
+            return row.usage.rss_mib / other.usage.rss_mib
+    return None
 
 
 def outcome_of(plan: MemoryPlan, samples: Mapping[str, Sequence[Sequence[Usage]]]) -> MemoryOutcome:
@@ -170,7 +185,7 @@ def outcome_of(plan: MemoryPlan, samples: Mapping[str, Sequence[Sequence[Usage]]
             for phase, found in zip(PHASES, zip(*processes, strict=True), strict=True)
         ]
         rows += mine
-        if engine != REFERENCE:
+        if engine != REFERENCE and not engine.endswith(OTHER):
             found = {
                 f"{row.phase}_{name}": value
                 for row in mine

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from empgan_bench.measuring.other_build import other_build
 from empgan_bench.workers.client import environment
 from empgan_bench.workers.messages import PROTOCOL
 from empgan_rt.errors import DependencyError, InputError
-from support.source_tree import ROOT
+from support.other_builds import older_build, python_with
 
 FILES = {
     "empgan_bench/engines/table.py": 'ENGINES = {"cpu": {"onnxruntime": "there:open"}}',
@@ -32,14 +30,6 @@ class Bundle:
         return type("Opened", (), {"bundle_id": f"id of {name}"})
 """,
 }
-
-
-def python_with(folder: Path) -> str:
-    """Return an interpreter that finds the packages of a folder alone."""
-    python = folder / "python"
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{folder}" exec {sys.executable} "$@"\n')
-    python.chmod(0o755)
-    return str(python)
 
 
 @pytest.fixture
@@ -114,20 +104,6 @@ def test_the_other_interpreter_does_not_see_our_import_path(
     monkeypatch.setenv("PYTHONPATH", "/ours")
     assert "PYTHONPATH" not in environment(None)
     assert environment("/theirs")["PYTHONPATH"] == "/theirs"
-
-
-def older_build(folder: Path) -> str:
-    """Return an interpreter with this build as it was before its protocol had a number."""
-    (folder / "empgan_rt").symlink_to(ROOT / "empgan_rt")
-    bench = folder / "empgan_bench"
-    shutil.copytree(ROOT / "bench" / "empgan_bench", bench)
-    messages = bench / "workers" / "messages.py"
-    messages.write_text(messages.read_text().replace("PROTOCOL = 1\n", ""))
-    base = bench / "engines" / "base.py"
-    known = 'versions("onnxruntime", "onnxruntime-gpu")'
-    assert known in base.read_text()
-    base.write_text(base.read_text().replace(known, '{"copied": "1"}'))
-    return python_with(folder)
 
 
 def test_two_builds_in_one_run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from empgan_bench.cli import commands
 from empgan_bench.engines.table import ENGINES
+from empgan_bench.measuring.fingerprint import OtherBuild
 from empgan_bench.measuring.slo import Objective
 from empgan_bench.memory import run, usage
 from empgan_bench.memory.page import brief, headline, render_markdown, render_page
@@ -19,6 +21,7 @@ from empgan_bench.memory.usage import METRICS, PHASES, Usage
 from empgan_bench.reports.files import FILES
 from empgan_rt.errors import DependencyError, EmpganError, GateError, InputError
 from support.bench_reports import make_report
+from support.other_builds import older_build
 
 SMALL = ("--batch", "4", "--replies", "20", "--runs", "1", "--beam", "2", "--threads", "1")
 PLAN = MemoryPlan(batch=32, beam=5, replies=200, runs=3, seed=0)
@@ -32,11 +35,14 @@ def usages(first: float) -> list[Usage]:
     ]
 
 
-def outcome(*objectives: str, spread: float = 1.0) -> MemoryOutcome:
+def outcome(
+    *objectives: str, spread: float = 1.0, other: Mapping[str, float] | None = None
+) -> MemoryOutcome:
     samples = {
         "onnxruntime": [usages(100.0), usages(100.0 + spread), usages(100.0)],
         "eager": [usages(400.0)],
     }
+    samples |= {name: [usages(first)] for name, first in (other or {}).items()}
     held = tuple(Objective.parse(text, METRICS) for text in objectives)
     return outcome_of(msgspec.structs.replace(PLAN, objectives=held), samples)
 
@@ -68,6 +74,12 @@ def test_objectives_bind_every_engine_but_the_reference() -> None:
     assert missed == "onnxruntime: loaded_rss_mib<110 missed with 110"
 
 
+def test_objectives_do_not_bind_another_build() -> None:
+    other = {"onnxruntime@other": 200.0}
+    (missed,) = outcome("loaded_rss_mib<110", other=other).failures
+    assert missed.startswith("onnxruntime: ")
+
+
 def test_processes_that_differ_are_a_doubt() -> None:
     assert outcome().warnings == []
     assert (
@@ -92,6 +104,19 @@ def test_the_report_says_it_for_people_and_for_programs(tmp_path: Path) -> None:
     told = brief(made, tmp_path)["rows"][1]
     assert (told["engine"], told["phase"], told["rss_mib"]) == ("onnxruntime", "loaded", 110.0)
     assert msgspec.json.decode(msgspec.json.encode(made), type=MemoryReport) == made
+
+
+def test_the_report_says_what_share_of_another_build_an_engine_holds() -> None:
+    other = OtherBuild("python", "0.0.9", None, "id", {"onnxruntime@other": "opener"})
+    found = outcome(other={"onnxruntime@other": 200.0})
+    made = msgspec.structs.replace(report(), outcome=found, other_build=other)
+    assert "peak 200.0; 0.58 of the other build's RSS at the end" in headline(made)  # 140 of 240
+    table = render_markdown(made).splitlines()
+    assert table[2].endswith("| spread | of the other build |")
+    held = {line.split(" | ")[0]: line for line in table if " model loaded " in line}
+    assert held["| onnxruntime"].endswith("| 0.52 |")
+    assert held["| eager"].endswith("| – |")
+    assert "installed in another interpreter" in render_markdown(made)
 
 
 @pytest.fixture
@@ -133,6 +158,19 @@ def test_fresh_processes_are_looked_at_after_every_phase(
     assert "onnxruntime" in saved["engines"][0]["versions"]
     with pytest.raises(InputError, match="is a report of `bench memory`"):
         invoke("compare", *[str(tmp_path / "o" / "report.json")] * 2)
+
+
+def test_another_build_is_looked_at_in_the_same_run(asked: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "older").mkdir()
+    python = older_build(tmp_path / "older")
+    shown = json.loads(invoke(*asked, "--backends", "onnxruntime", "--against", python, "--json"))
+    engines = ["onnxruntime", "onnxruntime@other"]
+    assert [row["engine"] for row in shown["rows"]] == [e for e in engines for _ in PHASES]
+    saved = json.loads((tmp_path / "o" / "report.json").read_text())
+    assert saved["other_build"]["python"] == python
+    versions = {engine["name"]: engine["versions"] for engine in saved["engines"]}
+    assert versions["onnxruntime@other"] == {"copied": "1"}
+    assert "onnxruntime" in versions["onnxruntime"]
 
 
 def test_a_missed_objective_ends_with_a_gate_error(asked: tuple[str, ...]) -> None:
