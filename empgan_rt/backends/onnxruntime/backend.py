@@ -15,8 +15,9 @@ from ...graph_spec import graph_specs
 from ...threads import ProcessGuard
 from ..base import GraphBackend
 from .failures import translated
-from .session import open_session
+from .session import import_onnxruntime, open_session
 from .state import OrtState
+from .tidy_session import HABITS, TidySession
 
 
 class OrtBackend(GraphBackend):
@@ -51,6 +52,11 @@ class OrtBackend(GraphBackend):
 
     def open_graph(self, which: str, graph: bytes) -> Any:
         """Return what runs a graph: `run(names, feeds)` gives the outputs of these names."""
+        run_options = import_onnxruntime().RunOptions
+        return TidySession(self.open_session(which, graph), HABITS[which], run_options)
+
+    def open_session(self, which: str, graph: bytes) -> Any:
+        """Return the InferenceSession of a graph."""
         return open_session(graph, self.bundle.weights, self._specs[which], self.device)
 
     def close(self) -> None:

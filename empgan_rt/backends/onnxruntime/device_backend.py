@@ -40,7 +40,7 @@ class DeviceBackend(OrtBackend):
 
     def open_graph(self, which: str, graph: bytes) -> DeviceSession:
         """See `OrtBackend.open_graph`; what stays on the device is an OrtValue."""
-        return DeviceSession(super().open_graph(which, graph), self._memory, STAYING[which])
+        return DeviceSession(self.open_session(which, graph), self._memory, STAYING[which])
 
     def close(self) -> None:
         """See `OrtBackend.close`; states that are still held keep their memory."""
