@@ -32,8 +32,8 @@ class Habit(NamedTuple):
 
 # Quiet: about a second of lone replies, some hundred times what it costs to give back.
 HABITS: Mapping[str, Habit] = {
-    "turn_encoder": Habit("utterances", 1024, 64),  # tokens
-    "context_encoder": Habit("emotion_labels", 128, 64),  # turns
+    "turn_encoder": Habit("utterances", 256, 64),  # tokens
+    "context_encoder": Habit("emotion_labels", 64, 64),  # turns
     "decoder_step": Habit("token_ids", 32, 1024),  # rows
 }
 
