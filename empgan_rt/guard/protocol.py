@@ -27,7 +27,7 @@ class Guard(Protocol):
         """Return whether the model may say what it found.
 
         Args:
-            turns: as `check_input`.
+            turns: as `check_input`; a turn whose emotion nobody gave has the recognised one.
             candidates: the texts of the model's replies, best first; at least one.
         """
 

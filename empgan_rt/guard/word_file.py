@@ -19,6 +19,7 @@ from ..errors import InputError
 MAX_BYTES = 1 << 20
 
 Reads = Literal["messages", "replies"]
+EmotionName = Literal["neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"]
 
 
 class Category(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -28,6 +29,8 @@ class Category(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         action: what a match leads to; "allow" looks for nothing.
         reads: where its phrases are looked for.
         later: for so many messages after a match its later text is said.
+        emotions: it is looked for only where the newest message has one of these, given by the
+            caller or recognised; None looks whatever the emotion.
         phrases: what is looked for.
         unless: what takes back a match that shares a word with it.
     """
@@ -35,6 +38,7 @@ class Category(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     action: Action | None = None
     reads: tuple[Reads, ...] | None = None
     later: int | None = None
+    emotions: tuple[EmotionName, ...] | None = None
     phrases: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 
@@ -44,6 +48,7 @@ class Category(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             self.action if own.action is None else own.action,
             self.reads if own.reads is None else own.reads,
             self.later if own.later is None else own.later,
+            self.emotions if own.emotions is None else own.emotions,
             self.phrases + own.phrases,
             self.unless + own.unless,
         )

@@ -51,6 +51,16 @@ class _Watching(Generic[AnyGuard]):
     def _read(self) -> Sequence[Turn]:
         return self.turns.turns
 
+    def _heard(self, reply: Reply) -> Sequence[Turn]:
+        """Return the dialogue with the emotions that the model recognised where none was given.
+
+        The oldest turns may have been too many for the model; theirs stay unknown.
+        """
+        turns = list(self._read)
+        for back, emotion in enumerate(reversed(reply.emotions), 1):
+            turns[-back] = replace(turns[-back], emotion=emotion.label)
+        return turns
+
     def _said(self, reply: Reply, verdict: Verdict) -> Reply:
         """Return what a verdict leaves of a model's reply."""
         if verdict.action != "allow":
@@ -82,7 +92,7 @@ class Watched(_Watching[Guard]):
         """Return what may be said, of a reply that the model gave."""
         if self.guard is None:
             return reply
-        return self._said(reply, reply_verdict(self.guard, self._read, _texts(reply)))
+        return self._said(reply, reply_verdict(self.guard, self._heard(reply), _texts(reply)))
 
 
 class AsyncWatched(_Watching[Guard | AsyncGuard]):
@@ -99,7 +109,7 @@ class AsyncWatched(_Watching[Guard | AsyncGuard]):
         """Return as `Watched.after`."""
         if self.guard is None:
             return reply
-        verdict = await awaited_reply_verdict(self.guard, self._read, _texts(reply))
+        verdict = await awaited_reply_verdict(self.guard, self._heard(reply), _texts(reply))
         return self._said(reply, verdict)
 
 

@@ -34,6 +34,7 @@ def guard_file(words: str | os.PathLike[str] | None = None, locale: str = DEFAUL
                     "action": category.action or "replace",
                     "reads": category.reads or ("messages",),
                     "later": category.later or 0,
+                    "emotions": category.emotions,
                     "phrases": category.phrases,
                     "unless": category.unless,
                 }

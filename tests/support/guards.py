@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from empgan_rt import Turn, Verdict
+from empgan_rt import Emotion, Turn, Verdict
 
 ALLOW = Verdict()
 OnInput = Callable[[str], Verdict]  # of the newest turn's text
@@ -19,6 +19,7 @@ class ScriptedGuard:
         self._on_input, self._on_reply = on_input, on_reply
         self.read: list[list[str]] = []  # turns of each message
         self.candidates: list[list[str]] = []
+        self.heard: list[list[Emotion | None]] = []  # emotions of the turns behind each reply
 
     def check_input(self, turns: Sequence[Turn]) -> Verdict:
         self.read.append([turn.text for turn in turns])
@@ -26,6 +27,7 @@ class ScriptedGuard:
 
     def check_reply(self, turns: Sequence[Turn], candidates: Sequence[str]) -> Verdict:
         self.candidates.append([*candidates])
+        self.heard.append([turn.emotion for turn in turns])
         return ALLOW if self._on_reply is None else self._on_reply(candidates)
 
 

@@ -62,7 +62,10 @@ const tasks = {
   searches: searches => searches.map(searched),
   verdicts: ({ words, dialogues, replies }) => {
     const guard = new WordGuard(words);
-    return [dialogues.map(turns => guard.checkInput(turns)), replies.map(texts => guard.checkReply([], texts))];
+    return [
+      dialogues.map(turns => guard.checkInput(turns)),
+      replies.map(({ turns, texts }) => guard.checkReply(turns, texts)),
+    ];
   },
 };
 process.stdout.write(JSON.stringify(await tasks[task](given)));

@@ -71,7 +71,8 @@ export class Responder {
   /** Return a reply of what was found, as far as the guard lets it through. */
   said_(reply, found, turns, most) {
     if (this.guard_) {
-      const verdict = replyVerdict(this.guard_, turns, found.map(each => each.text));
+      const heard = heardAs(turns, reply.emotions);
+      const verdict = replyVerdict(this.guard_, heard, found.map(each => each.text));
       if (verdict.action !== "allow") return spokenByGuard(reply, verdict);
       if (verdict.candidates) found = verdict.candidates.map(place => found[place]);
       reply.verdict = told(verdict);
@@ -79,6 +80,12 @@ export class Responder {
     const [best, ...others] = found;
     return { ...reply, ...best, alternatives: others.slice(0, most - 1) };
   }
+}
+
+/** Return turns with what was recognised of them; the oldest may have been too many for the model. */
+function heardAs(turns, emotions) {
+  const dropped = turns.length - emotions.length;
+  return turns.map((turn, m) => (m < dropped ? turn : { ...turn, emotion: emotions[m - dropped].label }));
 }
 
 function spokenByGuard(reply, verdict) {

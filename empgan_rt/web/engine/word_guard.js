@@ -30,13 +30,13 @@ export class WordGuard {
 
   /** Return the verdict on the newest message, and on those of its speaker before it. */
   checkInput(turns) {
-    const match = this.match_(turns.at(-1).text, "messages");
+    const match = this.match_(turns.at(-1).text, "messages", turns.at(-1).emotion);
     if (match) return this.stopped_(match, this.texts_[match.category], "the newest message");
     const longest = Math.max(0, ...Array.from(this.categories_.values(), each => each.later));
     for (let back = 1; back <= longest; back++) {
       const earlier = turns[turns.length - 1 - 2 * back]; // speakers take turns
       if (!earlier) break;
-      const old = this.match_(earlier.text, "messages");
+      const old = this.match_(earlier.text, "messages", earlier.emotion);
       if (old && back <= this.categories_.get(old.category).later) {
         const text = this.texts_[`${old.category}_later`] ?? this.texts_[old.category];
         return this.stopped_(old, text, "an earlier message");
@@ -47,12 +47,12 @@ export class WordGuard {
 
   /** Return which candidates may be said, or the text in their place if none may. */
   checkReply(turns, candidates) {
-    const matches = candidates.map(text => this.match_(text, "replies"));
+    const matches = candidates.map(text => this.match_(text, "replies", turns.at(-1)?.emotion));
     const refused = matches.find(Boolean);
     if (!refused) return ALLOWED;
     const allowed = [...matches.keys()].filter(place => !matches[place]);
     if (!allowed.length) {
-      return this.stopped_(refused, this.texts_.refused_reply, "every reply", "replace");
+      return this.stopped_(refused, this.insteadOf_(refused), "every reply", "replace");
     }
     const count = candidates.length;
     const message = `${count - allowed.length} of ${count} replies were refused`;
@@ -61,7 +61,7 @@ export class WordGuard {
   }
 
   /** Return the first rule, in the order of the word list, that a text meets. */
-  match_(text, where) {
+  match_(text, where, emotion) {
     let first = Infinity;
     for (const sentence of this.normaliser_.sentences(text, this.phrases_.vocabulary)) {
       const found = this.phrases_.find(sentence);
@@ -78,11 +78,20 @@ export class WordGuard {
       };
       for (const each of found) {
         const { category, takesBack } = this.rules_[each.phrase];
-        if (takesBack || !this.categories_.get(category).reads.includes(where)) continue;
+        if (takesBack) continue;
+        const { reads, emotions } = this.categories_.get(category);
+        if (!reads.includes(where) || (emotions && !emotions.includes(emotion))) continue;
         if (!isTaken("", each) && !isTaken(category, each)) first = Math.min(first, each.phrase);
       }
     }
     return this.rules_[first];
+  }
+
+  /** Return what is said where every reply is refused; texts of messages' categories answer those. */
+  insteadOf_({ category }) {
+    const refused = this.texts_.refused_reply;
+    if (this.categories_.get(category).reads.includes("messages")) return refused;
+    return this.texts_[category] ?? refused;
   }
 
   /** Return the verdict on what met a rule. */

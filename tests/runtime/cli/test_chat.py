@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import Responder, SearchConfig
+from empgan_rt import Responder, SearchConfig, WordGuard
 from empgan_rt.cli import chat as chat_module
 from support.command_line import Outcome
 
@@ -23,7 +23,7 @@ def lines_of(*lines: str | bytes) -> bytes:
 
 @pytest.fixture
 def wanted(toy_folder: Path) -> list[str]:
-    session = Responder.load(toy_folder).session()
+    session = Responder.load(toy_folder, guard=WordGuard()).session()
     return [session.say(line).text for line in LINES]
 
 
@@ -89,13 +89,13 @@ def test_an_emotion_holds_for_the_next_message_only(command: Command, toy_folder
 
 def test_alternatives_are_what_the_search_found(command: Command, toy_folder: Path) -> None:
     stdin = lines_of("/alternatives", LINES[0], "/alternatives")
-    outcome = command("chat", toy_folder, "--beam", "4", stdin=stdin)
+    outcome = command("chat", toy_folder, "--no-guard", "--beam", "4", stdin=stdin)
     first, _, *others = outcome.out.splitlines()
     assert first == "no alternatives"
     search = SearchConfig(beam_size=4, num_hypotheses=4)
     reply = Responder.load(toy_folder).reply([LINES[0]], search)
     assert [line.split(maxsplit=1)[1] for line in others] == [a.text for a in reply.alternatives]
-    structured = command("chat", toy_folder, "--beam", "4", "--json", stdin=stdin)
+    structured = command("chat", toy_folder, "--no-guard", "--beam", "4", "--json", stdin=stdin)
     assert len(json.loads(structured.out.splitlines()[-1])["alternatives"]) == 3
 
 

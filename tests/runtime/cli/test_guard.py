@@ -85,7 +85,9 @@ def test_a_file_of_ones_own(command: Command, toy_folder: Path, own: Path) -> No
 
 def test_reply_has_it_off_unless_told(command: Command, toy_folder: Path, own: Path) -> None:
     stdin = lines(
-        '{"turns": ["I want to die."]}', '{"turns": ["what a day"]}', '{"turns": ["Fuck you."]}'
+        '{"turns": ["I want to die."]}',
+        '{"turns": [{"text": "what a day", "emotion": "neutral"}]}',
+        '{"turns": ["Fuck you."]}',
     )
 
     def rows(*options: object) -> list[dict[str, object]]:

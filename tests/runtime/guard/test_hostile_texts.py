@@ -83,7 +83,8 @@ def test_keys_save_time_and_change_nothing(pieces: list[str]) -> None:
             if not rule.takes_back and "messages" in GUARD._reads(rule.category)
         }
         if found:
-            assert GUARD._keys["messages"].are_in(sentence)
-            assert not parts.is_simple or not GUARD._forms["messages"].isdisjoint(
+            looked_for = GUARD._looked_for["messages", None]
+            assert looked_for.keys.are_in(sentence)
+            assert not parts.is_simple or not looked_for.forms.isdisjoint(
                 part.replace("'", "") for part in parts.parts
             )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import InputError, Responder, Turn, WordGuard
+from empgan_rt import Emotion, InputError, Responder, Turn, WordGuard
 from empgan_rt.guard.word_list import SHIPPED, read_words
 from support.guard_lines import Line, category_of, read_lines
 
@@ -35,17 +35,17 @@ def test_the_lines_are_many_and_of_every_category() -> None:
     assert len(HARMLESS) >= 300
     for name, category in read_words(None, "default").file.categories.items():
         assert counts[category.reads[0] if category.reads else "messages", name] >= 3, name
-    assert len({(line.text, line.reads) for line in LINES}) == len(LINES)
+    assert len({(line.text, line.reads, line.emotion) for line in LINES}) == len(LINES)
 
 
 @pytest.mark.parametrize("line", FOUND, ids=lambda line: line.text[:40])
 def test_danger_and_abuse_are_found(guard: WordGuard, line: Line) -> None:
-    assert category_of(guard, line.text, line.reads) == line.category
+    assert category_of(guard, line.text, line.reads, line.emotion) == line.category
 
 
 @pytest.mark.parametrize("line", HARMLESS, ids=lambda line: line.text[:40])
 def test_idioms_denials_and_small_talk_are_let_through(guard: WordGuard, line: Line) -> None:
-    assert category_of(guard, line.text, line.reads) is None
+    assert category_of(guard, line.text, line.reads, line.emotion) is None
 
 
 def test_what_is_known_to_be_missed_is_told(guard: WordGuard) -> None:
@@ -141,6 +141,20 @@ def test_replies_have_a_second_chance(guard: WordGuard) -> None:
     none = guard.check_reply(turns, ["Just kill yourself.", "Fuck you."])
     assert none.action == "replace"
     assert none.text.startswith("I am not sure what to say")
+
+
+def test_a_reply_to_another_feeling_gives_way_or_is_replaced(guard: WordGuard) -> None:
+    good, bad = Turn("We got the flat!", Emotion.HAPPINESS), Turn("We lost it.", Emotion.SADNESS)
+    candidates = ["Oh no! I'm so sorry.", "Congratulations!", "When do you move in?"]
+    assert guard.check_reply([bad, good], candidates).candidates == (1, 2)
+    assert guard.check_reply([good, bad], candidates).candidates == (0, 2)
+    assert guard.check_reply([Turn("We got the flat!")], candidates).candidates is None
+    instead = {
+        guard.check_reply([good], candidates[:1]).text,
+        guard.check_reply([bad], candidates[1:2]).text,
+    }
+    assert len(instead) == 2
+    assert "" not in instead
 
 
 def test_no_text_of_ours_stops_itself(guard: WordGuard) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from empgan_rt import InputError, Turn, WordGuard
+from empgan_rt import Emotion, InputError, Turn, WordGuard
 from support.guard_lines import category_of
 from support.pages import blocks
 from support.source_tree import ROOT
@@ -62,6 +62,23 @@ def test_it_alters_how_a_category_acts(own: Path) -> None:
     assert category_of(guard, "My husband hits me.") == "violence_at_home"
 
 
+def test_a_category_may_be_of_some_emotions_alone(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        "[categories.jokes]\nreads = ['replies']\nphrases = ['knock knock']\n"
+        "emotions = ['sadness']\n"
+        "[categories.congratulation]\nemotions = ['fear']\n"
+        "[texts.default]\njokes = 'I am here.'\n",
+        "utf-8",
+    )
+    guard = WordGuard(path)
+    sad, afraid = Turn("My cat died.", Emotion.SADNESS), Turn("I am lost.", Emotion.FEAR)
+    assert guard.check_reply([sad], ["Knock, knock!"]).text == "I am here."
+    assert guard.check_reply([afraid], ["Knock, knock!"]).action == "allow"
+    assert guard.check_reply([sad], ["Congratulations!"]).action == "allow"
+    assert guard.check_reply([afraid], ["Congratulations!"]).category == "congratulation"
+
+
 def test_texts_and_numbers_are_of_the_locale_then_the_language_then_the_default(own: Path) -> None:
     german = WordGuard(own, locale="de-DE")
     text = german.check_input([Turn("Ich will sterben.")]).text
@@ -82,6 +99,7 @@ def test_texts_and_numbers_are_of_the_locale_then_the_language_then_the_default(
         ("[categories.self_harm]\nphrases = 'die'", "Expected `array`, got `str`"),
         ("[categories.self_harm]\naction = 'shout'", "Invalid enum value 'shout'"),
         ("[categories.self_harm]\nreads = ['thoughts']", "Invalid enum value 'thoughts'"),
+        ("[categories.self_harm]\nemotions = ['joy']", "Invalid enum value 'joy'"),
         ("[categories.self_harm]\nlater = 99", "categories.self_harm.later is 99"),
         ("[categories.'Self Harm']\nphrases = ['x']", "a category 'Self Harm'"),
         ("[categories.refused_reply]\nphrases = ['x']", "a category 'refused_reply'"),

@@ -14,6 +14,7 @@ import pytest
 from empgan_rt import (
     AsyncResponder,
     DeadlineError,
+    Emotion,
     EmpganError,
     InputError,
     Reply,
@@ -56,6 +57,27 @@ def test_what_is_allowed_is_what_the_model_says(toy_folder: Path, plain: Respond
         assert is_models(reply, plain.reply(GOOD, search))
         assert len(reply.alternatives) == search.num_hypotheses - 1
         assert reply.source == "model"
+
+
+def test_a_guard_hears_the_emotions_that_the_model_recognised(toy_folder: Path) -> None:
+    guard = ScriptedGuard()
+    responder = guarded(toy_folder, guard)
+    turns = [Turn("we", Emotion.FEAR), Turn("what?"), Turn("I am happy.")] * 20
+    reply = responder.reply(turns)
+    assert reply.turns_dropped > 0
+    assert guard.heard[0][reply.turns_dropped :] == [each.label for each in reply.emotions]
+    assert guard.heard[0][: reply.turns_dropped] == [
+        t.emotion for t in turns[: reply.turns_dropped]
+    ]
+    assert guard.heard[0][-3] == Emotion.FEAR
+    assert guard.read[0] == [turn.text for turn in turns]
+    asyncio.run(_answered(AsyncResponder.load(toy_folder, guard=guard), turns))
+    assert guard.heard[1] == guard.heard[0]
+
+
+async def _answered(responder: AsyncResponder, turns: list[Turn]) -> None:
+    async with responder:
+        await responder.reply(turns)
 
 
 @pytest.mark.parametrize("action", ["replace", "block", "hand_over"])

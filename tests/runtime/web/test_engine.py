@@ -94,10 +94,7 @@ def test_features_of_dialogues(name: str) -> None:
         [Turn("sad happy " * 100)],  # more words of both kinds
         [Turn("<pad> <eos> zqxj")],  # what is in no vocabulary
     ]
-    asked = [
-        [{"text": t.text, "emotion": t.emotion and t.emotion.name.lower()} for t in turns]
-        for turns in dialogues
-    ]
+    asked = [[as_spoken(turn) for turn in turns] for turns in dialogues]
     found = run_engine("features", {**facts, "dialogues": asked})
     wanted = [features_in_python(featurizer, turns) for turns in dialogues]
     assert differences(found, wanted, dialogues) == []
@@ -213,19 +210,33 @@ def test_verdicts() -> None:
     dialogues = [[text] for text in texts]
     dialogues += [chosen.choices(texts, k=5) for _ in range(500)]
     replies = [chosen.choices(texts, k=chosen.randint(1, 5)) for _ in range(500)]
+    heard: list[list[Turn]] = [
+        [Turn("Well.", chosen.choice([None, *Emotion]))] * chosen.randint(0, 1) for _ in replies
+    ]
     guard = WordGuard(locale="en-GB")
     given = {
         "words": msgspec.json.decode(guard_file(None, "en-GB")),
         "dialogues": [[{"text": text} for text in turns] for turns in dialogues],
-        "replies": replies,
+        "replies": [
+            {
+                "turns": [as_spoken(turn) for turn in turns],
+                "texts": each,
+            }
+            for turns, each in zip(heard, replies, strict=True)
+        ],
     }
     on_messages, on_replies = run_engine("verdicts", given)
     wanted = [guard.check_input([Turn(text) for text in turns]) for turns in dialogues]
     assert differences(on_messages, [as_engine(verdict) for verdict in wanted], dialogues) == []
     assert sum(verdict.action != "allow" for verdict in wanted) > 100
-    wanted = [guard.check_reply([], each) for each in replies]
+    wanted = [guard.check_reply(*asked) for asked in zip(heard, replies, strict=True)]
     assert differences(on_replies, [as_engine(verdict) for verdict in wanted], replies) == []
     assert sum(verdict.candidates is not None for verdict in wanted) > 100
+    assert {"condolence", "congratulation"} <= {verdict.category for verdict in wanted}
+
+
+def as_spoken(turn: Turn) -> dict[str, Any]:
+    return {"text": turn.text, "emotion": turn.emotion and turn.emotion.name.lower()}
 
 
 def as_engine(verdict: Verdict) -> dict[str, Any]:
