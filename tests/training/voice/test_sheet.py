@@ -71,7 +71,7 @@ def test_equal_replies_share_a_row_and_a_rating(drawn: tuple[Path, Draw]) -> Non
 def test_letters_and_contexts_are_drawn_by_the_seed() -> None:
     many = [Context(f"c{n}", "joy", "happiness", (f"turn {n}",)) for n in range(60)]
     said = {
-        name: Answers("f00d", SearchConfig(), {c.id: f"{name} {c.id}" for c in many})
+        name: Answers("f00d", SearchConfig(), {c.id: f"{name} {c.id}" for c in many}, False, ())
         for name in ("one", "two")
     }
     draw = draw_rows(many, said, seed=1)

@@ -13,7 +13,8 @@ from empgan_rt.errors import InputError
 from ..stored_json import decode_json
 from .contexts import Context
 
-_HINT = "give NAME=BUNDLE or NAME=BUNDLE:length_penalty=0,beam_size=5"
+_HINT = "give NAME=BUNDLE or NAME=BUNDLE:length_penalty=0,beam_size=5,guard=true"
+_GUARD = "guard"  # the setting that is none of the search's
 
 
 class Speaker(Protocol):
@@ -28,10 +29,18 @@ class Speaker(Protocol):
 
 @dataclass(frozen=True)
 class Candidate:
-    """One candidate as it was asked for: its name, its bundle and the settings of its search."""
+    """One candidate as it was asked for.
+
+    Attributes:
+        name: what the key calls it.
+        bundle: where its model is.
+        guard: whether `WordGuard` watches it.
+        settings: of its search.
+    """
 
     name: str
     bundle: str
+    guard: bool
     settings: Mapping[str, Any]
 
 
@@ -43,11 +52,15 @@ class Answers:
         bundle: id of the bundle that answered.
         search: how it was searched.
         replies: context id -> text.
+        guard: whether a guard watched it.
+        from_guard: ids of the contexts that the guard answered in the model's place.
     """
 
     bundle: str
     search: SearchConfig
     replies: Mapping[str, str]
+    guard: bool
+    from_guard: tuple[str, ...]
 
 
 def parse_candidates(texts: Sequence[str]) -> list[Candidate]:
@@ -67,12 +80,18 @@ def parse_candidates(texts: Sequence[str]) -> list[Candidate]:
         if name in found:
             raise InputError(f"two candidates called {name[:40]!r}", hint="give each its own name")
         pairs = [pair.partition("=") for pair in settings.split(",") if settings]
-        found[name] = Candidate(name, bundle, {key: _value(key, raw) for key, _, raw in pairs})
+        given = {key: _value(key, raw) for key, _, raw in pairs}
+        guard = given.pop(_GUARD, False)
+        if not isinstance(guard, bool):
+            raise InputError(f"search setting {_GUARD}={guard!r}", hint="give true or false")
+        found[name] = Candidate(name, bundle, guard, given)
     return list(found.values())
 
 
-def answer(speaker: Speaker, search: SearchConfig, contexts: Sequence[Context]) -> Answers:
-    """Return what a speaker says to every context.
+def answer(
+    speaker: Speaker, search: SearchConfig, contexts: Sequence[Context], *, guard: bool = False
+) -> Answers:
+    """Return what a speaker, which a guard may watch, says to every context.
 
     Raises:
         EmpganError: as `Responder.reply_batch`.
@@ -81,7 +100,12 @@ def answer(speaker: Speaker, search: SearchConfig, contexts: Sequence[Context]) 
     texts = {
         context.id: reply.text.strip() for context, reply in zip(contexts, replies, strict=True)
     }
-    return Answers(replies[0].bundle_id, search, texts)
+    from_guard = tuple(
+        context.id
+        for context, reply in zip(contexts, replies, strict=True)
+        if reply.source == "guard"
+    )
+    return Answers(replies[0].bundle_id, search, texts, guard, from_guard)
 
 
 def _value(key: str, raw: str) -> Any:

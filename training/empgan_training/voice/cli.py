@@ -10,6 +10,7 @@ import click
 from empgan_rt.cli import console
 from empgan_rt.cli.main import run
 from empgan_rt.cli.options import overlay
+from empgan_rt.guard.word_guard import WordGuard
 from empgan_rt.inference.responder import Responder
 
 from .candidates import answer, parse_candidates
@@ -36,7 +37,8 @@ def voice() -> None:
     multiple=True,
     required=True,
     metavar="NAME=BUNDLE[:SETTINGS]",
-    help="A bundle and how it is searched, such as greedy=default:beam_size=1; once for each.",
+    help="A bundle, its search and its guard, such as greedy=default:beam_size=1,guard=true; "
+    "once for each.",
 )
 @click.option("--out", type=_PATH, required=True, help="Folder for the reader.")
 @click.option("--key", type=_PATH, required=True, help="File that the reader must not see.")
@@ -46,9 +48,10 @@ def sheet(contexts: Path, candidates: tuple[str, ...], out: Path, key: Path, see
     asked = read_contexts(contexts)
     answers = {}
     for candidate in parse_candidates(candidates):
-        with Responder.load(candidate.bundle) as responder:
+        guard = WordGuard() if candidate.guard else None
+        with Responder.load(candidate.bundle, guard=guard) as responder:
             search = overlay(responder.search, candidate.settings)
-            answers[candidate.name] = answer(responder, search, asked)
+            answers[candidate.name] = answer(responder, search, asked, guard=candidate.guard)
     draw = make_sheet(asked, answers, out, key, seed)
     console.write(
         f"{len(draw.contexts)} contexts, {len(draw.rows)} different replies of {len(answers)} "

@@ -37,10 +37,19 @@ class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where a candidate's replies come from: the id of its bundle, and its search."""
+    """Where a candidate's replies come from.
+
+    Attributes:
+        bundle: id of its bundle.
+        search: how it was searched.
+        guard: whether a guard watched it.
+        from_guard: ids of the contexts that the guard answered in the model's place.
+    """
 
     bundle: str
     search: dict[str, Any]
+    guard: bool = False
+    from_guard: tuple[str, ...] = ()
 
 
 class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -93,7 +102,10 @@ def draw_rows(contexts: Sequence[Context], answers: Mapping[str, Answers], seed:
             Row(context.id, letter, reply, tuple(said[reply]))
             for letter, reply in zip(ascii_uppercase, replies, strict=False)
         ]
-    sources = {name: Source(a.bundle, asdict(a.search)) for name, a in answers.items()}
+    sources = {
+        name: Source(a.bundle, asdict(a.search), a.guard, a.from_guard)
+        for name, a in answers.items()
+    }
     return Draw(PROTOCOL, __version__, seed, sources, tuple(order), tuple(rows))
 
 

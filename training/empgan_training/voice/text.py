@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..scoring.report_text import Row, aligned
-from .draw import Draw
+from .contexts import APART
+from .draw import Draw, Source
 from .scores import Rates, VoiceScores
 
 _PAGE = """\
@@ -49,7 +50,11 @@ def page_text(name: str, rater: str, draw: Draw, scores: VoiceScores) -> str:
     differing = [s for s in settings if len({str(q.get(s)) for q in searches.values()}) > 1]
     lines = [
         ", ".join(
-            [f"- `{c}`: bundle {source.bundle}", *(f"{s} {searches[c].get(s)}" for s in differing)]
+            [
+                f"- `{c}`: bundle {source.bundle}",
+                *(f"{s} {searches[c].get(s)}" for s in differing),
+                *_guard_text(source, draw),
+            ]
         )
         for c, source in draw.candidates.items()
     ]
@@ -64,6 +69,15 @@ def page_text(name: str, rater: str, draw: Draw, scores: VoiceScores) -> str:
         candidates="\n".join(lines),
         scores=scores_text(scores),
     )
+
+
+def _guard_text(source: Source, draw: Draw) -> list[str]:
+    """Return what a page says of a candidate's guard."""
+    if not source.guard:
+        return []
+    crises = {context.id for context in draw.contexts if context.kind == APART}
+    own = set(source.from_guard)
+    return [f"guard (its own words in {len(own & crises)} crises and {len(own - crises)} others)"]
 
 
 def _cells(rates: Rates) -> Row:
