@@ -141,6 +141,14 @@ class GeneratorConfig:
         by_turn = [s for s in self.streams if s != "emotion_labels" and self.context != "flat"]
         return (*[self.hidden_size] * len(by_turn), self.recogniser_size)
 
+    @property
+    def context_sizes(self) -> tuple[int, ...]:
+        """Widths of what is known of a turn after those before it: states, and once more R.
+
+        The last is what the recogniser knows of the turn by itself.
+        """
+        return (*self.turn_sizes, self.recogniser_size)
+
 
 @dataclass(frozen=True)
 class Limits:

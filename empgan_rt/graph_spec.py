@@ -3,12 +3,15 @@
 Axes: U turns of any dialogues, B dialogues, M turns of a dialogue, L tokens of a turn, N emotion
 words of a turn, P memory positions (turns, and words of the newest ones if wanted, or tokens where
 the context is flat), K beams, C candidates, S banned ids, D turn width, H hidden width, V
-vocabulary size.
+vocabulary size; T turns of a dialogue that are new, E one more than were read before, W the width
+of what is kept of those.
 
 The **turn encoder** reads turns, each by itself. The **context encoder** reads dialogues of such
 turns (Eq. 2; projections of Eq. 3 and Eq. 6 that do not depend on the step are applied here, once).
-The **decoder step** reorders the hidden state by parent, runs Eq. 1 and 3-7, strikes the banned ids
-and returns the C best tokens of each beam.
+The **continued encoder** returns the same of dialogues whose first turns were read before; a bundle
+may lack it, and the context encoder reads all turns then. The **decoder step** reorders the hidden
+state by parent, runs Eq. 1 and 3-7, strikes the banned ids and returns the C best tokens of each
+beam.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ SPECIALS = ("<pad>", "<unk>", "<sos>", "<eos>")
 UNKNOWN_LABEL = 8  # the encoder's recogniser fills it in; 0 pads, 1..7 are Emotion values
 NUM_LABELS = 7
 GRAPH_NAMES = ("turn_encoder", "context_encoder", "decoder_step")
+CONTINUED = "continued_encoder"  # in place of the context encoder, where a bundle has it
 STAYING: Mapping[str, frozenset[str]] = {  # outputs that nobody but a later graph reads
     "turn_encoder": frozenset(),
     "context_encoder": frozenset({"values", "keys"}),
@@ -58,7 +62,7 @@ class GraphSpec:
 
 def graph_specs(model: GeneratorConfig) -> Mapping[str, GraphSpec]:
     """Return the signatures of the graphs of a model, by name."""
-    h, d = model.hidden_size, sum(model.turn_sizes)
+    h, d, w = model.hidden_size, sum(model.turn_sizes), sum(model.context_sizes)
     memory = (
         TensorSpec("values", "float32", ("B", "P", h)),  # W_o's memory part times g (Eq. 6)
         TensorSpec("keys", "float32", ("B", "P", h)),  # W_s g (Eq. 3)
@@ -101,8 +105,20 @@ def graph_specs(model: GeneratorConfig) -> Mapping[str, GraphSpec]:
             TensorSpec("candidate_log_probs", "float32", ("B", "K", "C")),
         ),
     )
-    specs = (turn_encoder, context_encoder, decoder_step)
-    return dict(zip(GRAPH_NAMES, specs, strict=True))
+    of_all, labels = context_encoder.inputs[1:]
+    continued = GraphSpec(
+        CONTINUED,
+        (
+            TensorSpec("turn_vectors", "float32", ("B", "T", d)),
+            TensorSpec("earlier", "float32", ("B", "E", w)),  # a row of zeros before them
+            TensorSpec("turns_read", "int32", ("B",)),  # 0 to E - 1
+            of_all,
+            labels,
+        ),
+        (*context_encoder.outputs, TensorSpec("contexts", "float32", ("B", "T", w))),
+    )
+    specs = (turn_encoder, context_encoder, decoder_step, continued)
+    return {spec.name: spec for spec in specs}
 
 
 @dataclass(frozen=True)

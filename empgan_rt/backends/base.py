@@ -6,7 +6,7 @@ What runs the graphs, and where the decoder's memory lies, is a subclass's.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..backend import Encoded
 from ..bundle.bundle import Bundle
 from ..errors import InputError
 from ..graph_spec import (
+    CONTINUED,
     NUM_LABELS,
     UNKNOWN_LABEL,
     Candidates,
@@ -22,8 +23,9 @@ from ..graph_spec import (
     FloatArray,
     IntArray,
 )
+from .context_reader import ContextReader
 from .outputs import check_finite, check_ids, check_shapes, highest
-from .turn_reader import TurnReader
+from .turn_reader import Key, TurnReader, turn_keys
 
 
 class GraphBackend(ABC):
@@ -34,16 +36,22 @@ class GraphBackend(ABC):
         device: where it computes.
         precision: one of the bundle's variants.
         turn_cache: turns whose encodings are kept for when they come again.
+        goes_on: whether a dialogue is read on from the turns that are kept, for which the bundle
+            must have a continued encoder.
 
     Raises:
         InputError: turn_cache below 0.
     """
 
-    def __init__(self, bundle: Bundle, device: str, precision: str, turn_cache: int) -> None:
+    def __init__(
+        self, bundle: Bundle, device: str, precision: str, turn_cache: int, *, goes_on: bool = False
+    ) -> None:
         self.device = device
         self.precision = precision
         self.bundle = bundle
         self._turns = TurnReader(self._encode_turns, sum(bundle.model.turn_sizes), turn_cache)
+        width = sum(bundle.model.context_sizes)
+        self._contexts = ContextReader(width, turn_cache) if goes_on else None
 
     def encode(self, inputs: EncoderInput) -> Encoded:
         """Run both encoders over (B, M, ...) ids and return B encoded dialogues.
@@ -60,11 +68,13 @@ class GraphBackend(ABC):
         words = _checked("utterances", inputs.utterances, shape, model.vocabulary_size - 1)
         last_word = model.emotion_vocabulary_size - 1
         _checked("emotion_words", inputs.emotion_words, shape, last_word)
-        vectors = self._turns.read(inputs)
-        encoded = self._run(
-            "context_encoder",
-            {"turn_vectors": vectors, "utterances": words, "emotion_labels": labels},
-        )
+        dialogues = turn_keys(inputs)
+        feeds: dict[str, Any] = {"utterances": words, "emotion_labels": labels}
+        if self._contexts is None:
+            feeds["turn_vectors"] = self._turns.read(dialogues)
+            encoded = self._run("context_encoder", feeds)
+        else:
+            encoded = self._read_on(self._contexts, dialogues, feeds)
         memory = (len(labels), max((1, *encoded["mask"].shape[1:2])))  # (B, P)
         shapes = {
             "mask": memory,
@@ -161,6 +171,8 @@ class GraphBackend(ABC):
     def close(self) -> None:
         """Forget turns; a subclass releases what it holds besides, and refuses further calls."""
         self._turns.clear()
+        if self._contexts is not None:
+            self._contexts.clear()
 
     @abstractmethod
     def _empty(self, slots: int, beam_size: int) -> Any:
@@ -169,6 +181,22 @@ class GraphBackend(ABC):
     @abstractmethod
     def _run(self, which: str, feeds: Mapping[str, Any]) -> dict[str, Any]:
         """Return the outputs of a graph by name."""
+
+    def _read_on(
+        self, contexts: ContextReader, dialogues: Sequence[Sequence[Key]], feeds: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Return the outputs of a context encoder; only turns that are new are read."""
+        turns_read, earlier = contexts.known(dialogues)
+        new = [keys[read:] for keys, read in zip(dialogues, turns_read, strict=True)]
+        vectors = self._turns.read(new)
+        given = {"turn_vectors": vectors, "earlier": earlier, "turns_read": turns_read}
+        encoded = self._run(CONTINUED, {**feeds, **given})
+        found = encoded.pop("contexts")
+        shape = (*vectors.shape[:2], earlier.shape[2])
+        check_shapes("continued encoder", {"contexts": found}, {"contexts": shape})
+        check_finite("continued encoder", {"contexts": found}, "contexts")
+        contexts.remember(dialogues, turns_read, found)
+        return encoded
 
     def _encode_turns(self, feeds: Mapping[str, IntArray]) -> FloatArray:
         found = self._run("turn_encoder", feeds)

@@ -18,8 +18,9 @@ from ..graph_spec import EncoderInput, FloatArray, IntArray
 
 START_ROWS = 4  # a step of a recurrence costs as much as so many rows in it, whatever they are
 MAX_TOKENS = 8192  # of a run, padding included, which bounds its memory
+_ID_BYTES = 4  # int32
 
-_Key = tuple[bytes, bytes]
+Key = tuple[bytes, bytes]  # the token ids of a turn, and the ids of its emotion words
 _Places = list[tuple[int, int]]
 
 
@@ -41,26 +42,19 @@ class TurnReader:
         if capacity < 0:
             raise InputError(f"turn_cache is {capacity}", hint="give 0 or more turns")
         self._run, self._width, self._capacity = run, width, capacity
-        self._known: OrderedDict[_Key, FloatArray] = OrderedDict()  # the last used one at the end
+        self._known: OrderedDict[Key, FloatArray] = OrderedDict()  # the last used one at the end
 
-    def read(self, inputs: EncoderInput) -> FloatArray:
-        """Return the vectors (B, M, D) of a batch's turns, 0 where a dialogue has none.
+    def read(self, dialogues: Sequence[Sequence[Key]]) -> FloatArray:
+        """Return the vectors (B, M, D) of the turns of B dialogues, 0 where a dialogue has none.
 
-        Raises:
-            InputError: an array is not right-padded.
+        Args:
+            dialogues: from `turn_keys`, or the last turns of each.
         """
-        turns = _lengths("emotion_labels", inputs.emotion_labels)
-        tokens = _lengths("utterances", inputs.utterances)
-        words = _lengths("emotion_words", inputs.emotion_words)
-        shape = (*inputs.emotion_labels.shape, self._width)
+        shape = (len(dialogues), max(map(len, dialogues)), self._width)
         vectors: FloatArray = np.zeros(shape, np.float32)
-        unknown: dict[_Key, _Places] = {}
-        for b, count in enumerate(turns):
-            for m in range(count):
-                key = (
-                    inputs.utterances[b, m, : tokens[b][m]].tobytes(),
-                    inputs.emotion_words[b, m, : words[b][m]].tobytes(),
-                )
+        unknown: dict[Key, _Places] = {}
+        for b, keys in enumerate(dialogues):
+            for m, key in enumerate(keys):
                 if key in self._known:
                     self._known.move_to_end(key)
                     vectors[b, m] = self._known[key]
@@ -68,15 +62,12 @@ class TurnReader:
                     unknown.setdefault(key, []).append((b, m))
         # Keys are as long as their words.
         ordered = sorted(unknown.items(), key=lambda item: (*map(len, item[0]),), reverse=True)
-        firsts = [places[0] for _, places in ordered]
-        for part in groups([tokens[b][m] for b, m in firsts]):
-            b, m = firsts[part.start]
-            most = max(words[b][m] for b, m in firsts[part])
-            at = tuple(zip(*firsts[part], strict=True))
+        for part in groups([len(key[0]) // _ID_BYTES for key, _ in ordered]):
+            keys = [key for key, _ in ordered[part]]
             found = self._run(
                 {
-                    "utterances": inputs.utterances[:, :, : tokens[b][m]][at],
-                    "emotion_words": inputs.emotion_words[:, :, :most][at],
+                    "utterances": _padded([tokens for tokens, _ in keys]),
+                    "emotion_words": _padded([words for _, words in keys]),
                 }
             )
             for (key, places), vector in zip(ordered[part], found, strict=True):
@@ -89,11 +80,32 @@ class TurnReader:
         """Forget all turns."""
         self._known.clear()
 
-    def _remember(self, key: _Key, vector: FloatArray) -> None:
+    def _remember(self, key: Key, vector: FloatArray) -> None:
         if self._capacity:
             self._known[key] = vector.copy()  # not a view, which would keep the whole run
         while len(self._known) > self._capacity:
             self._known.popitem(last=False)
+
+
+def turn_keys(inputs: EncoderInput) -> list[list[Key]]:
+    """Return the ids of each turn of each dialogue, without padding.
+
+    Raises:
+        InputError: an array is not right-padded.
+    """
+    turns = _lengths("emotion_labels", inputs.emotion_labels)
+    tokens = _lengths("utterances", inputs.utterances)
+    words = _lengths("emotion_words", inputs.emotion_words)
+    return [
+        [
+            (
+                inputs.utterances[b, m, : tokens[b][m]].tobytes(),
+                inputs.emotion_words[b, m, : words[b][m]].tobytes(),
+            )
+            for m in range(count)
+        ]
+        for b, count in enumerate(turns)
+    ]
 
 
 def groups(lengths: Sequence[int]) -> list[slice]:
@@ -124,6 +136,13 @@ def groups(lengths: Sequence[int]) -> list[slice]:
         runs += [slice(first, min(first + step, end)) for first in range(start, end, step)]
         at = cuts[at]
     return runs
+
+
+def _padded(rows: Sequence[bytes]) -> IntArray:
+    """Return rows of ids as one array, right-padded with 0."""
+    longest = max(map(len, rows))
+    whole = b"".join(row.ljust(longest, b"\0") for row in rows)
+    return np.frombuffer(whole, np.int32).reshape(len(rows), -1)
 
 
 def _lengths(name: str, ids: IntArray) -> Any:

@@ -185,12 +185,20 @@ class Bundle:
         return replace(self, files=files)
 
     def graph(self, precision: str, which: str) -> bytes:
-        """Return the ONNX bytes of a graph of `graph_spec.GRAPH_NAMES`.
+        """Return the ONNX bytes of a graph of `graph_names`.
 
         Raises:
             InputError: the bundle has no such precision; the message lists those it has.
         """
         return self.files[self._variant(precision).graphs[which]]
+
+    def graph_names(self, precision: str) -> frozenset[str]:
+        """Return which graphs a precision has: `graph_spec.GRAPH_NAMES`, and perhaps `CONTINUED`.
+
+        Raises:
+            InputError: the bundle has no such precision; the message lists those it has.
+        """
+        return frozenset(self._variant(precision).graphs)
 
     def goldens(self, precision: str) -> bytes:
         """Return what the graphs of a precision should compute, for `parity.replay`.

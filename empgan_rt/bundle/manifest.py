@@ -23,10 +23,10 @@ import msgspec
 from .._version import __version__
 from ..config import GeneratorConfig, Limits
 from ..errors import BundleError
-from ..graph_spec import GRAPH_NAMES
+from ..graph_spec import CONTINUED, GRAPH_NAMES
 from .strict_json import load_json, strict_convert
 
-SCHEMA_VERSION = "2.1"
+SCHEMA_VERSION = "2.2"
 MIN_READER = "0.1.0"  # the first release that reads what `render` writes
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -61,6 +61,7 @@ class Variant(msgspec.Struct, frozen=True):
             them.
         goldens: file of what it should compute.
         atol: the largest deviation from them that its export allowed.
+        continued_encoder: file name of that graph, if it has one.
     """
 
     turn_encoder: str
@@ -68,11 +69,13 @@ class Variant(msgspec.Struct, frozen=True):
     decoder_step: str
     goldens: str
     atol: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
+    continued_encoder: str | None = None
 
     @property
     def graphs(self) -> dict[str, str]:
         """Name in `graph_spec` -> file."""
-        return {name: getattr(self, name) for name in GRAPH_NAMES}
+        names = {name: getattr(self, name) for name in (*GRAPH_NAMES, CONTINUED)}
+        return {name: file for name, file in names.items() if file is not None}
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -22,7 +22,7 @@ from ..errors import BundleError, EmpganError
 from ..threads import set_num_threads
 from .audit import graph_names
 from .quarantine import Answer, Job
-from .verify import Verified, verified
+from .verify import Verified, all_ways, verified
 
 _TRIED = "I passed my exam! It ’ s great , isn't it?"  # quotes and spaces that are rewritten
 
@@ -58,8 +58,9 @@ def try_all(job: Job) -> Answer:
     bundle.featurizer().features(Dialogue.of([_TRIED]))
     found: Mapping[str, Verified] = {}
     if job.replay is None:
-        for precision in bundle.manifest.variants:
-            load_backend(bundle, precision=precision).close()
+        for precision, variant in bundle.manifest.variants.items():
+            for options in all_ways(variant):
+                load_backend(bundle, precision=precision, **options).close()
     else:
         found = verified(bundle, job.replay.atol, job.replay.backend, job.replay.device)
     return Answer(bundle.bundle_id, "", verified=dict(found))

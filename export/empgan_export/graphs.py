@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from empgan_rt.graph_spec import TensorSpec, graph_specs
-from empgan_training.model.generator import Generator
+from empgan_rt.graph_spec import CONTINUED, TensorSpec, graph_specs
+from empgan_training.model.generator import EncoderState, Generator
 
 from .best_words import BELOW_STRUCK, BLOCK, best_words
 from .descent import exported_descent
@@ -49,9 +49,31 @@ class ContextEncoderGraph(_Graph):
         self, turn_vectors: Tensor, utterances: Tensor, emotion_labels: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Return values, keys, mask, hidden and label_probs."""
-        state = self.generator.encode_context(turn_vectors, utterances, emotion_labels)
-        memory = state.values.float(), state.keys.float(), state.mask
-        return *memory, state.hidden.float(), state.label_probs.float()
+        return _written(self.generator.encode_context(turn_vectors, utterances, emotion_labels))
+
+
+class ContinuedEncoderGraph(_Graph):
+    """The graph that goes on from the first turns of dialogues, which were read before."""
+
+    def forward(
+        self,
+        turn_vectors: Tensor,
+        earlier: Tensor,
+        turns_read: Tensor,
+        utterances: Tensor,
+        emotion_labels: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Return values, keys, mask, hidden, label_probs and contexts."""
+        state, contexts = self.generator.continue_context(
+            turn_vectors, earlier, turns_read, utterances, emotion_labels
+        )
+        return *_written(state), contexts.float()
+
+
+def _written(state: EncoderState) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return the outputs of a context encoder."""
+    memory = state.values.float(), state.keys.float(), state.mask
+    return *memory, state.hidden.float(), state.label_probs.float()
 
 
 class DecoderStepGraph(_Graph):
@@ -111,6 +133,14 @@ def encoder_graphs(
         model, names = trace(graph, spec, stored)
         graphs[name] = finish(model, names, stored, spec)
     return graphs
+
+
+def continued_encoder_graph(
+    generator: Generator, stored: Mapping[str, StoredTensor]
+) -> onnx.ModelProto:
+    """Return the encoder of dialogues that go on; arguments as for `encoder_graphs`."""
+    spec = graph_specs(generator.config)[CONTINUED]
+    return finish(*trace(ContinuedEncoderGraph(generator), spec, stored), stored, spec)
 
 
 def decoder_step_graph(generator: Generator, stored: Mapping[str, StoredTensor]) -> onnx.ModelProto:

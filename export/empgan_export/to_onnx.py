@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from empgan_rt.errors import ParityError
-from empgan_rt.graph_spec import GraphSpec
+from empgan_rt.graph_spec import CONTINUED, GraphSpec
 
 from .lint import OPSET
 from .plain_constants import write_constants_as_tensors
@@ -37,11 +37,13 @@ _TRACED_SIZES = {
     "N": 5,
     "K": 4,
     "S": 7,
+    "E": 10,
+    "T": 11,
 }  # none 1, none equal
 _ELEMENT = {"float32": TensorProto.FLOAT, "int32": TensorProto.INT32, "int64": TensorProto.INT64}
 # Graphs whose tables are cast as a whole: TensorRT-RTX 1.7 cannot build the context encoder of a
 # flat context (Emo-S2S, SeqGAN) with rows that are cast after their lookup.
-_CAST_WHOLE = frozenset({"context_encoder"})
+_CAST_WHOLE = frozenset({"context_encoder", CONTINUED})
 _STORED = {"F16": TensorProto.FLOAT16, "F32": TensorProto.FLOAT}
 
 

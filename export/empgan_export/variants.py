@@ -14,10 +14,11 @@ import onnx
 
 from empgan_rt.bundle.manifest import Variant
 from empgan_rt.errors import ParityError
+from empgan_rt.graph_spec import CONTINUED
 from empgan_training.eager import EagerBackend
 from empgan_training.model.generator import Generator
 
-from .graphs import decoder_step_graph, encoder_graphs
+from .graphs import continued_encoder_graph, decoder_step_graph, encoder_graphs
 from .half_precision import halved
 from .lint import lint
 from .options import PrecisionName
@@ -63,6 +64,8 @@ def chosen_variants(precisions: Collection[str], fp32_atol: float) -> dict[str, 
             decoder_step=f"decoder_step.{name}.onnx",
             goldens=f"goldens.{name}.npz",
             atol=fp32_atol if name == "fp32" else precision.atol,
+            # states of float16 would not be the ones within the GRU, which a CPU has in float32
+            continued_encoder=f"{CONTINUED}.fp32.onnx" if precision.encoders == "fp32" else None,
         )
         for name, precision in PRECISIONS.items()
         if name == "fp32" or name in precisions
@@ -100,6 +103,8 @@ def variant_graphs(
         if variant.turn_encoder not in models:
             encoders = encoder_graphs(generator, stored)
             models |= {variant.graphs[which]: model for which, model in encoders.items()}
+            if variant.continued_encoder is not None:
+                models[variant.continued_encoder] = continued_encoder_graph(generator, stored)
     return models
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from empgan_rt._version import __version__
 from empgan_rt.bundle.manifest import MANIFEST_NAME, REQUIRED_FILES, SCHEMA_VERSION, Manifest
-from empgan_rt.graph_spec import GRAPH_NAMES
+from empgan_rt.graph_spec import CONTINUED, GRAPH_NAMES
 from support.source_tree import ROOT
 
 DOCS = ROOT / "docs"
@@ -37,7 +37,7 @@ def test_bundle_page_lists_every_file() -> None:
     page = (DOCS / "bundle-format.md").read_text("utf-8")
     graphs = {f"{name}.<precision>.onnx" for name in GRAPH_NAMES}
     goldens = {"goldens.<precision>.npz"}
-    optional = {"MODEL_CARD.md", "LICENSES/*"}
+    optional = {"MODEL_CARD.md", "LICENSES/*", f"{CONTINUED}.<precision>.onnx"}
     assert _first_cells(page, "Files") - graphs - goldens - optional == {
         MANIFEST_NAME,
         *REQUIRED_FILES,

@@ -7,13 +7,22 @@ import pytest
 import safetensors.torch
 import torch
 
-from empgan_export.graphs import decoder_step_graph, encoder_graphs
+from empgan_export.graphs import continued_encoder_graph, decoder_step_graph, encoder_graphs
 from empgan_export.to_onnx import WEIGHTS_FILE, stored_tensors
-from empgan_rt.graph_spec import GRAPH_NAMES, STRUCK, UNKNOWN_LABEL, EncoderInput, graph_specs
+from empgan_rt.graph_spec import (
+    CONTINUED,
+    GRAPH_NAMES,
+    STRUCK,
+    UNKNOWN_LABEL,
+    EncoderInput,
+    graph_specs,
+)
 from empgan_training.checkpoint import Checkpoint
 from empgan_training.eager import EagerBackend, inference_weights
 from support.small_bundle import read_traces
 from support.small_data import small_generator
+
+ALL_GRAPHS = (*GRAPH_NAMES, CONTINUED)
 
 
 @pytest.fixture(
@@ -36,6 +45,7 @@ def exported(request, small_bundle, tmp_path_factory):
         read_traces(small_bundle[0].parent, patch)
         models = {
             **encoder_graphs(generator, places),
+            CONTINUED: continued_encoder_graph(generator, places),
             "decoder_step": decoder_step_graph(generator, places),
         }
     for name, model in models.items():
@@ -81,6 +91,39 @@ def test_encoders_equal_eager_on_shapes_never_traced(exported, shape):
     wanted = (state.values, state.keys, state.mask, state.hidden, state.label_probs)
     for array, tensor in zip(found, wanted, strict=True):
         np.testing.assert_allclose(array, tensor.numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("turns_read", [(0, 0, 0), (3, 6, 0), (8, 1, 0)])
+def test_the_continued_encoder_computes_what_the_context_encoder_does(exported, turns_read):
+    generator, folder = exported
+    size, kept = sum(generator.config.turn_sizes), sum(generator.config.context_sizes)
+    inputs = _dialogues(3, 9, 4, 2)
+    first = np.array(turns_read, np.int32)
+    vectors = np.random.default_rng(1).standard_normal((3, 9, size), np.float32)
+    given = {"utterances": inputs.utterances, "emotion_labels": inputs.emotion_labels}
+    wanted = _session(folder, "context_encoder").run(None, {"turn_vectors": vectors, **given})
+    session = _session(folder, "continued_encoder")
+
+    def continued(first, earlier, vectors):
+        feeds = {"turns_read": first, "earlier": earlier, "turn_vectors": vectors}
+        return session.run(None, {**feeds, **given})
+
+    nothing = np.zeros((3, 1, kept), np.float32)
+    *_, contexts = continued(np.zeros(3, np.int32), nothing, vectors)
+    earlier = np.concatenate([nothing, contexts], 1)[:, : 1 + max(first)]
+    new = np.zeros((3, max(9 - first), size), np.float32)
+    for row, start in enumerate(first):
+        earlier[row, 1 + start :] = np.nan  # which nobody reads
+        new[row, : 9 - start] = vectors[row, start:]
+    *found, again = continued(first, earlier, new)
+    real = inputs.emotion_labels != 0
+    for array, other in zip(found[:2], wanted[:2], strict=True):
+        np.testing.assert_array_equal(array[real], other[real])
+    for array, other in zip(found[2:4], wanted[2:4], strict=True):
+        np.testing.assert_array_equal(array, other)
+    np.testing.assert_array_equal(found[4][real], wanted[4][real])
+    for row, start in enumerate(first):
+        np.testing.assert_array_equal(again[row, : 9 - start], contexts[row, start:])
 
 
 @pytest.mark.parametrize(("rows", "beams", "banned", "count"), [(1, 1, 1, 1), (3, 7, 2, 9)])
@@ -134,7 +177,7 @@ def test_a_second_trace_in_a_row_gives_the_same_graphs(exported):
             assert model.SerializeToString() == (folder / f"{name}.onnx").read_bytes()
 
 
-@pytest.mark.parametrize("name", GRAPH_NAMES)
+@pytest.mark.parametrize("name", ALL_GRAPHS)
 def test_weights_stand_once_outside_and_nothing_tells_of_the_machine(exported, name):
     _, folder = exported
     model = onnx.load(folder / f"{name}.onnx", load_external_data=False)
@@ -150,7 +193,7 @@ def test_weights_stand_once_outside_and_nothing_tells_of_the_machine(exported, n
     assert b"site-packages" not in model.SerializeToString()
 
 
-@pytest.mark.parametrize("name", GRAPH_NAMES)
+@pytest.mark.parametrize("name", ALL_GRAPHS)
 def test_signature_is_the_spec(exported, name):
     generator, folder = exported
     spec = graph_specs(generator.config)[name]

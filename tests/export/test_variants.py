@@ -77,6 +77,13 @@ def test_variants_share_what_they_can():
     assert [*chosen_variants([], 1e-4)] == ["fp32"]
 
 
+def test_states_of_float16_are_not_gone_on_from():
+    variants = chosen_variants(["int8", "fp16"], 1e-4)
+    named = {name: variant.continued_encoder for name, variant in variants.items()}
+    graph = "continued_encoder.fp32.onnx"
+    assert named == {"fp32": graph, "int8": graph, "fp16": None}
+
+
 @pytest.mark.parametrize("which", GRAPH_NAMES)
 def test_products_are_of_float16_and_softmaxes_of_float32(exported, which):
     model = exported[0][which]

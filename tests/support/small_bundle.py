@@ -90,5 +90,9 @@ def spare_tracing(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def encoders(generator, stored):
         return {name: read(f"{name}.fp32") for name in ("turn_encoder", "context_encoder")}
 
+    def continued(generator, stored):
+        return read("continued_encoder.fp32")
+
     monkeypatch.setattr(variants, "encoder_graphs", encoders)
+    monkeypatch.setattr(variants, "continued_encoder_graph", continued)
     monkeypatch.setattr(variants, "decoder_step_graph", step)

@@ -22,7 +22,7 @@ from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.backends.onnxruntime.session import import_onnxruntime, session_of_any_signature
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.config import SearchConfig
-from empgan_rt.graph_spec import PAD, SOS, EncoderInput, graph_specs
+from empgan_rt.graph_spec import GRAPH_NAMES, PAD, SOS, EncoderInput
 
 from .base import Prepared, Timing, versions
 from .floor_graph import FloorGraph, floor_graph
@@ -57,8 +57,7 @@ class Floor:
     """
 
     def __init__(self, bundle: Bundle, precision: str) -> None:
-        names = graph_specs(bundle.model)
-        graphs = {which: floor_graph(bundle.graph(precision, which)) for which in names}
+        graphs = {which: floor_graph(bundle.graph(precision, which)) for which in GRAPH_NAMES}
         self.versions = versions("onnxruntime", "onnxruntime-gpu")
         self._probes = _Probes(bundle, precision, graphs)
         self._sessions = {

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...bundle.bundle import Bundle
 from ...errors import InputError
-from ...graph_spec import graph_specs
+from ...graph_spec import CONTINUED, graph_specs
 from ...threads import ProcessGuard
 from ..base import GraphBackend
 from .failures import translated
@@ -36,6 +36,8 @@ class OrtBackend(GraphBackend):
         BundleError: the graphs are not what the manifest promises.
     """
 
+    goes_on = True  # from turns that are kept, where a bundle has the graph for it
+
     def __init__(
         self,
         bundle: Bundle,
@@ -43,9 +45,12 @@ class OrtBackend(GraphBackend):
         precision: str = "fp32",
         turn_cache: int = 0,
     ) -> None:
-        super().__init__(bundle, device, precision, turn_cache)
+        goes_on = self.goes_on and turn_cache > 0 and CONTINUED in bundle.graph_names(precision)
+        super().__init__(bundle, device, precision, turn_cache, goes_on=goes_on)
         self._specs = graph_specs(bundle.model)
-        graphs = {which: bundle.graph(precision, which) for which in self._specs}
+        context_encoder = CONTINUED if goes_on else "context_encoder"
+        names = ("turn_encoder", context_encoder, "decoder_step")
+        graphs = {which: bundle.graph(precision, which) for which in names}
         self._sessions = {which: self.open_graph(which, graph) for which, graph in graphs.items()}
         self.bundle = bundle.without_weights()  # ONNX Runtime has copied what it needs of them
         self._guard = ProcessGuard()

@@ -26,6 +26,8 @@ from .device_state import DeviceState
 class DeviceBackend(OrtBackend):
     """A `Backend` on ONNX Runtime; arguments and errors as `OrtBackend`."""
 
+    goes_on = False  # what is kept of turns would have to cross over at each reply
+
     def __init__(
         self,
         bundle: Bundle,

@@ -34,6 +34,7 @@ class Habit(NamedTuple):
 HABITS: Mapping[str, Habit] = {
     "turn_encoder": Habit("utterances", 256, 64),  # tokens
     "context_encoder": Habit("emotion_labels", 64, 64),  # turns
+    "continued_encoder": Habit("emotion_labels", 64, 64),  # as the context encoder
     "decoder_step": Habit("token_ids", 32, 1024),  # rows
 }
 

@@ -15,10 +15,10 @@ from empgan_rt.backends.onnxruntime.device_backend import DeviceBackend
 from empgan_rt.backends.outputs import check_finite, check_ids, check_shapes
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.errors import BundleError, DivergenceError
-from empgan_rt.graph_spec import SOS, graph_specs
+from empgan_rt.graph_spec import CONTINUED, GRAPH_NAMES, SOS, graph_specs
 from support.toy_bundle import MODEL, toy_inputs
 
-SPECS = graph_specs(MODEL)
+SPECS = {which: graph_specs(MODEL)[which] for which in GRAPH_NAMES}  # which the toy has
 OUTPUTS = [(which, out.name) for which, spec in SPECS.items() for out in spec.outputs]
 
 
@@ -43,9 +43,9 @@ def through(bundle: Bundle, which: str, output: str, make: Callable[..., list]) 
     return dataclasses.replace(bundle, files={**bundle.files, name: model.SerializeToString()})
 
 
-def compute(kind: type[OrtBackend], bundle: Bundle) -> None:
+def compute(kind: type[OrtBackend], bundle: Bundle, turn_cache: int = 0) -> None:
     """Do all that a search does."""
-    backend = kind(bundle, "cpu")
+    backend = kind(bundle, "cpu", turn_cache=turn_cache)
     inputs = toy_inputs(2)
     encoded = backend.encode(inputs)
     state = backend.open(2, 2)
@@ -90,6 +90,26 @@ def test_twice_as_many_or_none_along_an_axis(
     for make in (doubled, none):
         with pytest.raises(BundleError):
             compute(kind, through(bundle, which, output, make))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_what_would_be_kept_of_turns_has_its_shape_too(axis: int) -> None:
+    def doubled(before: str, after: str) -> list:
+        return [helper.make_node("Concat", [before, before], [after], axis=axis)]
+
+    with pytest.raises(BundleError, match=r"computed contexts of shape|has another signature"):
+        compute(OrtBackend, through(Bundle.open("tiny"), CONTINUED, "contexts", doubled), 8)
+
+
+def test_what_would_be_kept_of_turns_is_finite() -> None:
+    def root(before: str, after: str) -> list:
+        return [
+            helper.make_node("Sub", [before, before], ["nothing"]),
+            helper.make_node("Div", ["nothing", "nothing"], [after]),
+        ]
+
+    with pytest.raises(DivergenceError, match="continued encoder"):
+        compute(OrtBackend, through(Bundle.open("tiny"), CONTINUED, "contexts", root), 8)
 
 
 def test_words_that_are_none(kind: type[OrtBackend], bundle: Bundle) -> None:

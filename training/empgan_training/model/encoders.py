@@ -83,9 +83,14 @@ class HierarchicalEncoder(nn.Module):
         dropped: Tensor = self.dropout(vectors.view(*lengths.shape, -1))
         return dropped
 
-    def in_context(self, turns: Tensor) -> Tensor:
-        """Return (B, M, H) context vectors of turn vectors, the second half of `forward`."""
-        return self.context.run(turns)
+    def in_context(self, turns: Tensor, initial: Tensor | None = None) -> Tensor:
+        """Return (B, M, H) context vectors of turn vectors, the second half of `forward`.
+
+        Args:
+            turns: (B, M, H).
+            initial: (B, H) context vector before these turns; zeros if None.
+        """
+        return self.context.run(turns, initial)
 
 
 class LabelEncoder(nn.Module):

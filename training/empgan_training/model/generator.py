@@ -99,7 +99,8 @@ class Generator(nn.Module):
             dialogue_of: (S,) row of each context's dialogue; None if each has one context.
         """
         vectors, words = self._stream_turns(utterances, emotion_words)
-        memory = self._in_context(vectors, utterances, label_probs, turns, dialogue_of)
+        contexts = self._contexts(vectors)
+        memory = self._memory(contexts, utterances, label_probs, turns, dialogue_of)
         if self.newest_words is None or words is None:
             return memory
         lengths = lengths_of(utterances)
@@ -124,15 +125,32 @@ class Generator(nn.Module):
             vectors.append(self.emotion_words.turns(embedded, lengths_of(emotion_words)))
         return vectors, words
 
-    def _in_context(
+    def _contexts(
+        self, vectors: Sequence[Tensor], initial: Sequence[Tensor] | None = None
+    ) -> list[Tensor]:
+        """Return the context vectors (B, M, H) of each stream's turn vectors (B, M, H).
+
+        Args:
+            vectors: from `_stream_turns`.
+            initial: of each stream, the context vectors (B, H) before these turns.
+        """
+        encoders = (self.utterances, self.emotion_words)
+        read = [each for each in encoders if isinstance(each, HierarchicalEncoder)]
+        before: Sequence[Tensor | None] = initial or [None] * len(read)
+        return [
+            encoder.in_context(turns, start)
+            for encoder, turns, start in zip(read, vectors, before, strict=False)
+        ]
+
+    def _memory(
         self,
-        vectors: Sequence[Tensor],
+        contexts: Sequence[Tensor],
         utterances: Tensor,
         label_probs: Tensor,
         turns: Tensor,
         dialogue_of: Tensor | None = None,
     ) -> Memory:
-        """Return `memory`, the turn vectors given."""
+        """Return `memory`, the context vectors given."""
         attention = self.config.attention
         if isinstance(self.utterances, FlatEncoder):
             return flat_memory(
@@ -150,10 +168,9 @@ class Generator(nn.Module):
 
         label_probs = of_contexts(label_probs)
         # read once for every context: a context's states are the first of its dialogue's
-        streams = [of_contexts(self.utterances.in_context(vectors[0]))]
+        streams = [of_contexts(states) for states in contexts]
         emotional = None
         if self.emotion_words is not None:
-            streams.append(of_contexts(self.emotion_words.in_context(vectors[1])))
             emotional = last_valid(streams[-1], turns)
         if self.labels is not None:
             streams.append(self.labels(label_probs, last_valid(streams[-1], turns)))
@@ -189,11 +206,63 @@ class Generator(nn.Module):
             utterances: (B, M, L), read by a flat encoder, and where words are memory positions.
             labels: (B, M) as in `empgan_rt.graph_spec.EncoderInput`.
         """
+        return self._encoded(self._states(vectors), utterances, labels)
+
+    def continue_context(
+        self, vectors: Tensor, earlier: Tensor, read: Tensor, utterances: Tensor, labels: Tensor
+    ) -> tuple[EncoderState, Tensor]:
+        """Return what `encode_context` does of dialogues whose first turns were read before.
+
+        The GRUs over turns go on from the states that they had then. The labels' own GRU cannot:
+        it starts from the newest emotion words, so it reads all turns again.
+
+        Args:
+            vectors: (B, T, D) from `encode_turns`, of the turns that are new.
+            earlier: (B, E, W), a row of zeros, and the rows that were returned of earlier turns.
+            read: (B,) how many turns these are, from 0 to E - 1.
+            utterances, labels: as in `encode_context`, of all turns.
+
+        Returns:
+            That, and the rows (B, T, W) of the new turns, to be given as `earlier` later; of the
+            sizes `GeneratorConfig.context_sizes`.
+        """
+        dtype = self.word_embedding.weight.dtype
+        sizes, read = [*self.config.context_sizes], read.long()
+        before = last_valid(earlier, read + 1).to(dtype)
+        new = torch.cat(self._states(vectors, torch.split(before, sizes, dim=-1)[:-1]), dim=-1)
+        place = torch.arange(labels.shape[1], device=labels.device)
+        since = place - read.unsqueeze(1)  # (B, M), below 0 where a turn was read before
+        place = torch.where(since < 0, place + 1, earlier.shape[1] + since)
+        # padding may lie beyond both, and reads anything
+        place = place.clamp(max=earlier.shape[1] + new.shape[1] - 1)
+        both = torch.cat([earlier.to(dtype), new], dim=1)
+        contexts = both.gather(1, place.unsqueeze(-1).expand(-1, -1, both.shape[2]))
+        states = torch.split(contexts, sizes, dim=-1)
+        return self._encoded(states, utterances, labels), new
+
+    def _states(self, vectors: Tensor, initial: Sequence[Tensor] | None = None) -> list[Tensor]:
+        """Return what is known of turns (B, M, D) after the turns before them.
+
+        Args:
+            vectors: from `encode_turns`.
+            initial: states (B, ...) before the first of them; zeros if None.
+
+        Returns:
+            A state of each stream and of the recogniser, and the recogniser's turn vectors.
+        """
         vectors = vectors.to(self.word_embedding.weight.dtype)
         *streams, recognised = torch.split(vectors, [*self.config.turn_sizes], dim=-1)
-        probs = label_probs(self.recogniser.in_context(recognised), labels)
+        heard = self.recogniser.states(recognised, initial[-1] if initial else None)
+        return [*self._contexts(streams, initial[:-1] if initial else None), heard, recognised]
+
+    def _encoded(
+        self, states: Sequence[Tensor], utterances: Tensor, labels: Tensor
+    ) -> EncoderState:
+        """Return `encode_context`, the states of all turns given."""
+        *contexts, heard, recognised = states
+        probs = label_probs(self.recogniser.logits(recognised, heard), labels)
         turns = lengths_of(labels)
-        memory = self._in_context(streams, utterances, probs, turns)
+        memory = self._memory(contexts, utterances, probs, turns)
         keys, values, hidden = self.decoder.prepare(memory.rows, memory.newest)
         read = Readable(keys, values, memory.mask)
         if self.newest_words is not None and isinstance(self.utterances, HierarchicalEncoder):

@@ -54,8 +54,15 @@ class EmotionRecogniser(nn.Module):
 
     def in_context(self, turns: Tensor) -> Tensor:
         """Return logits (B, M, 7) of turn vectors, the second half of `forward`."""
-        context = self.context.run(turns)
-        logits: Tensor = self.classify(torch.cat([turns, context], dim=-1))
+        return self.logits(turns, self.states(turns))
+
+    def states(self, turns: Tensor, initial: Tensor | None = None) -> Tensor:
+        """Return (B, M, size) states after each turn vector, from (B, size) or zeros before."""
+        return self.context.run(turns, initial)
+
+    def logits(self, turns: Tensor, states: Tensor) -> Tensor:
+        """Return logits (B, M, 7) of turn vectors and the states after them."""
+        logits: Tensor = self.classify(torch.cat([turns, states], dim=-1))
         return logits
 
     def _states(self, turn: GRU, ids: Tensor) -> Tensor:
