@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
 
 import msgspec
 
@@ -30,7 +31,7 @@ class Verified(msgspec.Struct, frozen=True):
     atol: float
 
 
-def all_ways(variant: Variant) -> list[dict[str, int]]:
+def all_ways(variant: Variant) -> list[dict[str, Any]]:
     """Return the options of `load_backend` with which all graphs of a variant are used.
 
     Without a cache of turns a dialogue is read at once; with one it goes on, if there is a graph
