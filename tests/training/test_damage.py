@@ -366,8 +366,8 @@ KINDS = (checkpoints, resumed, prepared, recipes, corpora, results, packed, shee
 
 
 @pytest.fixture(autouse=True)
-def _silent() -> None:
-    logging.getLogger("empgan_training").setLevel(logging.ERROR)
+def _silent(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "empgan_training")
 
 
 def faults(

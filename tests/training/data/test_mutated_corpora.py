@@ -40,10 +40,10 @@ FORMS: dict[str, Callable[[Path], Path]] = {
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     """Leave the tagging of adjectives out, which is of no form and takes most of the time."""
     monkeypatch.setattr("empgan_training.data.vocabulary.adjectives", lambda sentences: frozenset())
-    logging.getLogger("empgan_training").setLevel(logging.ERROR)
+    caplog.set_level(logging.ERROR, "empgan_training")
 
 
 def mutated(draw: random.Random, folder: Path) -> Path:
