@@ -105,7 +105,7 @@ class GraphBackend(ABC):
         """
         count = state.rows[0]
         known = _checked("slots", np.asarray(slots, np.int32), (encoded.rows,), count - 1)
-        if len(np.unique(known)) != len(known):
+        if len(set(known.tolist())) != len(known):
             raise InputError("a slot is named twice", hint="give each row a slot of its own")
         state.put(known, encoded.tensors)
 

@@ -77,7 +77,7 @@ class SearchRules:
             _always_banned=np.repeat(padded[:, None, :], beam_size, axis=1),
             _ngram_sizes=tuple(
                 (int(n), None if (sizes == n).all() else (sizes == n)[:, None, None])
-                for n in np.unique(sizes[sizes > 0])
+                for n in sorted({*sizes[sizes > 0].tolist()})
             ),
             _phrases=tuple((slot, own) for slot, own in enumerate(bans) if own.ends),
             _penalty=penalty[:, None, None] if (penalty > 1.0).any() else None,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from numpy.random import PCG64, Generator, SeedSequence
 
 from ..config import SearchConfig
 
@@ -16,10 +17,8 @@ Float64Array = npt.NDArray[np.float64]
 
 def uniform_numbers(config: SearchConfig) -> Float64Array:
     """Return (rows, max_length) numbers in [0, 1): one for each token of each chain."""
-    streams = np.random.SeedSequence(config.seed).spawn(config.rows)
-    return np.stack(
-        [np.random.Generator(np.random.PCG64(s)).random(config.max_length) for s in streams]
-    )
+    streams = SeedSequence(config.seed).spawn(config.rows)
+    return np.stack([Generator(PCG64(s)).random(config.max_length) for s in streams])
 
 
 def draw(

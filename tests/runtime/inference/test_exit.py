@@ -104,3 +104,30 @@ def test_ctrl_c_ends_a_program_as_it_ends_any(ending: str, times: int, tmp_path:
             errors = process.stderr.read()
             # Python dies by the interrupt that it did not catch: 130 to a shell.
             assert process.wait() in (-signal.SIGINT, 130), errors
+
+
+def test_no_reply_imports_anything() -> None:
+    """An interrupt that meets an import elsewhere may leave its lock held, for ever.
+
+    So a thread that imports something at its first step may never end.
+    """
+    code = """
+import sys
+from empgan_rt import Responder, SearchConfig
+responder = Responder.load("tiny")
+before = {*sys.modules}
+for search in (
+    SearchConfig(beam_size=1),
+    SearchConfig(banned_words=("sorry",), repetition_penalty=1.2, num_hypotheses=3),
+    SearchConfig(sample=True, seed=1, top_p=0.9),
+):
+    responder.reply(["I lost my keys today."], search)
+    responder.reply_batch([["Hi."], ["My dog died.", "Oh no."]], search)
+    print([*responder.stream(["Hi."], search)][-1].reply.text)
+responder.session().say("I got the job!")
+print("imported:", *sorted({*sys.modules} - before))
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert said.stdout.splitlines()[-1] == "imported:"
