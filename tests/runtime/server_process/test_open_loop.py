@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from empgan_rt import Responder
+from empgan_rt import Responder, WordGuard
 from support.keep_alive import KeptConnection
 from support.served import Served, request, serve
 
@@ -48,7 +48,7 @@ def scripts() -> list[list[str]]:
 
 def known_answers(bundle: str) -> list[list[Known]]:
     """Return what each message of each script is answered with, by the SDK in this process."""
-    responder = Responder.load(bundle)
+    responder = Responder.load(bundle, guard=WordGuard())  # as the server's
     beam = responder.search.beam_size
     search = replace(responder.search, num_hypotheses=beam)
     found = []
