@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Literal
 
 from ..errors import InputError
+
+EmotionName = Literal["neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"]
 
 
 class Emotion(IntEnum):

@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..dialogue.turns import EmotionName
 from ..dialogue.verdict import Action
 from ..errors import InputError
 
 MAX_BYTES = 1 << 20
 
 Reads = Literal["messages", "replies"]
-EmotionName = Literal["neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"]
 
 
 class Category(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -58,7 +58,8 @@ class _Watching(Generic[AnyGuard]):
         """
         turns = list(self._read)
         for back, emotion in enumerate(reversed(reply.emotions), 1):
-            turns[-back] = replace(turns[-back], emotion=emotion.label)
+            if not emotion.given:
+                turns[-back] = replace(turns[-back], emotion=emotion.label)
         return turns
 
     def _said(self, reply: Reply, verdict: Verdict) -> Reply:

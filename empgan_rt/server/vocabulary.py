@@ -8,7 +8,7 @@ import msgspec
 
 from ..config import MAX_BANNED_CHARACTERS
 from ..dialogue.reply import Reply
-from ..dialogue.turns import Emotion, Turn
+from ..dialogue.turns import Emotion, EmotionName, Turn
 from .models import MAX_NAME
 
 MAX_TURNS = 2000  # of one request; the model reads the newest ones
@@ -28,7 +28,6 @@ Said = Annotated[
         extra_json_schema={"pattern": f"[^{NOT_IN_WORDS}]"},
     ),
 ]
-EmotionName = Literal["neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise"]
 ModelName = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_NAME)]
 BannedWord = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_BANNED_CHARACTERS)]
 Hypotheses = Annotated[int, msgspec.Meta(ge=1, le=MAX_HYPOTHESES)]

@@ -22,7 +22,7 @@ from ..errors import BundleError, EmpganError
 from ..threads import set_num_threads
 from .audit import graph_names
 from .quarantine import Answer, Job
-from .verify import Verified, all_ways, verified
+from .verify import GOING_ON, Verified, goes_on, verified
 
 _TRIED = "I passed my exam! It ’ s great , isn't it?"  # quotes and spaces that are rewritten
 
@@ -59,8 +59,9 @@ def try_all(job: Job) -> Answer:
     found: Mapping[str, Verified] = {}
     if job.replay is None:
         for precision, variant in bundle.manifest.variants.items():
-            for options in all_ways(variant):
-                load_backend(bundle, precision=precision, **options).close()
+            load_backend(bundle, precision=precision).close()
+            if goes_on(variant, "onnxruntime", "cpu"):
+                load_backend(bundle, precision=precision, **GOING_ON).close()
     else:
         found = verified(bundle, job.replay.atol, job.replay.backend, job.replay.device)
     return Answer(bundle.bundle_id, "", verified=dict(found))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 import empgan_rt
 from empgan_rt import Emotion, InputError, Turn
-from empgan_rt.dialogue.turns import Dialogue
+from empgan_rt.dialogue.turns import Dialogue, EmotionName
 
 
 def test_strings_and_turns_become_a_dialogue_in_their_order() -> None:
@@ -60,3 +60,7 @@ def test_dailydialog_counts_from_nought_and_our_ids_from_one() -> None:
 def test_what_is_no_label_of_dailydialog_is_an_input_error(label: Any) -> None:
     with pytest.raises(InputError, match="no label of DailyDialog"):
         Emotion.from_dailydialog(label)
+
+
+def test_emotions_have_one_list_of_names() -> None:
+    assert get_args(EmotionName) == tuple(emotion.name.lower() for emotion in Emotion)

@@ -14,12 +14,11 @@ from ...config import (
     SearchConfig,
 )
 from ...dialogue.reply import Reply
-from ...dialogue.turns import Turn
+from ...dialogue.turns import EmotionName, Turn
 from ..vocabulary import (
     MAX_BANNED,
     MAX_TURNS,
     BannedWord,
-    EmotionName,
     GuardVerdict,
     HeardEmotion,
     Hypotheses,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import msgspec
 
-from ...dialogue.turns import Turn
+from ...dialogue.turns import EmotionName, Turn
 from ..refusal import RefusedError, bad_request
-from ..vocabulary import MAX_TURNS, EmotionName, turn_of
+from ..vocabulary import MAX_TURNS, turn_of
 
 ROLES = ("user", "assistant", "system", "developer")
 TEXT_PARTS = ("text", "input_text", "output_text")

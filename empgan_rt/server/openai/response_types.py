@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ..vocabulary import MAX_TURNS, EmotionName, Known, ModelName
+from ...dialogue.turns import EmotionName
+from ..vocabulary import MAX_TURNS, Known, ModelName
 from .messages import ROLES, Content
 from .search_fields import SearchFields, Tokens, only
 

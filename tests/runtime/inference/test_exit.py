@@ -107,9 +107,9 @@ def test_ctrl_c_ends_a_program_as_it_ends_any(ending: str, times: int, tmp_path:
 
 
 def test_no_reply_imports_anything() -> None:
-    """An interrupt that meets an import elsewhere may leave its lock held, for ever.
+    """A program was seen that never ended: its first step waited for the lock of imports.
 
-    So a thread that imports something at its first step may never end.
+    Who held it was not seen; two interrupts had come before.
     """
     code = """
 import sys
