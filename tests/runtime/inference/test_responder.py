@@ -29,9 +29,11 @@ from empgan_rt import (
     SearchConfig,
     Turn,
 )
+from empgan_rt.backends.onnxruntime.backend import OrtBackend
 from empgan_rt.bundle.bundle import Bundle
 from empgan_rt.inference.request import MAX_ROWS, by_length, read_request
 from support.counting_backend import counting, same
+from support.gated_backend import GatedBackend
 from support.toy_bundle import MODEL, WORDS, make_toy_bundle, text_files, toy_weights, write_staging
 
 DIALOGUES: list[list[str | Turn]] = [
@@ -451,17 +453,23 @@ def test_a_stream_that_nobody_reads_delays_nobody(bundle: Bundle) -> None:
 def test_a_forked_child_is_told_and_never_waits(
     toy_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    responder = Responder.load(toy_folder)
-    stream = responder.stream(["I am happy."], SearchConfig(beam_size=1, min_length=5))
-    next(stream)
+    bundle = Bundle.open(toy_folder)
+    backend = GatedBackend(OrtBackend(bundle))
+    responder = Responder(bundle, backend)
+    stream = responder.stream(["I am happy."], SearchConfig(beam_size=1, min_length=20))
+    backend.let(5)
+    next(stream)  # of a reply that is under way, and stays so
     parent = os.getpid()
-    monkeypatch.setattr(os, "getpid", lambda: parent + 1)
-    with pytest.raises(ProviderError, match="forked"):
-        responder.reply(["I am happy."], deadline_s=0.2)
-    with pytest.raises(ProviderError, match="forked"):
-        next(stream)
-    with pytest.raises(ProviderError, match="forked"):
-        responder.close()
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: parent + 1)
+        with pytest.raises(ProviderError, match="forked"):
+            responder.reply(["I am happy."], deadline_s=0.2)
+        with pytest.raises(ProviderError, match="forked"):
+            next(stream)
+        with pytest.raises(ProviderError, match="forked"):
+            responder.close()
+    backend.open_for_all()
+    responder.close()
 
 
 def test_what_is_no_tuple_of_turns_is_no_dialogue() -> None:
